@@ -1,0 +1,1 @@
+"""Channels: what leaves for a provider and what is heard back. Each channel is a codec: bytes in, values out."""

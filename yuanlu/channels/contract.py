@@ -1,0 +1,338 @@
+"""The contract between our rules and every channel: what we may ask, and what we may hear.
+
+A `Step` is something to do outside. A codec turns it into a `Call` (bytes), and the `Reply` into an `Outcome` (a
+value). A provider's callback becomes `News`: the same `Outcome`, with the number it is about. Nothing here waits,
+reads a clock or opens a socket: keys, time and nonce are handed in, so every signature is reproducible.
+
+What an outcome says is always about the *object* (the payment, the refund), never about the call: a query that
+answers "paid" and a notification that says "paid" are the same `Outcome`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+
+from yuanlu.money import Money
+
+
+class Channel(StrEnum):
+    """The channels there are. To add one: a folder, a line in `registry.py`, wire examples in the contract tests."""
+
+    WECHAT = "wechat"
+    ALIPAY = "alipay"
+
+
+class Operation(StrEnum):
+    """What a step does, in one word; the names sim and the diagnosis use too."""
+
+    PAY = "pay"
+    SHOW = "show"
+    QUERY = "query"
+    REVERSE = "reverse"
+    CLOSE = "close"
+    REFUND = "refund"
+    REFUND_QUERY = "refund_query"
+    RESCUE = "rescue"
+
+
+class Word(StrEnum):
+    """What we may hear about a payment or a refund. These are the columns of the state tables."""
+
+    SETTLED = "settled"
+    """The money moved: paid, or refunded."""
+    PENDING = "pending"
+    """The channel has it and is not done: `reason` says what it waits for."""
+    DEFERRED = "deferred"
+    """A clear "not now": nothing moved, the identical request may be sent later (`reason` says why)."""
+    UNKNOWN = "unknown"
+    """No clear word: no answer, half an answer, a 5xx, a code that demands a query. Never means failed."""
+    ABSENT = "absent"
+    """A clear answer to a *query*: the channel has no such number."""
+    REFUSED = "refused"
+    """A clear, final no: nothing moved and nothing will (for a refund: also closed by the channel)."""
+    STRANDED = "stranded"
+    """Refunds: the money left the merchant and could not reach the payer (WeChat Pay's ABNORMAL)."""
+    ENDED = "ended"
+    """Payments: the order is closed, reversed or revoked; whatever was paid went back. It cannot be paid any more."""
+    SHOWN = "shown"
+    """Payments: the order exists and `qr` is what the payer scans."""
+    BARRED = "barred"
+    """Payments: the reverse or close is refused for good (too late, not allowed, already paid). Ask, then refund."""
+
+
+class Reason(StrEnum):
+    """Why something is PENDING or DEFERRED."""
+
+    PAYER_CONFIRMS = "payer_confirms"
+    NOT_PAID = "not_paid"
+    PROCESSING = "processing"
+    FUNDS_SHORT = "funds_short"
+    TOO_MANY_CALLS = "too_many_calls"
+    UNREACHABLE = "unreachable"
+    """The connection was refused before a byte was sent."""
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What justifies a state: an answer, a notification, a person's word. Stored once, never changed.
+
+    `body` is what was said, with payment codes masked; `digest` is the SHA-256 of the bytes as they came.
+    """
+
+    id: str
+    kind: str
+    """`answer`, `notice`, `silence` (no answer came), `person`."""
+    at: datetime
+    body: str
+    digest: str
+    operation: str = ""
+    status: int = 0
+    took_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What was heard about one payment or refund, from whichever source."""
+
+    word: Word
+    code: str = ""
+    """The channel's own code or state word, as in error_codes.csv; client-side ones as in channel `client`."""
+    reason: Reason | None = None
+    amount: Money | None = None
+    """SETTLED: the order's amount, or the amount of this refund."""
+    channel_number: str = ""
+    """The channel's own number of the payment, or of the refund."""
+    payer: str = ""
+    """The channel's stable token for the payer (openid, buyer id): never a name or a phone."""
+    at: datetime | None = None
+    """When it happened, by the channel's clock."""
+    received_into: str = ""
+    """Refunds: where the money went, in the channel's words (bank and card tail, or balance)."""
+    back_seen: Money | None = None
+    """Payments: all that went back to the payer so far, where the channel says so."""
+    qr: str = ""
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Something to do outside, about one order of one merchant.
+
+    `payment_id` is the merchant order number at the channel; `amount` is the order's whole amount.
+    """
+
+    operation: ClassVar[Operation]
+    sends: ClassVar[bool] = False
+    """Whether it can move money or end something (else it only asks)."""
+
+    merchant_id: str
+    channel: Channel
+    payment_id: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pay(Step):
+    """Charge the code a payer shows. `code` is a secret of a minute: never stored, never logged, never in a URL."""
+
+    operation = Operation.PAY
+    sends = True
+    code: str = field(repr=False)
+    description: str
+    store_id: str
+    till_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show(Step):
+    """Make an order that the payer scans."""
+
+    operation = Operation.SHOW
+    sends = True
+    description: str
+    store_id: str
+    till_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query(Step):
+    """Ask what became of a payment. `scanned`: whether a payer's code was charged (else our QR was shown)."""
+
+    operation = Operation.QUERY
+    scanned: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reverse(Step):
+    """End an order whatever became of it: unpaid is closed, paid goes back. For scanned codes."""
+
+    operation = Operation.REVERSE
+    sends = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close(Step):
+    """Close an unpaid shown order. A paid one answers BARRED."""
+
+    operation = Operation.CLOSE
+    sends = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendRefund(Step):
+    """Send money back. `refund_id` is the refund's number for life; `back` its amount, `amount` the order's."""
+
+    operation = Operation.REFUND
+    sends = True
+    refund_id: str
+    back: Money
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRefund(Step):
+    """Ask what became of a refund."""
+
+    operation = Operation.REFUND_QUERY
+    refund_id: str
+    back: Money
+
+
+class RescueTo(StrEnum):
+    """Where stranded money may be sent instead."""
+
+    PAYER_CARD = "payer_card"
+    MERCHANT_CARD = "merchant_card"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescue(Step):
+    """Send stranded money to a bank card instead. Name and card are the payer's: in memory only, never stored."""
+
+    operation = Operation.RESCUE
+    sends = True
+    refund_id: str
+    back: Money
+    channel_refund_number: str
+    to: RescueTo
+    bank_type: str = ""
+    card_number: str = field(default="", repr=False)
+    holder_name: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One HTTP request, ready to send. `url` is absolute; `body` is sent byte for byte as signed."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One HTTP answer, whole. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """What a provider posted to us. Header names are lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """A verified callback: an outcome and what it is about.
+
+    `payment_id` is always there; `refund_id` only when the news is about a refund. `notice_id` is the provider's own
+    id of the notification (the same across resends).
+    """
+
+    payment_id: str
+    refund_id: str = ""
+    notice_id: str = ""
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What binds a channel, read from its newest dated data file. What a channel lacks is absent (None, empty)."""
+
+    valid_from: str
+    source: str
+    refund_open_for: timedelta
+    refund_parts_max: int | None
+    refund_gap: timedelta
+    """Two refunds of one payment must be this far apart."""
+    refund_query_after: timedelta
+    """First query of a refund, counted from sending it."""
+    refund_query_gaps: tuple[timedelta, ...]
+    """Then each of these in turn; the last repeats."""
+    refund_retry_gaps: tuple[timedelta, ...]
+    """How long a refund waits when the channel said "not now" (funds short, too many calls)."""
+    absent_gap: timedelta
+    """Two ABSENT answers must be this far apart before they free a resend (or end a reverse)."""
+    pay_query_after: timedelta
+    pay_query_every: timedelta
+    pay_within: timedelta
+    """How long a payer may take before the payment is reversed, counted from sending it."""
+    reverse_not_before: timedelta
+    reverse_every: timedelta
+    reverse_within: timedelta
+    shown_for: timedelta
+    """How long a shown order can be paid."""
+    shown_query_every: timedelta
+    has_rescue: bool
+    last_look_after: timedelta
+    """After a reverse is confirmed, when to look once more for a payment that came late."""
+
+
+class Codec(Protocol):
+    """A channel as bytes and values. `keys` is the channel's own frozen dataclass of parsed keys of one merchant."""
+
+    facts: Facts
+
+    def keys(self, config: Mapping[str, Any]) -> Any:
+        """Parse a merchant's channel configuration (key files are read here, once).
+
+        Raises Denied: channel.config_invalid, naming the field.
+        """
+
+    def ask(self, step: Step, keys: Any, at: datetime, nonce: str) -> Call:
+        """Write the request for a step. Pure."""
+
+    def hear(self, step: Step, reply: Reply, keys: Any, at: datetime) -> Outcome:
+        """Read the answer to a step. Never raises: what cannot be read or verified is UNKNOWN with a client code."""
+
+    def overhear(self, callback: Callback, keys: Any, at: datetime) -> News:
+        """Verify and read a callback.
+
+        Raises Denied: callback.forged (signature, age, foreign ids), callback.unreadable.
+        """
+
+
+CALLBACK_OK: Mapping[Channel, tuple[int, str, bytes]] = {
+    Channel.WECHAT: (204, "application/json", b""),
+    Channel.ALIPAY: (200, "text/plain", b"success"),
+}
+"""What to answer to a callback once its news is recorded: status, content type, body."""
+
+
+def digest_of(body: bytes) -> str:
+    """The SHA-256 of some bytes, as lower-case hex."""
+    return hashlib.sha256(body).hexdigest()
