@@ -12,7 +12,7 @@ state with an outcome nobody thought of: `parse` refuses a table that misses a c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -33,14 +33,14 @@ class Table(Generic[S, W]):
     """A parsed, total table: (state, word) to the next state, `Turn.STAY` or `Turn.CLASH`."""
 
     states: type[S]
-    words: type[W]
+    words: tuple[W, ...]
     cells: Mapping[tuple[S, W], S | Turn]
 
     def turn(self, state: S, word: W) -> S | Turn:
         return self.cells[state, word]
 
 
-def parse(states: type[S], words: type[W], text: str) -> Table[S, W]:
+def parse(states: type[S], words: Sequence[W], text: str) -> Table[S, W]:
     """Read a table.
 
     Shape: first line `| | WORD | WORD |`; then `| STATE, STATE | cell | cell |`; a ruler line is skipped.
@@ -48,7 +48,8 @@ def parse(states: type[S], words: type[W], text: str) -> Table[S, W]:
     """
     lines = [line.strip() for line in text.strip().splitlines() if not set(line.strip()) <= set("|- ")]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    heard = [words[name] for name in rows[0][1:]]
+    named = {word.name: word for word in words}
+    heard = [named[name] for name in rows[0][1:]]
     cells: dict[tuple[S, W], S | Turn] = {}
     for names, *values in rows[1:]:
         if len(values) != len(heard):
@@ -62,7 +63,7 @@ def parse(states: type[S], words: type[W], text: str) -> Table[S, W]:
     missing = {(state, word) for state in states for word in words} - cells.keys()
     if missing:
         raise ValueError(f"the table misses {sorted(missing)}")
-    return Table(states, words, cells)
+    return Table(states, tuple(words), cells)
 
 
 def picture(table: Table[S, W], commands: Mapping[tuple[S, str], S]) -> str:

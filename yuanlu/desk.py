@@ -1,0 +1,123 @@
+"""The desk: the only way to the books (`decide`) and to the outside (`ask`).
+
+These two are the seams of the system: every test that crashes, delays or crosses something does it here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+from yuanlu.change import Change, Done, Look, Row, Stay
+from yuanlu.channels.contract import Outcome, Step
+from yuanlu.clock import Clock
+from yuanlu.errors import Busy
+from yuanlu.facts import Fact
+from yuanlu.reading import View
+from yuanlu.recorder import Recorder
+
+from datetime import datetime
+
+TRIES = 40
+"""How often a decision is tried again because its ground moved; deciders of one object queue after the first time."""
+
+S = TypeVar("S")
+R = TypeVar("R", bound=Row)
+
+Rule = Callable[[S, datetime], "Change[R] | Stay[R]"]
+Follower = Callable[[Row, Fact, datetime], Sequence[Look]]
+"""Told of a fact just before it is recorded; returns whom to wake, in the same commit."""
+Followers = Mapping[str, Sequence[Follower]]
+
+
+class Sees(Protocol):
+    """Reads a view."""
+
+    async def see(self, view: View[S]) -> S: ...
+
+
+class Desk:
+    """What a flow is given: read, decide, record; and ask outside."""
+
+    def __init__(
+        self,
+        reader: Sees,
+        recorder: Recorder,
+        ask: Callable[[Step], Awaitable[Outcome]],
+        clock: Clock,
+        followers: Followers | None = None,
+    ) -> None:
+        self.clock = clock
+        self._reader = reader
+        self._recorder = recorder
+        self._ask = ask
+        self._followers = followers or {}
+        self._queues: dict[tuple[str, str], _Queue] = {}
+
+    async def see(self, view: View[S]) -> S:
+        """Read, and decide nothing."""
+        return await self._reader.see(view)
+
+    async def decide(self, view: View[S], rule: Rule[S, R]) -> Done[R]:
+        """Read the view, let the rule decide, record what it decided.
+
+        The rule may run several times: it is given what is true at that moment. Raises what the rule raises, and
+        Busy when the books cannot be reached or the object is too contended.
+        """
+        done = await self._once(view, rule)
+        if isinstance(done, Done):
+            return done
+        async with self._queued(done):
+            for attempt in range(TRIES):
+                again = await self._once(view, rule)
+                if isinstance(again, Done):
+                    return again
+                await asyncio.sleep(min(0.001 * 2**attempt, 0.25))
+        raise Busy("decide.contended")
+
+    async def ask(self, step: Step) -> Outcome:
+        """Take a step outside. Never raises for trouble outside: that is an outcome too."""
+        return await self._ask(step)
+
+    async def _once(self, view: View[S], rule: Rule[S, R]) -> Done[R] | tuple[str, str]:
+        seen = await self._reader.see(view)
+        decision = rule(seen, self.clock.now())
+        if isinstance(decision, Stay):
+            return Done(decision.row, decision.step)
+        if await self._recorder.record(self._followed(decision)):
+            return Done(decision.row, decision.step, changed=True)
+        return decision.row.key
+
+    def _followed(self, change: Change[R]) -> Change[R]:
+        looks = [
+            look
+            for fact in change.facts
+            for follower in self._followers.get(fact.kind, ())
+            for look in follower(change.row, fact, change.at)
+        ]
+        return replace(change, looks=(*change.looks, *looks)) if looks else change
+
+    @asynccontextmanager
+    async def _queued(self, key: tuple[str, str]) -> AsyncIterator[None]:
+        """Deciders of one object in this process go one by one after the first stale."""
+        queue = self._queues.setdefault(key, _Queue())
+        queue.length += 1
+        try:
+            async with queue.lock:
+                yield
+        finally:
+            queue.length -= 1
+            if not queue.length:
+                self._queues.pop(key, None)
+
+
+class _Queue:
+    __slots__ = ("length", "lock")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.length = 0

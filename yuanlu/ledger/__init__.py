@@ -1,0 +1,1 @@
+"""The books: moves between accounts. They always balance."""

@@ -1,0 +1,1 @@
+"""From a scanned or shown code to paid, failed, reversed or closed."""

@@ -1,0 +1,609 @@
+"""What a payment may become, and what we do next.
+
+A payment is what we asked a channel to take, and what we have heard. It is written down as SENT before anything
+leaves; the code it charges is never written down at all. When no clear answer comes in time it is *reversed*, not
+refunded, and the reverse is repeated until its answer is clear. There is no "refunded" state: that is a sum over
+the refunds of a payment (`back_fen`).
+
+    SENT       asked for; the answer is not clear yet          SHOWN      our QR is on the screen
+    PAID       the money is here                               FAILED     a clear no; nothing was taken
+    REVERSING  we end it whatever became of it                 REVERSED   it ended; nothing was taken, or it went back
+    CLOSING    we end an order that cannot be reversed         CLOSED     it ended unpaid
+    LATE_PAID  it was paid after we gave it up: a case opens by itself and the money goes back
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from yuanlu import ids
+from yuanlu.change import Change, Look, Row, Stay, drawn
+from yuanlu.channels import codes
+from yuanlu.channels.contract import (
+    Channel,
+    Close,
+    Facts,
+    Outcome,
+    Pay,
+    Query,
+    Reverse,
+    Show,
+    Step,
+    Word,
+)
+from yuanlu.errors import Broken, Denied
+from yuanlu.facts import Fact
+from yuanlu.ledger.accounts import OWED, Move, due
+from yuanlu.machine import Turn, parse
+from yuanlu.money import Money
+
+AMOUNT_MAX_FEN = 100_000_000
+"""One million yuan: no code payment comes near it; a slip of the hand does."""
+
+DRIVE = "payments.drive"
+UNCLEAR_EVERY_MAX = timedelta(minutes=30)
+
+
+class State(StrEnum):
+    SENT = "SENT"
+    SHOWN = "SHOWN"
+    PAID = "PAID"
+    FAILED = "FAILED"
+    REVERSING = "REVERSING"
+    REVERSED = "REVERSED"
+    CLOSING = "CLOSING"
+    CLOSED = "CLOSED"
+    LATE_PAID = "LATE_PAID"
+
+
+class Mode(StrEnum):
+    """Who scans whom."""
+
+    SCANNED = "scanned"
+    """We scan the code the payer shows (被扫)."""
+    SHOWN = "shown"
+    """The payer scans the code we show (主扫)."""
+
+
+HEARD = (
+    Word.SETTLED,
+    Word.PENDING,
+    Word.DEFERRED,
+    Word.UNKNOWN,
+    Word.ABSENT,
+    Word.REFUSED,
+    Word.ENDED,
+    Word.SHOWN,
+    Word.BARRED,
+)
+
+TABLE = parse(
+    State,
+    HEARD,
+    """
+    |                  | SETTLED   | PENDING   | DEFERRED | UNKNOWN | ABSENT   | REFUSED  | ENDED    | SHOWN | BARRED  |
+    | ---------------- | --------- | --------- | -------- | ------- | -------- | -------- | -------- | ----- | ------- |
+    | SENT             | PAID      | ·         | FAILED   | ·       | ·        | FAILED   | FAILED   | SHOWN | ·       |
+    | SHOWN            | PAID      | ·         | ·        | ·       | ·        | FAILED   | CLOSED   | SHOWN | ·       |
+    | REVERSING        | ·         | ·         | ·        | ·       | REVERSED | REVERSED | REVERSED | ·     | CLOSING |
+    | CLOSING          | LATE_PAID | ·         | ·        | ·       | CLOSED   | CLOSED   | CLOSED   | ·     | ·       |
+    | REVERSED         | LATE_PAID | REVERSING | ·        | ·       | ·        | ·        | ·        | ·     | ·       |
+    | CLOSED           | LATE_PAID | CLOSING   | ·        | ·       | ·        | ·        | ·        | ·     | ·       |
+    | FAILED           | LATE_PAID | ·         | ·        | ·       | ·        | ·        | ·        | ·     | ·       |
+    | PAID, LATE_PAID  | ·         | ·         | ·        | ·       | !        | !        | !        | ·     | ·       |
+    """,
+)
+
+COMMANDS: Mapping[tuple[State, str], State] = {
+    (State.SENT, "cancel"): State.REVERSING,
+    (State.SHOWN, "cancel"): State.CLOSING,
+    (State.SENT, "out of time"): State.REVERSING,
+    (State.SHOWN, "out of time"): State.CLOSING,
+}
+"""What we decide ourselves; for the picture."""
+
+HAS_MONEY = (State.PAID, State.LATE_PAID)
+OPEN = (State.SENT, State.SHOWN, State.REVERSING, State.CLOSING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment(Row):
+    """A payment as it stands. `back_fen` and `parts` belong to the draws of its refunds."""
+
+    table = "payments"
+
+    state: State
+    channel: Channel
+    mode: Mode
+    till_id: str
+    store_id: str
+    amount_fen: int
+    currency: str
+    back_fen: int = drawn()
+    parts: int = drawn()
+    description: str
+    fingerprint: str
+    """Hash of what was asked: the same id with another content is refused."""
+    code_mark: str
+    """Keyed hash of the payer's code; the code itself is not kept."""
+    code_tail: str
+    qr: str = ""
+    opened_at: datetime
+    opened_by: str
+    sent_at: datetime
+    give_up_at: datetime
+    paid_at: datetime | None = None
+    ended_at: datetime | None = None
+    asked_at: datetime | None = None
+    absent_at: datetime | None = None
+    reverse_at: datetime | None = None
+    looks: int = 0
+    last_word: str = ""
+    code: str = ""
+    reason: str = ""
+    channel_number: str = ""
+    payer: str = ""
+    incident: str = ""
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_fen, self.currency)
+
+    @property
+    def rest(self) -> Money:
+        """What may still go back."""
+        return Money(self.amount_fen - self.back_fen, self.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentOpened(Fact):
+    amount_fen: int
+    channel: str
+    mode: str
+    till_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentShown(Fact):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentWaits(Fact):
+    reason: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentUnclear(Fact):
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentPaid(Fact):
+    amount_fen: int
+    channel_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFailed(Fact):
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentReversing(Fact):
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentReversed(Fact):
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentClosing(Fact):
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentClosed(Fact):
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentLatePaid(Fact):
+    amount_fen: int
+    channel_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentContradicted(Fact):
+    """The channel says what cannot be: nothing moves, a person must look."""
+
+    word: str
+    code: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeAsk:
+    """A wish to be paid. `code` is the payer's code (mode SCANNED); `channel` is chosen only when we show ours."""
+
+    merchant_id: str
+    id: str
+    till_id: str
+    amount: Money
+    who: str
+    description: str = ""
+    code: str = field(default="", repr=False)
+    code_mark: str = ""
+    typed: bool = False
+    channel: Channel | None = None
+
+    @property
+    def mode(self) -> Mode:
+        return Mode.SCANNED if self.code else Mode.SHOWN
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything asked but the id."""
+        content = (
+            self.till_id, str(self.amount.amount), self.amount.currency, self.description, self.code_mark,
+            self.mode, self.channel or "",
+        )
+        return hashlib.sha256("\x1f".join(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeSeen:
+    """What a charge is decided on: is it known, is the till, is the code in use, which channels has the merchant."""
+
+    known: Payment | None
+    store_id: str | None
+    channels: frozenset[str]
+    same_code: str | None
+    """Id of an open payment of the same code, till and amount."""
+
+
+def open_payment(
+    facts: Mapping[Channel, Facts], ask: ChargeAsk, seen: ChargeSeen, at: datetime
+) -> Change[Payment] | Stay[Payment]:
+    """Write a payment down as SENT, with the step that charges it.
+
+    Asking again with the same id and content gives the same payment back, and no step: what was once sent is never
+    sent again by a repeated wish. Raises Denied: payment.id_taken, payment.amount, payment.currency,
+    payment.till_unknown, payment.code_in_use, payment.channel_off, payment.channel_missing, scan.not_payable.
+    """
+    if seen.known is not None:
+        if seen.known.fingerprint != ask.fingerprint:
+            raise Denied("payment.id_taken", id=ask.id)
+        return Stay(seen.known)
+    if ask.amount.currency != "CNY":
+        raise Denied("payment.currency", currency=ask.amount.currency)
+    if not 0 < ask.amount.amount <= AMOUNT_MAX_FEN:
+        raise Denied("payment.amount", min_fen=1, max_fen=AMOUNT_MAX_FEN)
+    if seen.store_id is None:
+        raise Denied("payment.till_unknown", till=ask.till_id)
+    if seen.same_code is not None:
+        raise Denied("payment.code_in_use", payment=seen.same_code)
+    channel = _channel_for(ask, seen)
+    bound = facts[channel]
+    scanned = ask.mode is Mode.SCANNED
+    give_up_at = at + (bound.pay_within if scanned else bound.shown_for)
+    payment = Payment(
+        merchant_id=ask.merchant_id,
+        id=ids.checked(ask.id, ids.Kind.PAYMENT),
+        state=State.SENT,
+        channel=channel,
+        mode=ask.mode,
+        till_id=ask.till_id,
+        store_id=seen.store_id,
+        amount_fen=ask.amount.amount,
+        currency=ask.amount.currency,
+        description=ask.description,
+        fingerprint=ask.fingerprint,
+        code_mark=ask.code_mark,
+        code_tail=ask.code[-4:],
+        opened_at=at,
+        opened_by=ask.who,
+        sent_at=at,
+        give_up_at=give_up_at,
+    )
+    opened = PaymentOpened(
+        amount_fen=payment.amount_fen, channel=channel, mode=payment.mode, till_id=payment.till_id
+    )
+    return Change(
+        row=payment,
+        at=at,
+        who=ask.who,
+        facts=(opened,),
+        looks=(Look(DRIVE, payment.id, at + bound.pay_query_after),),
+        step=_pay(payment, ask.code) if scanned else _show(payment),
+    )
+
+
+def _channel_for(ask: ChargeAsk, seen: ChargeSeen) -> Channel:
+    """The wallet decides the channel; the cashier picks one only to show our own code."""
+    if ask.mode is Mode.SHOWN:
+        if ask.channel is None:
+            raise Denied("payment.channel_missing")
+        if ask.channel not in seen.channels:
+            raise Denied("payment.channel_off", channel=ask.channel)
+        return ask.channel
+    found = codes.recognise(ask.code, typed=ask.typed)
+    if not found.ok:
+        raise Denied(
+            "scan.not_payable",
+            kind=str(found.kind),
+            wallet=found.wallet,
+            advice_zh=found.advice_zh,
+            advice_en=found.advice_en,
+        )
+    if ask.channel is not None and ask.channel != found.wallet:
+        raise Denied("payment.wrong_wallet", channel=ask.channel, wallet=found.wallet)
+    if found.wallet not in seen.channels:
+        raise Denied("payment.channel_off", channel=found.wallet)
+    return Channel(found.wallet)
+
+
+def _pay(payment: Payment, code: str) -> Pay:
+    return Pay(
+        merchant_id=payment.merchant_id,
+        channel=payment.channel,
+        payment_id=payment.id,
+        amount=payment.amount,
+        code=code,
+        description=payment.description,
+        store_id=payment.store_id,
+        till_id=payment.till_id,
+        expires_at=payment.give_up_at + timedelta(minutes=5),
+    )
+
+
+def _show(payment: Payment) -> Show:
+    return Show(
+        merchant_id=payment.merchant_id,
+        channel=payment.channel,
+        payment_id=payment.id,
+        amount=payment.amount,
+        description=payment.description,
+        store_id=payment.store_id,
+        till_id=payment.till_id,
+        expires_at=payment.give_up_at,
+    )
+
+
+def query(payment: Payment) -> Query:
+    """The step that asks what became of a payment."""
+    return Query(
+        merchant_id=payment.merchant_id,
+        channel=payment.channel,
+        payment_id=payment.id,
+        amount=payment.amount,
+        scanned=payment.mode is Mode.SCANNED,
+    )
+
+
+def _end(payment: Payment) -> Step:
+    """The step that ends a payment: reverse what was scanned, close what was shown, ask where neither is allowed."""
+    order = {
+        "merchant_id": payment.merchant_id,
+        "channel": payment.channel,
+        "payment_id": payment.id,
+        "amount": payment.amount,
+    }
+    if payment.state is State.REVERSING:
+        return Reverse(**order)
+    if payment.mode is Mode.SHOWN and payment.last_word != Word.BARRED:
+        return Close(**order)
+    return query(payment)
+
+
+def next_step(facts: Mapping[Channel, Facts], payment: Payment | None, at: datetime) -> Change[Payment] | Stay[Payment]:
+    """What to do about a payment now.
+
+    Law: only SENT, SHOWN, REVERSING and CLOSING are driven; REVERSED and CLOSED are looked at once more, later,
+    because a request that was lost on its way may still arrive.
+    """
+    if payment is None:
+        raise Denied("payment.unknown")
+    bound = facts[payment.channel]
+    match payment.state:
+        case State.SENT if payment.mode is Mode.SHOWN:
+            return _ended(payment, at, "out of time") if at >= payment.give_up_at else Stay(payment, _show(payment))
+        case State.SENT | State.SHOWN | State.REVERSED | State.CLOSED:
+            return Stay(payment, query(payment))
+        case State.REVERSING if at < payment.sent_at + bound.reverse_not_before:
+            return Stay(payment)
+        case State.REVERSING | State.CLOSING:
+            return Stay(payment, _end(payment))
+        case _:
+            return Stay(payment)
+
+
+def cancel(
+    facts: Mapping[Channel, Facts], who: str, payment: Payment | None, at: datetime
+) -> Change[Payment] | Stay[Payment]:
+    """Give a payment up before it is paid. Cashiers never choose between reversing and refunding: this is the first.
+
+    Raises Denied: payment.unknown, payment.already_paid.
+    """
+    if payment is None:
+        raise Denied("payment.unknown")
+    if payment.state in HAS_MONEY:
+        raise Denied("payment.already_paid", id=payment.id)
+    if payment.state not in (State.SENT, State.SHOWN):
+        return Stay(payment)
+    change = _ended(payment, at, "cancelled", who=who)
+    first = payment.sent_at + facts[payment.channel].reverse_not_before
+    if change.row.state is State.REVERSING and at < first:
+        return replace(change, looks=(Look(DRIVE, payment.id, first),), step=None)
+    return change
+
+
+def _ended(payment: Payment, at: datetime, why: str, who: str = "system") -> Change[Payment]:
+    reversing = payment.mode is Mode.SCANNED
+    row = replace(
+        payment,
+        version=payment.version + 1,
+        state=State.REVERSING if reversing else State.CLOSING,
+        reverse_at=at,
+        absent_at=None,
+    )
+    return Change(
+        row=row,
+        at=at,
+        who=who,
+        facts=(PaymentReversing(why=why) if reversing else PaymentClosing(why=why),),
+        looks=(Look(DRIVE, row.id, at + timedelta(seconds=5)),),
+        step=_end(row),
+    )
+
+
+def hear(
+    facts: Mapping[Channel, Facts], outcome: Outcome, payment: Payment | None, at: datetime
+) -> Change[Payment] | Stay[Payment]:
+    """The one door for news about a payment: reply, callback and query all come through here.
+
+    Raises Denied: payment.unknown.
+    """
+    if payment is None:
+        raise Denied("payment.unknown")
+    if outcome.word not in HEARD:
+        raise Broken(f"{outcome.word} is no word about a payment")
+    if outcome.word is Word.SETTLED and outcome.amount is not None and outcome.amount != payment.amount:
+        return _clash(payment, outcome, at, f"amount {outcome.amount.amount}, not {payment.amount_fen}")
+    turn = TABLE.turn(payment.state, outcome.word)
+    if turn is Turn.CLASH:
+        if outcome.word is Word.ENDED and not payment.rest.amount:
+            return Stay(payment)  # all of it went back by our own refunds: the channel calls that closed
+        return _clash(payment, outcome, at, f"{outcome.word} heard when {payment.state}")
+    bound = facts[payment.channel]
+    if turn in (State.REVERSED, State.CLOSED) and outcome.word is Word.ABSENT and not _twice(payment, bound, at):
+        return _noted(bound, replace(payment, absent_at=payment.absent_at or at), outcome, at)
+    if not isinstance(turn, State) or turn is payment.state:
+        return _noted(bound, payment, outcome, at)
+    return _turned(bound, payment, turn, outcome, at)
+
+
+def _twice(payment: Payment, bound: Facts, at: datetime) -> bool:
+    """Whether "no such order" was heard before, long enough ago: a lost request may still be on its way."""
+    return payment.absent_at is not None and at >= payment.absent_at + bound.absent_gap
+
+
+def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Change[Payment] | Stay[Payment]:
+    """No new state. While it is open: write down what was heard and when to look again, or run out of time."""
+    final = payment.state not in OPEN
+    if final and payment.state not in (State.REVERSED, State.CLOSED):
+        return Stay(payment)
+    last_look_at = (payment.ended_at or at) + bound.last_look_after
+    if final and at < last_look_at:
+        return Stay(payment)
+    out_of_time = payment.state in (State.SENT, State.SHOWN) and at >= payment.give_up_at
+    changed = (outcome.word, outcome.reason or "") != (payment.last_word, payment.reason)
+    facts: tuple[Fact, ...] = ()
+    if changed and not final and outcome.word is Word.PENDING:
+        facts = (PaymentWaits(reason=outcome.reason or "", code=outcome.code),)
+    elif changed and not final and outcome.word is Word.UNKNOWN:
+        facts = (PaymentUnclear(code=outcome.code),)
+    row = replace(
+        payment,
+        looks=payment.looks + 1,
+        last_word=outcome.word,
+        reason=outcome.reason or "",
+        code=outcome.code,
+        asked_at=at,
+        absent_at=payment.absent_at if outcome.word in (Word.ABSENT, Word.UNKNOWN) else None,
+        channel_number=outcome.channel_number or payment.channel_number,
+        payer=outcome.payer or payment.payer,
+    )
+    evidence = (outcome.evidence,) if outcome.evidence else ()
+    if out_of_time:
+        ended = _ended(row, at, "out of time")
+        return replace(ended, facts=(*facts, *ended.facts), evidence=evidence)
+    at_rest = final and outcome.word in (Word.ENDED, Word.ABSENT, Word.REFUSED)
+    look = Look(DRIVE, row.id, None if at_rest else at + _pace(bound, row))
+    return Change(
+        row=replace(row, version=payment.version + 1),
+        at=at,
+        who="channel",
+        facts=facts,
+        looks=(look,),
+        evidence=evidence,
+    )
+
+
+def _pace(bound: Facts, payment: Payment) -> timedelta:
+    """When to look again: the channel's own pace while a payer is at it, then ever more slowly, never not at all."""
+    if payment.state in (State.SENT, State.SHOWN):
+        return bound.pay_query_every if payment.mode is Mode.SCANNED else bound.shown_query_every
+    return min(bound.reverse_every * 2 ** min(payment.looks // 10, 10), UNCLEAR_EVERY_MAX)
+
+
+def _clash(payment: Payment, outcome: Outcome, at: datetime, why: str) -> Change[Payment] | Stay[Payment]:
+    if payment.incident == why:
+        return Stay(payment)
+    return Change(
+        row=replace(payment, version=payment.version + 1, incident=why),
+        at=at,
+        who="channel",
+        facts=(PaymentContradicted(word=outcome.word, code=outcome.code, why=why),),
+        evidence=(outcome.evidence,) if outcome.evidence else (),
+    )
+
+
+def _turned(bound: Facts, payment: Payment, state: State, outcome: Outcome, at: datetime) -> Change[Payment]:
+    """A new state, with its posting, its fact and its next look."""
+    row = replace(
+        payment,
+        version=payment.version + 1,
+        state=state,
+        asked_at=at,
+        absent_at=None,
+        last_word=outcome.word,
+        code=outcome.code,
+        reason=outcome.reason or "",
+        qr=outcome.qr,
+        channel_number=outcome.channel_number or payment.channel_number,
+        payer=outcome.payer or payment.payer,
+        paid_at=(outcome.at or at) if state in HAS_MONEY else payment.paid_at,
+        ended_at=at if state in (State.FAILED, State.REVERSED, State.CLOSED) else payment.ended_at,
+    )
+    fact, look_after = _news(bound, row, outcome)
+    return Change(
+        row=row,
+        at=at,
+        who="channel",
+        moves=(Move(due(row.channel), OWED, row.amount),) if state in HAS_MONEY else (),
+        facts=(fact,),
+        looks=(Look(DRIVE, row.id, None if look_after is None else at + look_after),),
+        evidence=(outcome.evidence,) if outcome.evidence else (),
+        step=_end(row) if state is State.CLOSING and payment.state is State.REVERSING else None,
+    )
+
+
+def _news(bound: Facts, row: Payment, outcome: Outcome) -> tuple[Fact, timedelta | None]:
+    """The fact of a new state, and when to look next (None: never)."""
+    match row.state:
+        case State.PAID:
+            return PaymentPaid(amount_fen=row.amount_fen, channel_number=row.channel_number), None
+        case State.LATE_PAID:
+            return PaymentLatePaid(amount_fen=row.amount_fen, channel_number=row.channel_number), None
+        case State.FAILED:
+            return PaymentFailed(code=outcome.code), None
+        case State.SHOWN:
+            return PaymentShown(), bound.shown_query_every
+        case State.REVERSED:
+            return PaymentReversed(code=outcome.code), bound.last_look_after
+        case State.CLOSED:
+            return PaymentClosed(code=outcome.code), bound.last_look_after
+        case State.REVERSING:
+            return PaymentReversing(why="it came late"), timedelta()
+        case State.CLOSING:
+            return PaymentClosing(why="it cannot be reversed"), bound.reverse_every
+        case State.SENT:
+            raise Broken("nothing turns back to SENT")

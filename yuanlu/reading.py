@@ -1,0 +1,177 @@
+"""Keyed reads that travel together.
+
+A `View` is a value: what to read by which key, and how to make what a rule sees of it. Reads of concurrent requests
+with the same SQL go in one query with arrays of keys, one round trip, without a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Generic, TypeVar
+
+import asyncpg
+
+from yuanlu.change import Row
+from yuanlu.errors import Busy
+
+BATCH_MAX = 128
+CONNECTIONS = 2
+QUEUE_MAX = 20_000
+TRIES = 5
+DEADLINE = 30.0
+
+S_co = TypeVar("S_co", covariant=True)
+R = TypeVar("R", bound=Row)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One keyed read. `sql` selects `k.place` first, then columns, from `keys k` joined to what is wanted.
+
+    Shape: `sql` is a query over the CTE-like name `keys` (place int, merchant_id text, a text, b text, c bigint); see
+    `over_keys`.
+    """
+
+    sql: str
+    merchant_id: str
+    a: str
+    b: str = ""
+    c: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class View(Generic[S_co]):
+    """What a rule wants to see: some reads, and how to make a value of their records, in order."""
+
+    reads: tuple[Read, ...]
+    make: Callable[[Sequence[Sequence[Mapping[str, Any]]]], S_co]
+
+
+def over_keys(sql: str) -> str:
+    """Complete a select over `keys k`, written once as a constant of a store."""
+    return (
+        "with keys as (select place, merchant_id, a, b, c from"  # noqa: S608
+        " unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::bigint[]) u(place, merchant_id, a, b, c)) " + sql
+    )
+
+
+def rows_by_id(row_type: type[Row]) -> str:
+    """The SQL that reads rows of this type by (merchant_id, id = a)."""
+    names = ", ".join(f"t.{each.name}" for each in fields(row_type))
+    return over_keys(
+        f"select k.place, {names} from keys k join {row_type.table} t on t.merchant_id = k.merchant_id and t.id = k.a"  # noqa: S608
+    )
+
+
+def maker(row_type: type[R]) -> Callable[[Mapping[str, Any]], R]:
+    """How to make a row of a record: enums from text, the rest as it is."""
+    from enum import StrEnum  # noqa: PLC0415
+    from typing import get_type_hints  # noqa: PLC0415
+
+    hints = get_type_hints(row_type)
+    enums = {n: h for n, h in hints.items() if isinstance(h, type) and issubclass(h, StrEnum)}
+    names = [each.name for each in fields(row_type)]
+
+    def made(record: Mapping[str, Any]) -> R:
+        return row_type(**{n: enums[n](record[n]) if n in enums else record[n] for n in names})
+
+    return made
+
+
+@dataclass(slots=True)
+class _Waiting:
+    read: Read
+    answer: asyncio.Future[list[Mapping[str, Any]]]
+
+
+class Reader:
+    """The queue in front of the reading connections of this process."""
+
+    def __init__(self, pool: asyncpg.Pool[Any], *, connections: int = CONNECTIONS) -> None:
+        self._pool = pool
+        self._queues: dict[str, list[_Waiting]] = defaultdict(list)
+        self._waiting = 0
+        self._free = connections
+        self._kicked = False
+        self._flights: set[asyncio.Task[None]] = set()
+
+    async def see(self, view: View[S_co]) -> S_co:
+        """Read what a view wants and make its value.
+
+        Raises Busy when too many are waiting, or the database stays away.
+        """
+        if self._waiting >= QUEUE_MAX:
+            raise Busy("read.queue_full")
+        loop = asyncio.get_running_loop()
+        answers = []
+        for read in view.reads:
+            answer: asyncio.Future[list[Mapping[str, Any]]] = loop.create_future()
+            self._queues[read.sql].append(_Waiting(read, answer))
+            self._waiting += 1
+            answers.append(answer)
+        if not self._kicked:
+            self._kicked = True
+            loop.call_soon(self._kick)
+        if len(answers) == 1:
+            return view.make([await answers[0]])
+        return view.make(await asyncio.gather(*answers))
+
+    async def close(self) -> None:
+        """Wait for what is in flight."""
+        while self._flights:
+            await asyncio.gather(*self._flights, return_exceptions=True)
+
+    def _kick(self) -> None:
+        self._kicked = False
+        while self._free and self._queues:
+            sql = next(iter(self._queues))
+            waiting = self._queues[sql]
+            batch, rest = waiting[:BATCH_MAX], waiting[BATCH_MAX:]
+            del self._queues[sql]
+            if rest:
+                self._queues[sql] = rest  # to the back: no kind of read starves another
+            self._waiting -= len(batch)
+            self._free -= 1
+            flight = asyncio.get_running_loop().create_task(self._fly(sql, batch))
+            self._flights.add(flight)
+            flight.add_done_callback(self._flights.discard)
+
+    async def _fly(self, sql: str, batch: Sequence[_Waiting]) -> None:
+        try:
+            found = await self._fetched(sql, batch)
+            for waiting, records in zip(batch, found, strict=True):
+                if not waiting.answer.done():
+                    waiting.answer.set_result(records)
+        except Exception as error:  # every caller gets an answer
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(error)
+        finally:
+            self._free += 1
+            self._kick()
+
+    async def _fetched(self, sql: str, batch: Sequence[_Waiting]) -> list[list[Mapping[str, Any]]]:
+        reads = [waiting.read for waiting in batch]
+        arguments = (
+            list(range(len(reads))),
+            [read.merchant_id for read in reads],
+            [read.a for read in reads],
+            [read.b for read in reads],
+            [read.c for read in reads],
+        )
+        for attempt in range(TRIES):
+            try:
+                records = await self._pool.fetch(sql, *arguments, timeout=DEADLINE)
+                break
+            except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
+                    asyncpg.InternalClientError, asyncpg.OperatorInterventionError):
+                await asyncio.sleep(0.1 * 2**attempt)
+        else:
+            raise Busy("read.database_away")
+        found: list[list[Mapping[str, Any]]] = [[] for _ in reads]
+        for record in records:
+            found[record["place"]].append(record)
+        return found

@@ -1,0 +1,397 @@
+"""Records Changes: many at once, in one round trip and one commit.
+
+Natural batching: a change joins the queue; whenever one of the recording connections is free, what has gathered is
+cut into a batch and sent. One caller alone waits for one round trip; under load batches fill by themselves. There is
+no timer.
+
+A batch is one call of one PL/pgSQL function, generated from the row types and made in `pg_temp` when a recording
+connection opens: no function in migrations, and old code keeps its own column lists on a new schema. Objectors are
+filtered, not thrown: the function returns the places of the changes that found their row moved (or their id taken, or
+their draw too large); those decide again. Only what cannot be filtered (a floor) rolls a batch back; it is then cut in
+two until one is left, and that one is `Broken`.
+
+Locks are taken in one order everywhere: rows of other tables, then payments, each in key order, then accounts, then
+looks. The connection has hash join, merge join, sequential scan and JIT off, so rows are locked in the order sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import msgspec
+import structlog
+
+from yuanlu.change import Change, Column, Row, columns_of
+from yuanlu.errors import Broken, Busy
+from yuanlu.ledger.accounts import FLOORED
+
+BATCH_MAX = 128
+CONNECTIONS = 2
+QUEUE_MAX = 20_000
+DEADLINE = 30.0
+"""Seconds a batch may take before its connection is given up."""
+
+log = structlog.get_logger(__name__)
+
+Connect = Callable[[], Awaitable["asyncpg.Connection[Any]"]]
+
+_PAYMENTS = "payments"
+
+_SIDE_TYPES = {
+    "draw": "item int, merchant_id text, payment_id text, amount_fen bigint",
+    "move": "item int, merchant_id text, object_id text, transition int, seq int, source text, target text,"
+    " amount_fen bigint, currency text",
+    "fact": "item int, merchant_id text, object_id text, transition int, seq int, kind text, who text,"
+    " at timestamptz, evidence_id text, body text",
+    "evidence": "item int, merchant_id text, object_id text, id text, kind text, at timestamptz, operation text,"
+    " status int, took_ms int, digest text, body text",
+    "look": "item int, merchant_id text, name text, object_id text, run_at timestamptz",
+}
+
+_DRAWS = """
+  if cardinality(a_draw) > 0 then
+    perform 1 from payments t where (t.merchant_id, t.id) in
+      (select merchant_id, payment_id from unnest(a_draw) union select merchant_id, id from unnest(a_payments))
+      order by t.merchant_id, t.id for update;
+  end if;
+"""
+
+_DRAWS_TAKEN = """
+  if cardinality(a_draw) > 0 then
+    with d as (
+      select d.*, sum(amount_fen) over (partition by merchant_id, payment_id order by amount_fen > 0, item) as running
+      from unnest(a_draw) d where item <> all(dead)
+    ), ok as (
+      select d.* from d join payments t on t.merchant_id = d.merchant_id and t.id = d.payment_id
+      where t.back_fen + d.running between 0 and t.amount_fen
+    ), taken as (
+      update payments t set back_fen = t.back_fen + s.total, parts = t.parts + s.parts
+      from (select merchant_id, payment_id, sum(amount_fen)::bigint as total,
+                   count(*) filter (where amount_fen > 0) as parts
+            from ok group by merchant_id, payment_id) s
+      where t.merchant_id = s.merchant_id and t.id = s.payment_id
+    )
+    select dead || coalesce(array_agg(d.item), '{}') into dead from d where d.item not in (select item from ok);
+    if exists (select 1 from unnest(a_draw) d where d.amount_fen < 0 and d.item = any(dead) and d.item <> all(stale)) then
+      raise exception 'a draw given back does not fit' using errcode = 'check_violation';
+    end if;
+  end if;
+"""
+
+_DRAWS_UNDONE = """
+  if cardinality(a_draw) > 0 and cardinality(late) > 0 then
+    update payments t set back_fen = t.back_fen - s.total, parts = t.parts - s.parts
+    from (select merchant_id, payment_id, sum(amount_fen)::bigint as total,
+                 count(*) filter (where amount_fen > 0) as parts
+          from unnest(a_draw) where item = any(late) group by merchant_id, payment_id) s
+    where t.merchant_id = s.merchant_id and t.id = s.payment_id;
+  end if;
+"""
+
+_SIDES = """
+  if cardinality(a_move) > 0 then
+    insert into moves (merchant_id, recorded_at, object_id, transition, seq, source, target, amount_fen, currency)
+      select merchant_id, noted, object_id, transition, seq, source, target, amount_fen, currency
+      from unnest(a_move) where item <> all(dead);
+    insert into accounts (merchant_id, account, currency, balance_fen)
+      select merchant_id, account, currency, sum(amount_fen)::bigint from (
+        select merchant_id, target as account, currency, amount_fen from unnest(a_move)
+          where target = any('{floored}') and item <> all(dead)
+        union all
+        select merchant_id, source, currency, -amount_fen from unnest(a_move)
+          where source = any('{floored}') and item <> all(dead)
+      ) m group by merchant_id, account, currency having sum(amount_fen) <> 0
+      order by merchant_id, account, currency
+    on conflict (merchant_id, account, currency)
+      do update set balance_fen = accounts.balance_fen + excluded.balance_fen;
+  end if;
+  if cardinality(a_fact) > 0 then
+    insert into facts (merchant_id, recorded_at, object_id, transition, seq, kind, who, at, evidence_id, body)
+      select merchant_id, noted, object_id, transition, seq, kind, who, at, evidence_id, body
+      from unnest(a_fact) where item <> all(dead);
+  end if;
+  if cardinality(a_evidence) > 0 then
+    insert into evidence (merchant_id, recorded_at, id, object_id, kind, at, operation, status, took_ms, digest, body)
+      select merchant_id, noted, id, object_id, kind, at, operation, status, took_ms, digest, body
+      from unnest(a_evidence) where item <> all(dead);
+  end if;
+  if cardinality(a_look) > 0 then
+    delete from jobs t using unnest(a_look) l
+      where l.run_at is null and l.item <> all(dead)
+        and t.merchant_id = l.merchant_id and t.name = l.name and t.object_id = l.object_id;
+    insert into jobs (merchant_id, name, object_id, run_at)
+      select distinct on (merchant_id, name, object_id) merchant_id, name, object_id, run_at
+      from unnest(a_look) where run_at is not null and item <> all(dead)
+      order by merchant_id, name, object_id, run_at
+    on conflict (merchant_id, name, object_id)
+      do update set run_at = excluded.run_at, lease_until = null, lease_token = null, attempts = 0;
+  end if;
+"""
+
+
+def function_sql(row_types: Sequence[type[Row]]) -> str:
+    """The types and the function of a recording connection, as one script.
+
+    Shape: `pg_temp.record(a_<table>..., a_draw, a_move, a_fact, a_evidence, a_look) returns int[]`, the places of the
+    changes that were not recorded. `payments` is handled after all other tables (see the order of locks above).
+    """
+    tables = {row_type.table: columns_of(row_type) for row_type in row_types}
+    order = sorted(tables, key=lambda name: (name == _PAYMENTS, name))
+    types = {
+        name: "item int, " + ", ".join(f"{column.name} {column.sql_type}" for column in tables[name]) for name in order
+    }
+    types |= _SIDE_TYPES
+    made = [f"create type pg_temp.in_{name} as ({shape});" for name, shape in types.items()]
+    arguments = ", ".join(f"a_{name} pg_temp.in_{name}[]" for name in types)
+    body = ["dead int[] := '{}'; stale int[]; late int[]; noted timestamptz := clock_timestamp();", "begin"]
+    for name in order:
+        if name == _PAYMENTS:
+            body.append(_DRAWS)
+        body.append(_update_sql(name, tables[name]))
+    body.append("  stale := dead;")
+    if _PAYMENTS in tables:
+        body.append(_DRAWS_TAKEN)
+    body.append("  late := dead;")
+    body.extend(_insert_sql(name, tables[name]) for name in order)
+    body.append("  late := array(select unnest(dead) except select unnest(late));")
+    if _PAYMENTS in tables:
+        body.append(_DRAWS_UNDONE)
+    body.append(_SIDES.replace("{floored}", "{" + ",".join(FLOORED) + "}"))
+    body.append("  return dead;\nend")
+    return "\n".join(
+        [
+            *made,
+            f"create function pg_temp.record({arguments}) returns int[] language plpgsql as $record$ declare",
+            *body,
+            "$record$;",
+        ]
+    )
+
+
+def _update_sql(name: str, columns: Sequence[Column]) -> str:
+    sets = ", ".join(
+        f"{c.name} = r.{c.name}" for c in columns if not c.kept_by_draws and c.name not in {"merchant_id", "id"}
+    )
+    return f"""
+  if exists (select 1 from unnest(a_{name}) where version > 1) then
+    with r as (select * from unnest(a_{name}) where version > 1), done as (
+      update {name} t set {sets} from r
+      where t.merchant_id = r.merchant_id and t.id = r.id and t.version = r.version - 1 returning r.item)
+    select dead || coalesce(array_agg(r.item), '{{}}') into dead from r where r.item not in (select item from done);
+  end if;"""  # noqa: S608 -- names come from our own dataclasses
+
+
+def _insert_sql(name: str, columns: Sequence[Column]) -> str:
+    names = ", ".join(c.name for c in columns)
+    return f"""
+  if exists (select 1 from unnest(a_{name}) where version = 1) then
+    with r as (select * from unnest(a_{name}) where version = 1 and item <> all(dead)), done as (
+      insert into {name} ({names}) select {names} from r order by merchant_id, id
+      on conflict do nothing returning merchant_id, id)
+    select dead || coalesce(array_agg(r.item), '{{}}') into dead from r
+      where (r.merchant_id, r.id) not in (select merchant_id, id from done);
+  end if;"""  # noqa: S608
+
+
+@dataclass(slots=True)
+class _Waiting:
+    change: Change[Row]
+    answer: asyncio.Future[bool]
+
+
+class Recorder:
+    """The queue in front of the recording connections of this process."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        row_types: Sequence[type[Row]],
+        *,
+        batch_max: int = BATCH_MAX,
+        connections: int = CONNECTIONS,
+    ) -> None:
+        self._connect = connect
+        self._sql = function_sql(row_types)
+        order = sorted((t.table for t in row_types), key=lambda name: (name == _PAYMENTS, name))
+        self._places = {name: place for place, name in enumerate([*order, *_SIDE_TYPES])}
+        self._columns = {t.table: tuple(c.name for c in columns_of(t)) for t in row_types}
+        arguments = ", ".join(f"${n + 1}" for n in range(len(self._places)))
+        self._call = f"select pg_temp.record({arguments})"
+        self._batch_max = batch_max
+        self._queue: deque[_Waiting] = deque()
+        self._free = connections
+        self._idle: list[tuple[asyncpg.Connection[Any], Any]] = []
+        self._kicked = False
+        self._closed = False
+        self._flights: set[asyncio.Task[None]] = set()
+        self.batches = 0
+        self.recorded = 0
+
+    async def record(self, change: Change[Row]) -> bool:
+        """Record a change, whole. True: it is committed. False: it found its ground moved (or the answer was lost);
+        read and decide again.
+
+        Raises Busy when too many are waiting; Broken when the books refuse it (a floor, a constraint).
+        """
+        if self._closed or len(self._queue) >= QUEUE_MAX:
+            raise Busy("record.queue_full")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bool] = loop.create_future()
+        self._queue.append(_Waiting(change, answer))
+        if not self._kicked:
+            self._kicked = True
+            loop.call_soon(self._kick)
+        return await answer
+
+    async def close(self) -> None:
+        """Finish what is in flight and close the connections."""
+        self._closed = True
+        while self._flights:
+            await asyncio.gather(*self._flights, return_exceptions=True)
+        for waiting in self._queue:
+            if not waiting.answer.done():
+                waiting.answer.set_exception(Busy("record.closing"))
+        self._queue.clear()
+        for connection, _ in self._idle:
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                await connection.close(timeout=2)
+        self._idle.clear()
+
+    def _kick(self) -> None:
+        self._kicked = False
+        while self._queue and self._free:
+            batch = self._cut()
+            if not batch:
+                return
+            self._free -= 1
+            flight = asyncio.get_running_loop().create_task(self._fly(batch))
+            self._flights.add(flight)
+            flight.add_done_callback(self._flights.discard)
+
+    def _cut(self) -> list[_Waiting]:
+        """Take up to a batch from the queue. A second change of one row in a batch is stale: it is told so at once."""
+        batch: list[_Waiting] = []
+        keys: set[tuple[str, str]] = set()
+        while self._queue and len(batch) < self._batch_max:
+            waiting = self._queue.popleft()
+            if waiting.answer.done():  # nobody waits any more: the caller was cancelled before it was sent
+                continue
+            key = waiting.change.row.key
+            if key in keys:
+                waiting.answer.set_result(False)
+                continue
+            keys.add(key)
+            batch.append(waiting)
+        return batch
+
+    async def _fly(self, batch: list[_Waiting]) -> None:
+        try:
+            await self._send(sorted(batch, key=lambda waiting: waiting.change.row.key))
+        except Exception as error:  # the last net: a waiting caller must always get an answer
+            log.exception("record.failed")
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(Broken(f"recording failed: {error}"))
+        finally:
+            self._free += 1
+            self._kick()
+
+    async def _send(self, batch: list[_Waiting]) -> None:
+        try:
+            dead = await self._attempt(batch)
+        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.CheckViolationError) as error:
+            if len(batch) == 1 and isinstance(error, asyncpg.CheckViolationError):
+                batch[0].answer.set_exception(Broken(f"the books refuse {batch[0].change.row.key}: {error}"))
+                return
+            if len(batch) == 1:
+                batch[0].answer.set_result(False)
+                return
+            middle = len(batch) // 2
+            await self._send(batch[:middle])
+            await self._send(batch[middle:])
+            return
+        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
+                asyncpg.InternalClientError, asyncpg.OperatorInterventionError) as error:
+            # We cannot know whether it was committed: deciding again finds out.
+            log.warning("record.connection_lost", changes=len(batch), error=repr(error))
+            await asyncio.sleep(0.05)
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_result(False)
+            return
+        except asyncpg.PostgresError as error:
+            if len(batch) == 1:
+                batch[0].answer.set_exception(Broken(f"cannot record {batch[0].change.row.key}: {error}"))
+                return
+            middle = len(batch) // 2
+            await self._send(batch[:middle])
+            await self._send(batch[middle:])
+            return
+        gone = set(dead)
+        self.batches += 1
+        self.recorded += len(batch) - len(gone)
+        for place, waiting in enumerate(batch):
+            if not waiting.answer.done():
+                waiting.answer.set_result(place not in gone)
+
+    async def _attempt(self, batch: Sequence[_Waiting]) -> list[int]:
+        connection, statement = self._idle.pop() if self._idle else await self._opened()
+        try:
+            dead: list[int] = await statement.fetchval(*self._arguments(batch), timeout=DEADLINE)
+        except BaseException as error:
+            if isinstance(error, asyncpg.PostgresError) and not connection.is_closed() and not isinstance(
+                error, (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+            ):
+                self._idle.append((connection, statement))
+            else:
+                connection.terminate()
+            raise
+        self._idle.append((connection, statement))
+        return dead
+
+    async def _opened(self) -> tuple[asyncpg.Connection[Any], Any]:
+        connection = await self._connect()
+        await connection.execute(
+            "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off; set jit = off;"
+            "set plan_cache_mode = force_generic_plan; set client_min_messages = error"
+        )
+        await connection.execute(self._sql)
+        return connection, await connection.prepare(self._call)
+
+    def _arguments(self, batch: Sequence[_Waiting]) -> list[list[tuple[object, ...]]]:
+        arrays: list[list[tuple[object, ...]]] = [[] for _ in self._places]
+        places = self._places
+        draws, moves, facts = arrays[places["draw"]], arrays[places["move"]], arrays[places["fact"]]
+        evidence, looks = arrays[places["evidence"]], arrays[places["look"]]
+        for item, waiting in enumerate(batch):
+            change = waiting.change
+            row = change.row
+            merchant_id, object_id, version = row.merchant_id, row.id, row.version
+            arrays[places[row.table]].append((item, *[getattr(row, name) for name in self._columns[row.table]]))
+            if change.draw is not None:
+                draws.append((item, merchant_id, change.draw.payment_id, change.draw.amount.amount))
+            for seq, move in enumerate(change.moves):
+                money = move.money
+                moves.append(
+                    (item, merchant_id, object_id, version, seq, move.source, move.target, money.amount, money.currency)
+                )
+            cited = change.evidence[0].id if change.evidence else ""
+            for seq, fact in enumerate(change.facts):
+                body = msgspec.json.encode(fact).decode()
+                facts.append(
+                    (item, merchant_id, object_id, version, seq, fact.kind, change.who, change.at, cited, body)
+                )
+            for each in change.evidence:
+                evidence.append(
+                    (item, merchant_id, object_id, each.id, each.kind, each.at, each.operation, each.status,
+                     each.took_ms, each.digest, each.body)
+                )
+            for look in change.looks:
+                looks.append((item, merchant_id, look.name, look.object_id, look.at))
+        return arrays

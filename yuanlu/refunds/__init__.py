@@ -1,0 +1,1 @@
+"""Money back the way it came."""
