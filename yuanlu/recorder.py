@@ -44,7 +44,7 @@ Connect = Callable[[], Awaitable["asyncpg.Connection[Any]"]]
 _PAYMENTS = "payments"
 
 _SIDE_TYPES = {
-    "draw": "item int, merchant_id text, payment_id text, amount_fen bigint",
+    "draw": "item int, fresh boolean, merchant_id text, payment_id text, amount_fen bigint",
     "move": "item int, merchant_id text, object_id text, transition int, seq int, source text, target text,"
     " amount_fen bigint, currency text",
     "fact": "item int, merchant_id text, object_id text, transition int, seq int, kind text, who text,"
@@ -78,8 +78,9 @@ _DRAWS_TAKEN = """
       where t.merchant_id = s.merchant_id and t.id = s.payment_id
     )
     select dead || coalesce(array_agg(d.item), '{}') into dead from d where d.item not in (select item from ok);
-    if exists (select 1 from unnest(a_draw) d where d.amount_fen < 0 and d.item = any(dead) and d.item <> all(stale)) then
-      raise exception 'a draw given back does not fit' using errcode = 'check_violation';
+    if exists (select 1 from unnest(a_draw) d
+               where not d.fresh and d.item = any(dead) and d.item <> all(stale)) then
+      raise exception 'the draw of a row that is already changed does not fit' using errcode = 'check_violation';
     end if;
   end if;
 """
@@ -375,7 +376,7 @@ class Recorder:
             merchant_id, object_id, version = row.merchant_id, row.id, row.version
             arrays[places[row.table]].append((item, *[getattr(row, name) for name in self._columns[row.table]]))
             if change.draw is not None:
-                draws.append((item, merchant_id, change.draw.payment_id, change.draw.amount.amount))
+                draws.append((item, version == 1, merchant_id, change.draw.payment_id, change.draw.amount.amount))
             for seq, move in enumerate(change.moves):
                 money = move.money
                 moves.append(

@@ -214,3 +214,10 @@ create table jobs (
   primary key (merchant_id, name, object_id)
 );
 create index jobs_due on jobs (run_at);
+
+select yuanlu_month_partitions(whole, date_trunc('month', now())::date, 3)
+  from (values ('moves'::regclass), ('facts'), ('evidence')) as each (whole);
+select yuanlu_tenant(whole) from (values ('stores'::regclass), ('tills'), ('channel_accounts'), ('api_keys'),
+  ('payments'), ('refunds'), ('cases'), ('accounts')) as each (whole);
+select yuanlu_tenant(whole, 'select, insert') from (values ('moves'::regclass), ('facts'), ('evidence')) as each (whole);
+select yuanlu_tenant('jobs', 'select, insert, update, delete');

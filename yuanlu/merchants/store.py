@@ -1,0 +1,148 @@
+"""Merchants and what belongs to them: SQL, and rows to values."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from yuanlu import ids
+from yuanlu.errors import Denied
+from yuanlu.reading import Read, View, over_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """A till and the store it stands in."""
+
+    merchant_id: str
+    id: str
+    store_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key that acts for a merchant. `actor` is who is named in facts when it is used."""
+
+    merchant_id: str
+    id: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made: the only moment its secret is known."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
+TILL = over_keys(
+    "select k.place, t.merchant_id, t.id, t.store_id, t.name from keys k"
+    " join tills t on t.merchant_id = k.merchant_id and t.id = k.a"
+)
+CHANNELS = over_keys(
+    "select k.place, c.channel, c.config from keys k join channel_accounts c on c.merchant_id = k.merchant_id"
+)
+KEY = over_keys(
+    "select k.place, t.merchant_id, t.id, t.digest, t.actor from keys k join api_keys t on t.id = k.a"
+    " where t.revoked_at is null"
+)
+
+
+def channels_of(merchant_id: str) -> View[dict[str, Mapping[str, Any]]]:
+    """The channels a merchant has, each with its configuration."""
+
+    def make(found: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, Mapping[str, Any]]:
+        return {row["channel"]: msgspec.json.decode(row["config"]) for row in found[0]}
+
+    return View((Read(CHANNELS, merchant_id, ""),), make)
+
+
+def key_by_secret(text: str) -> View[ApiKey | None]:
+    """The key this text is the secret of, if it is one that still counts.
+
+    Shape: `yk_<key id>_<secret>`. The secret is compared as a hash, in constant time.
+    """
+    _, _, rest = text.partition("yk_")
+    key_id, _, secret = rest.partition("_")
+    digest = hashlib.sha256(secret.encode()).digest()
+
+    def make(found: Sequence[Sequence[Mapping[str, Any]]]) -> ApiKey | None:
+        for row in found[0]:
+            if hmac.compare_digest(row["digest"], digest):
+                return ApiKey(row["merchant_id"], row["id"], row["actor"])
+        return None
+
+    return View((Read(KEY, "", key_id),), make)
+
+
+async def add_merchant(pool: asyncpg.Pool[Any], name: str, at: datetime) -> str:
+    """Make a merchant; answers its id."""
+    merchant_id = ids.new(ids.Kind.MERCHANT, at)
+    await pool.execute("insert into merchants (merchant_id, name, created_at) values ($1, $2, $3)", merchant_id, name, at)
+    return merchant_id
+
+
+async def add_store(pool: asyncpg.Pool[Any], merchant_id: str, name: str, at: datetime) -> str:
+    """Make a store; answers its id."""
+    store_id = ids.new(ids.Kind.STORE, at)
+    await pool.execute(
+        "insert into stores (merchant_id, id, name, created_at) values ($1, $2, $3, $4)", merchant_id, store_id, name, at
+    )
+    return store_id
+
+
+async def add_till(pool: asyncpg.Pool[Any], merchant_id: str, store_id: str, name: str, at: datetime) -> str:
+    """Make a till; answers its id."""
+    till_id = ids.new(ids.Kind.TILL, at)
+    await pool.execute(
+        "insert into tills (merchant_id, id, store_id, name, created_at) values ($1, $2, $3, $4, $5)",
+        merchant_id, till_id, store_id, name, at,
+    )
+    return till_id
+
+
+async def set_channel(
+    pool: asyncpg.Pool[Any], merchant_id: str, channel: str, config: Mapping[str, Any], at: datetime
+) -> None:
+    """Store a merchant's contract with a channel. Law: `config` holds paths of secret files, no secret PEM itself."""
+    await pool.execute(
+        "insert into channel_accounts (merchant_id, channel, config, changed_at) values ($1, $2, $3, $4)"
+        " on conflict (merchant_id, channel) do update set config = excluded.config, changed_at = excluded.changed_at",
+        merchant_id, channel, msgspec.json.encode(config).decode(), at,
+    )
+
+
+async def add_key(pool: asyncpg.Pool[Any], merchant_id: str, actor: str, at: datetime) -> NewKey:
+    """Make an API key for somebody or something that acts for a merchant.
+
+    Raises Denied: key.actor_empty.
+    """
+    if not actor.strip():
+        raise Denied("key.actor_empty")
+    key_id = ids.new(ids.Kind.KEY, at)
+    secret = secrets.token_urlsafe(32).replace("_", "-")
+    digest = hashlib.sha256(secret.encode()).digest()
+    await pool.execute(
+        "insert into api_keys (merchant_id, id, digest, actor, created_at) values ($1, $2, $3, $4, $5)",
+        merchant_id, key_id, digest, actor, at,
+    )
+    return NewKey(key_id, f"yk_{key_id}_{secret}")
+
+
+async def revoke_key(pool: asyncpg.Pool[Any], merchant_id: str, key_id: str, at: datetime) -> bool:
+    """End a key at once; answers whether it was in use."""
+    done: str = await pool.execute(
+        "update api_keys set revoked_at = $3 where merchant_id = $1 and id = $2 and revoked_at is null",
+        merchant_id, key_id, at,
+    )
+    return done.endswith(" 1")

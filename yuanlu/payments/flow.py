@@ -1,0 +1,58 @@
+"""The verbs of a payment: request, drive, learn, cancel."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from yuanlu.channels.contract import Outcome
+from yuanlu.channels.registry import FACTS
+from yuanlu.desk import Desk
+from yuanlu.payments import rules, store
+from yuanlu.payments.rules import ChargeAsk, Payment
+
+
+async def request(desk: Desk, ask: ChargeAsk) -> Payment:
+    """Write a payment down as SENT and charge it at once; what is not clear then is driven by its job.
+
+    The code is in the hand of this call only: it is never stored, so nobody can send it again. Asking again with the
+    same id and content sends nothing and gives the same payment back.
+    Raises Denied: see `rules.open_payment`.
+    """
+    done = await desk.decide(store.for_charge(ask), partial(rules.open_payment, FACTS, ask))
+    if done.step is None:
+        return done.row
+    return await learn(desk, done.row.merchant_id, done.row.id, await desk.ask(done.step))
+
+
+async def drive(desk: Desk, merchant_id: str, payment_id: str) -> Payment:
+    """Take one step towards certainty: ask what became of it, end it, or ask for our QR again.
+
+    Raises Denied: payment.unknown.
+    """
+    done = await desk.decide(store.by_id(merchant_id, payment_id), partial(rules.next_step, FACTS))
+    if done.step is None:
+        return done.row
+    return await learn(desk, merchant_id, payment_id, await desk.ask(done.step))
+
+
+async def cancel(desk: Desk, merchant_id: str, payment_id: str, who: str) -> Payment:
+    """Give a payment up before it is paid: reversed if we scanned, closed if we showed.
+
+    Raises Denied: payment.unknown, payment.already_paid.
+    """
+    done = await desk.decide(store.by_id(merchant_id, payment_id), partial(rules.cancel, FACTS, who))
+    if done.step is None:
+        return done.row
+    return await learn(desk, merchant_id, payment_id, await desk.ask(done.step))
+
+
+async def learn(desk: Desk, merchant_id: str, payment_id: str, outcome: Outcome) -> Payment:
+    """The one door for news: reply, callback, query and statement all come through here.
+
+    When time has run out the news ends in a reverse, which is sent at once: right behind the last query.
+    Raises Denied: payment.unknown.
+    """
+    done = await desk.decide(store.by_id(merchant_id, payment_id), partial(rules.hear, FACTS, outcome))
+    if done.step is None:
+        return done.row
+    return await learn(desk, merchant_id, payment_id, await desk.ask(done.step))

@@ -1,0 +1,120 @@
+"""The verbs of a refund: request, drive, learn; and what people do with it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from yuanlu.channels.contract import News, Outcome
+from yuanlu.channels.registry import FACTS
+from yuanlu.desk import Desk
+from yuanlu.payments import store as payments
+from yuanlu.refunds import rules, store
+from yuanlu.refunds.rules import Refund, RefundAsk, RescueAsk, Resolution
+
+STEPS_MAX = 4
+"""Released, ready, sent, heard: what one drive may do when nothing is in the way."""
+
+
+async def request(desk: Desk, ask: RefundAsk) -> Refund:
+    """Write a refund down and hold its money. Sends nothing.
+
+    Asking again with the same id and content gives the same refund back.
+    Raises Denied: see `rules.open_refund`.
+    """
+    view = store.for_ask(ask.merchant_id, ask.id, ask.payment_id)
+    done = await desk.decide(view, partial(rules.open_refund, FACTS, ask))
+    return done.row
+
+
+async def drive(desk: Desk, merchant_id: str, refund_id: str) -> Refund:
+    """Take a step towards certainty: release it, send it, or ask what became of it.
+
+    Raises Denied: refund.unknown.
+    """
+    view = store.to_drive(merchant_id, refund_id)
+    for _ in range(STEPS_MAX):
+        done = await desk.decide(view, partial(rules.next_step, FACTS))
+        if done.step is not None:
+            return await learn(desk, merchant_id, refund_id, await desk.ask(done.step))
+        if not done.changed or done.row.waiting_for:
+            break
+    return done.row
+
+
+async def learn(desk: Desk, merchant_id: str, refund_id: str, outcome: Outcome) -> Refund:
+    """The one door for news: reply, callback, query and statement all come through here.
+
+    Raises Denied: refund.unknown.
+    """
+    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.hear, FACTS, outcome))
+    return done.row
+
+
+async def learn_outside(desk: Desk, merchant_id: str, news: News) -> Refund:
+    """Hear of a refund under a number that is not ours: somebody made it at the channel by hand. It is posted.
+
+    Raises Denied: refund.payment_unknown, refund.does_not_fit.
+    """
+    payment = await desk.see(payments.by_id(merchant_id, news.payment_id))
+    refund_id = rules.outside_id(payment, news.refund_id) if payment else ""
+    view = store.for_ask(merchant_id, refund_id, news.payment_id)
+    done = await desk.decide(view, partial(rules.found_outside, news))
+    if done.changed:
+        return done.row
+    return await learn(desk, merchant_id, done.row.id, news.outcome)
+
+
+async def cancel(desk: Desk, merchant_id: str, refund_id: str, who: str) -> Refund:
+    """Take a refund back before it was sent.
+
+    Raises Denied: refund.unknown, refund.already_sent.
+    """
+    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.cancel, who))
+    return done.row
+
+
+async def propose_rescue(desk: Desk, merchant_id: str, refund_id: str, who: str, ask: RescueAsk) -> Refund:
+    """First of two people: where stranded money shall go instead.
+
+    Raises Denied: see `rules.propose_rescue`.
+    """
+    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.propose_rescue, FACTS, who, ask))
+    return done.row
+
+
+async def approve_rescue(desk: Desk, merchant_id: str, refund_id: str, who: str, ask: RescueAsk) -> Refund:
+    """Second of two people: the same destination, keyed in again; then it is sent.
+
+    Raises Denied: see `rules.approve_rescue`.
+    """
+    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.approve_rescue, who, ask))
+    if done.step is None:
+        return done.row
+    return await learn(desk, merchant_id, refund_id, await desk.ask(done.step))
+
+
+async def propose_resolution(desk: Desk, merchant_id: str, refund_id: str, who: str, end: Resolution) -> Refund:
+    """First of two people: what became of a refund that no channel answers for, with proof.
+
+    Raises Denied: see `rules.propose_resolution`.
+    """
+    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.propose_resolution, who, end))
+    return done.row
+
+
+async def approve_resolution(desk: Desk, merchant_id: str, refund_id: str, who: str, end: Resolution) -> Refund:
+    """Second of two people: the same end on the same proof.
+
+    Raises Denied: see `rules.approve_resolution`.
+    """
+    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.approve_resolution, who, end))
+    return done.row
+
+
+async def supersede(desk: Desk, merchant_id: str, refund_id: str, by: str, who: str) -> Refund:
+    """A new refund takes the place of one whose money came back to the merchant.
+
+    Raises Denied: see `rules.supersede`.
+    """
+    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.supersede, who, by))
+    return done.row

@@ -1,0 +1,46 @@
+"""Refunds: what to read by which key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from yuanlu.payments import store as payments
+from yuanlu.reading import Read, View, maker, over_keys, rows_by_id
+from yuanlu.refunds.rules import Refund, RefundSeen
+
+Found = Sequence[Sequence[Mapping[str, Any]]]
+
+BY_ID = rows_by_id(Refund)
+PAYMENT_OF = over_keys(
+    "select k.place, r.payment_id, (select max(s.sent_at) from refunds s where s.merchant_id = r.merchant_id"
+    " and s.payment_id = r.payment_id and s.id <> r.id) as sibling_sent_at"
+    " from keys k join refunds r on r.merchant_id = k.merchant_id and r.id = k.a"
+)
+made = maker(Refund)
+
+
+def one(found: Sequence[Mapping[str, Any]]) -> Refund | None:
+    """The refund of a read by id, if it is there."""
+    return made(found[0]) if found else None
+
+
+def by_id(merchant_id: str, refund_id: str) -> View[Refund | None]:
+    """One refund, or None."""
+    return View((Read(BY_ID, merchant_id, refund_id),), lambda found: one(found[0]))
+
+
+def for_ask(merchant_id: str, refund_id: str, payment_id: str) -> View[RefundSeen]:
+    """What a new refund is decided on: whether it is known, and its payment."""
+    reads = (Read(BY_ID, merchant_id, refund_id), Read(payments.BY_ID, merchant_id, payment_id))
+    return View(reads, lambda found: RefundSeen(one(found[0]), payments.one(found[1])))
+
+
+def to_drive(merchant_id: str, refund_id: str) -> View[RefundSeen]:
+    """What the next step of a refund is decided on: itself, and when a sibling last left."""
+
+    def make(found: Found) -> RefundSeen:
+        sibling = found[1][0]["sibling_sent_at"] if found[1] else None
+        return RefundSeen(one(found[0]), None, sibling)
+
+    return View((Read(BY_ID, merchant_id, refund_id), Read(PAYMENT_OF, merchant_id, refund_id)), make)
