@@ -1,0 +1,58 @@
+"""What tests stand on: one embedded PostgreSQL a session, a migrated database of its own for each test that asks."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from yuanlu.db import Database, Pools, migrate, open_pools
+from yuanlu.postgres import Server
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def spot() -> Iterator[Path]:
+    """A directory that the service user can reach and whose path is short (pytest's own is neither)."""
+    place = Path(tempfile.mkdtemp(prefix="yuanlu-"))
+    place.chmod(0o711)
+    yield place
+    shutil.rmtree(place)
+
+
+@pytest.fixture(scope="session")
+async def server(spot: Path) -> AsyncIterator[Server]:
+    """The PostgreSQL all tests share, with a migrated template."""
+    async with Server(spot / "state") as running:
+        await running.create("migrated")
+        await migrate(Database(running.url("migrated"), logs_in_as_roles=True))
+        yield running
+
+
+@pytest.fixture
+async def empty_database(server: Server) -> Database:
+    """A database of one's own with nothing in it."""
+    name = f"test_{next(_numbers)}"
+    await server.create(name)
+    return Database(server.url(name), logs_in_as_roles=True)
+
+
+@pytest.fixture
+async def database(server: Server) -> Database:
+    """A migrated database of one's own: a copy of the template, some 30 ms."""
+    name = f"test_{next(_numbers)}"
+    await server.create(name, template="migrated")
+    return Database(server.url(name), logs_in_as_roles=True)
+
+
+@pytest.fixture
+async def pools(database: Database) -> AsyncIterator[Pools]:
+    """The recorder's and the reader's connections to this test's database."""
+    opened = await open_pools(database)
+    yield opened
+    await opened.close()

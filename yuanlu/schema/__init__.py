@@ -1,0 +1,1 @@
+"""The schema: numbered migrations, the roles, and `schema.sql`, their sum."""
