@@ -76,6 +76,9 @@ class Reason(StrEnum):
     UNREACHABLE = "unreachable"
     """The connection was refused before a byte was sent."""
     BUSY = "busy"
+    SET_UP = "set_up"
+    """The channel refuses who we are (keys, permission, a frozen merchant): a person must mend it, then the identical
+    request may go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +238,9 @@ class Call:
     method: str
     url: str
     headers: Mapping[str, str]
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
+    identity: tuple[str, str] | None = field(default=None, repr=False)
+    """Files of our certificate and its key, where the other side asks who connects (mutual TLS)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +272,8 @@ class News:
     refund_id: str = ""
     notice_id: str = ""
     outcome: Outcome
+    said: str = field(default="", repr=False)
+    """The provider's own words, readable (decrypted): what the evidence of this news keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,10 +309,21 @@ class Facts:
     """After a reverse is confirmed, when to look once more for a payment that came late."""
 
 
+class Keeper(Protocol):
+    """For channels whose keys age: what to fetch, and how the newer keys are made of it. Pure, as a codec is."""
+
+    def need(self, keys: Any, at: datetime, nonce: str, reply: Reply | Callback | None = None) -> Call | None:
+        """What to fetch before something is sent, or before this answer or callback can be verified (None: nothing)."""
+
+    def keep(self, keys: Any, reply: Reply, at: datetime) -> Any:
+        """The keys, with what was fetched; the same keys when it cannot be trusted."""
+
+
 class Codec(Protocol):
     """A channel as bytes and values. `keys` is the channel's own frozen dataclass of parsed keys of one merchant."""
 
     facts: Facts
+    keeper: Keeper | None
 
     def keys(self, config: Mapping[str, Any]) -> Any:
         """Parse a merchant's channel configuration (key files are read here, once).

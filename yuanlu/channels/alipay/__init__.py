@@ -1,0 +1,1 @@
+"""Alipay in person (当面付)."""

@@ -1,0 +1,21 @@
+"""Which channels there are: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from yuanlu.channels import rail
+from yuanlu.channels.alipay.codec import AlipayCodec
+from yuanlu.channels.contract import Channel, Codec
+from yuanlu.channels.wechat.codec import WechatCodec
+from yuanlu.clock import SystemClock, business_day
+
+_HERE = Path(__file__).parent
+_TODAY = business_day(SystemClock().now())
+"""Facts count from the start of the process: a new data file is seen at the next start."""
+
+CODECS: Mapping[Channel, Codec] = {
+    Channel.WECHAT: WechatCodec(rail.newest(_HERE / "wechat" / "facts", _TODAY)),
+    Channel.ALIPAY: AlipayCodec(rail.newest(_HERE / "alipay" / "facts", _TODAY)),
+}
