@@ -6,10 +6,12 @@ These two are the seams of the system: every test that crashes, delays or crosse
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from yuanlu.change import Change, Done, Look, Row, Stay
@@ -19,8 +21,6 @@ from yuanlu.errors import Busy
 from yuanlu.facts import Fact
 from yuanlu.reading import View
 from yuanlu.recorder import Recorder
-
-from datetime import datetime
 
 TRIES = 40
 """How often a decision is tried again because its ground moved; deciders of one object queue after the first time."""
@@ -49,14 +49,21 @@ class Desk:
         recorder: Recorder,
         ask: Callable[[Step], Awaitable[Outcome]],
         clock: Clock,
+        *,
+        mark_key: bytes,
         followers: Followers | None = None,
     ) -> None:
         self.clock = clock
+        self._mark_key = mark_key
         self._reader = reader
         self._recorder = recorder
         self._ask = ask
         self._followers = followers or {}
         self._queues: dict[tuple[str, str], _Queue] = {}
+
+    def mark(self, secret: str) -> str:
+        """The keyed hash under which we remember a secret that we do not keep (a payment code, a card number)."""
+        return hmac.new(self._mark_key, secret.encode(), hashlib.sha256).hexdigest()[:32]
 
     async def see(self, view: View[S]) -> S:
         """Read, and decide nothing."""

@@ -10,7 +10,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Generic, TypeVar
+from enum import StrEnum
+from typing import Any, Generic, TypeVar, get_type_hints
 
 import asyncpg
 
@@ -53,7 +54,7 @@ class View(Generic[S_co]):
 def over_keys(sql: str) -> str:
     """Complete a select over `keys k`, written once as a constant of a store."""
     return (
-        "with keys as (select place, merchant_id, a, b, c from"  # noqa: S608
+        "with keys as (select place, merchant_id, a, b, c from"
         " unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::bigint[]) u(place, merchant_id, a, b, c)) " + sql
     )
 
@@ -62,21 +63,19 @@ def rows_by_id(row_type: type[Row]) -> str:
     """The SQL that reads rows of this type by (merchant_id, id = a)."""
     names = ", ".join(f"t.{each.name}" for each in fields(row_type))
     return over_keys(
-        f"select k.place, {names} from keys k join {row_type.table} t on t.merchant_id = k.merchant_id and t.id = k.a"  # noqa: S608
+        f"select k.place, {names} from keys k join {row_type.table} t on t.merchant_id = k.merchant_id and t.id = k.a"
     )
 
 
 def maker(row_type: type[R]) -> Callable[[Mapping[str, Any]], R]:
     """How to make a row of a record: enums from text, the rest as it is."""
-    from enum import StrEnum  # noqa: PLC0415
-    from typing import get_type_hints  # noqa: PLC0415
-
     hints = get_type_hints(row_type)
     enums = {n: h for n, h in hints.items() if isinstance(h, type) and issubclass(h, StrEnum)}
     names = [each.name for each in fields(row_type)]
 
     def made(record: Mapping[str, Any]) -> R:
-        return row_type(**{n: enums[n](record[n]) if n in enums else record[n] for n in names})
+        values: dict[str, Any] = {n: enums[n](record[n]) if n in enums else record[n] for n in names}
+        return row_type(**values)
 
     return made
 
@@ -166,8 +165,14 @@ class Reader:
             try:
                 records = await self._pool.fetch(sql, *arguments, timeout=DEADLINE)
                 break
-            except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
-                    asyncpg.InternalClientError, asyncpg.OperatorInterventionError):
+            except (
+                OSError,
+                TimeoutError,
+                asyncpg.PostgresConnectionError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
+                asyncpg.OperatorInterventionError,
+            ):
                 await asyncio.sleep(0.1 * 2**attempt)
         else:
             raise Busy("read.database_away")

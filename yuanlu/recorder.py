@@ -185,7 +185,7 @@ def _update_sql(name: str, columns: Sequence[Column]) -> str:
       update {name} t set {sets} from r
       where t.merchant_id = r.merchant_id and t.id = r.id and t.version = r.version - 1 returning r.item)
     select dead || coalesce(array_agg(r.item), '{{}}') into dead from r where r.item not in (select item from done);
-  end if;"""  # noqa: S608 -- names come from our own dataclasses
+  end if;"""
 
 
 def _insert_sql(name: str, columns: Sequence[Column]) -> str:
@@ -197,7 +197,7 @@ def _insert_sql(name: str, columns: Sequence[Column]) -> str:
       on conflict do nothing returning merchant_id, id)
     select dead || coalesce(array_agg(r.item), '{{}}') into dead from r
       where (r.merchant_id, r.id) not in (select merchant_id, id from done);
-  end if;"""  # noqa: S608
+  end if;"""
 
 
 @dataclass(slots=True)
@@ -317,8 +317,14 @@ class Recorder:
             await self._send(batch[:middle])
             await self._send(batch[middle:])
             return
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
-                asyncpg.InternalClientError, asyncpg.OperatorInterventionError) as error:
+        except (
+            OSError,
+            TimeoutError,
+            asyncpg.PostgresConnectionError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            asyncpg.OperatorInterventionError,
+        ) as error:
             # We cannot know whether it was committed: deciding again finds out.
             log.warning("record.connection_lost", changes=len(batch), error=repr(error))
             await asyncio.sleep(0.05)
@@ -346,8 +352,10 @@ class Recorder:
         try:
             dead: list[int] = await statement.fetchval(*self._arguments(batch), timeout=DEADLINE)
         except BaseException as error:
-            if isinstance(error, asyncpg.PostgresError) and not connection.is_closed() and not isinstance(
-                error, (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+            if (
+                isinstance(error, asyncpg.PostgresError)
+                and not connection.is_closed()
+                and not isinstance(error, (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError))
             ):
                 self._idle.append((connection, statement))
             else:
@@ -390,8 +398,19 @@ class Recorder:
                 )
             for each in change.evidence:
                 evidence.append(
-                    (item, merchant_id, object_id, each.id, each.kind, each.at, each.operation, each.status,
-                     each.took_ms, each.digest, each.body)
+                    (
+                        item,
+                        merchant_id,
+                        object_id,
+                        each.id,
+                        each.kind,
+                        each.at,
+                        each.operation,
+                        each.status,
+                        each.took_ms,
+                        each.digest,
+                        each.body,
+                    )
                 )
             for look in change.looks:
                 looks.append((item, merchant_id, look.name, look.object_id, look.at))

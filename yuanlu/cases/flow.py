@@ -56,7 +56,7 @@ async def drive(desk: Desk, merchant_id: str, case_id: str) -> Case:
     done = await desk.decide(view, rules.next_step)
     if done.changed or done.row.state is not State.REMEDY:
         return done.row
-    return await _carry_out(desk, done.row, seen)
+    return await _carry_out(desk, done.row)
 
 
 async def _check(desk: Desk, seen: CaseSeen) -> Case:
@@ -70,7 +70,7 @@ async def _check(desk: Desk, seen: CaseSeen) -> Case:
     return done.row
 
 
-async def _carry_out(desk: Desk, case: Case, seen: CaseSeen) -> Case:
+async def _carry_out(desk: Desk, case: Case) -> Case:
     view = store.by_id(case.merchant_id, case.id)
     try:
         if case.remedy is Remedy.CANCEL:
@@ -107,5 +107,3 @@ async def decide(desk: Desk, merchant_id: str, case_id: str, decision: Decision)
     """
     done = await desk.decide(store.by_id(merchant_id, case_id), partial(rules.decide, decision))
     return done.row
-
-

@@ -262,7 +262,7 @@ def _refund_of(case: Case, payment: Payment, at: datetime) -> Change[Case]:
             return _attention(case, at, "the reporter must say what is wrong, or a person chooses the remedy")
         case What.OUTSIDE_REFUND:
             return _attention(case, at, "a refund was made at the channel that we never asked for")
-        case What.WRONG_AMOUNT:
+        case What.WRONG_AMOUNT if payment.state is not PaymentState.LATE_PAID:
             difference = payment.amount_fen - (case.meant_fen or 0)
             if difference <= 0:
                 return _closed(case, at, Conclusion.NOTHING_OWED)
@@ -306,9 +306,7 @@ def _attention(case: Case, at: datetime, why: str) -> Change[Case]:
 
 
 def _closed(case: Case, at: datetime, conclusion: Conclusion, amount_fen: int = 0, who: str = "system") -> Change[Case]:
-    row = replace(
-        case, version=case.version + 1, state=State.CLOSED, conclusion=conclusion, closed_at=at, note=""
-    )
+    row = replace(case, version=case.version + 1, state=State.CLOSED, conclusion=conclusion, closed_at=at, note="")
     closed = CaseClosed(conclusion=conclusion, amount_fen=amount_fen)
     return Change(row=row, at=at, who=who, facts=(closed,), looks=(Look(DRIVE, row.id, None),))
 
@@ -408,5 +406,3 @@ def decide(decision: Decision, seen: CaseSeen, at: datetime) -> Change[Case] | S
     whole = decision.refund.amount == payment.amount_fen
     remedy = Remedy.REFUND_ALL if whole else Remedy.REFUND_DIFFERENCE
     return _remedied(case, at, remedy, decision.refund.amount, who=decision.who)
-
-

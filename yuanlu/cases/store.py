@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from yuanlu.cases.rules import Case, CaseSeen
@@ -11,8 +12,6 @@ from yuanlu.payments.rules import Payment
 from yuanlu.reading import Read, View, maker, over_keys, rows_by_id
 from yuanlu.refunds import store as refunds
 from yuanlu.refunds.rules import Refund
-
-from dataclasses import fields
 
 Found = Sequence[Sequence[Mapping[str, Any]]]
 
@@ -25,7 +24,7 @@ OPEN_OF_PAYMENT = over_keys(
 
 def _of_case(names: str, table: str, column: str) -> str:
     return over_keys(
-        f"select k.place, {names} from keys k join cases c on c.merchant_id = k.merchant_id and c.id = k.a"  # noqa: S608
+        f"select k.place, {names} from keys k join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
         f" join {table} t on t.merchant_id = c.merchant_id and t.id = c.{column}"
     )
 

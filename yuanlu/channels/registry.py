@@ -7,7 +7,7 @@ from pathlib import Path
 
 from yuanlu.channels import rail
 from yuanlu.channels.alipay.codec import AlipayCodec
-from yuanlu.channels.contract import Channel, Codec
+from yuanlu.channels.contract import Channel, Codec, Facts
 from yuanlu.channels.wechat.codec import WechatCodec
 from yuanlu.clock import SystemClock, business_day
 
@@ -19,3 +19,6 @@ CODECS: Mapping[Channel, Codec] = {
     Channel.WECHAT: WechatCodec(rail.newest(_HERE / "wechat" / "facts", _TODAY)),
     Channel.ALIPAY: AlipayCodec(rail.newest(_HERE / "alipay" / "facts", _TODAY)),
 }
+
+FACTS: Mapping[Channel, Facts] = {channel: codec.facts for channel, codec in CODECS.items()}
+"""What binds each channel: what the rules are given."""

@@ -88,7 +88,9 @@ def key_by_secret(text: str) -> View[ApiKey | None]:
 async def add_merchant(pool: asyncpg.Pool[Any], name: str, at: datetime) -> str:
     """Make a merchant; answers its id."""
     merchant_id = ids.new(ids.Kind.MERCHANT, at)
-    await pool.execute("insert into merchants (merchant_id, name, created_at) values ($1, $2, $3)", merchant_id, name, at)
+    await pool.execute(
+        "insert into merchants (merchant_id, name, created_at) values ($1, $2, $3)", merchant_id, name, at
+    )
     return merchant_id
 
 
@@ -96,7 +98,11 @@ async def add_store(pool: asyncpg.Pool[Any], merchant_id: str, name: str, at: da
     """Make a store; answers its id."""
     store_id = ids.new(ids.Kind.STORE, at)
     await pool.execute(
-        "insert into stores (merchant_id, id, name, created_at) values ($1, $2, $3, $4)", merchant_id, store_id, name, at
+        "insert into stores (merchant_id, id, name, created_at) values ($1, $2, $3, $4)",
+        merchant_id,
+        store_id,
+        name,
+        at,
     )
     return store_id
 
@@ -106,7 +112,11 @@ async def add_till(pool: asyncpg.Pool[Any], merchant_id: str, store_id: str, nam
     till_id = ids.new(ids.Kind.TILL, at)
     await pool.execute(
         "insert into tills (merchant_id, id, store_id, name, created_at) values ($1, $2, $3, $4, $5)",
-        merchant_id, till_id, store_id, name, at,
+        merchant_id,
+        till_id,
+        store_id,
+        name,
+        at,
     )
     return till_id
 
@@ -118,7 +128,10 @@ async def set_channel(
     await pool.execute(
         "insert into channel_accounts (merchant_id, channel, config, changed_at) values ($1, $2, $3, $4)"
         " on conflict (merchant_id, channel) do update set config = excluded.config, changed_at = excluded.changed_at",
-        merchant_id, channel, msgspec.json.encode(config).decode(), at,
+        merchant_id,
+        channel,
+        msgspec.json.encode(config).decode(),
+        at,
     )
 
 
@@ -134,7 +147,11 @@ async def add_key(pool: asyncpg.Pool[Any], merchant_id: str, actor: str, at: dat
     digest = hashlib.sha256(secret.encode()).digest()
     await pool.execute(
         "insert into api_keys (merchant_id, id, digest, actor, created_at) values ($1, $2, $3, $4, $5)",
-        merchant_id, key_id, digest, actor, at,
+        merchant_id,
+        key_id,
+        digest,
+        actor,
+        at,
     )
     return NewKey(key_id, f"yk_{key_id}_{secret}")
 
@@ -143,6 +160,8 @@ async def revoke_key(pool: asyncpg.Pool[Any], merchant_id: str, key_id: str, at:
     """End a key at once; answers whether it was in use."""
     done: str = await pool.execute(
         "update api_keys set revoked_at = $3 where merchant_id = $1 and id = $2 and revoked_at is null",
-        merchant_id, key_id, at,
+        merchant_id,
+        key_id,
+        at,
     )
     return done.endswith(" 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from yuanlu.channels.contract import Outcome
@@ -16,8 +17,11 @@ async def request(desk: Desk, ask: ChargeAsk) -> Payment:
 
     The code is in the hand of this call only: it is never stored, so nobody can send it again. Asking again with the
     same id and content sends nothing and gives the same payment back.
-    Raises Denied: see `rules.open_payment`.
+    Raises Denied: see `rules.scanned`, `rules.open_payment`.
     """
+    ask = rules.scanned(ask, desk.clock.now())
+    if ask.code:
+        ask = replace(ask, code_mark=desk.mark(ask.code))
     done = await desk.decide(store.for_charge(ask), partial(rules.open_payment, FACTS, ask))
     if done.step is None:
         return done.row

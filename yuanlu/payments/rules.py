@@ -35,6 +35,7 @@ from yuanlu.channels.contract import (
     Step,
     Word,
 )
+from yuanlu.clock import business_day
 from yuanlu.errors import Broken, Denied
 from yuanlu.facts import Fact
 from yuanlu.ledger.accounts import OWED, Move, due
@@ -231,7 +232,8 @@ class PaymentContradicted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeAsk:
-    """A wish to be paid. `code` is the payer's code (mode SCANNED); `channel` is chosen only when we show ours."""
+    """A wish to be paid. `code` is the payer's code (mode SCANNED), `code_mark` its keyed hash; `channel` is needed
+    only when we show our own code."""
 
     merchant_id: str
     id: str
@@ -242,6 +244,8 @@ class ChargeAsk:
     code: str = field(default="", repr=False)
     code_mark: str = ""
     typed: bool = False
+    no_id_card: bool = False
+    """The cashier was asked and says that it is no identity card."""
     channel: Channel | None = None
 
     @property
@@ -252,8 +256,13 @@ class ChargeAsk:
     def fingerprint(self) -> str:
         """Hash of everything asked but the id."""
         content = (
-            self.till_id, str(self.amount.amount), self.amount.currency, self.description, self.code_mark,
-            self.mode, self.channel or "",
+            self.till_id,
+            str(self.amount.amount),
+            self.amount.currency,
+            self.description,
+            self.code_mark,
+            self.mode,
+            self.channel or "",
         )
         return hashlib.sha256("\x1f".join(content).encode()).hexdigest()
 
@@ -276,7 +285,7 @@ def open_payment(
 
     Asking again with the same id and content gives the same payment back, and no step: what was once sent is never
     sent again by a repeated wish. Raises Denied: payment.id_taken, payment.amount, payment.currency,
-    payment.till_unknown, payment.code_in_use, payment.channel_off, payment.channel_missing, scan.not_payable.
+    payment.till_unknown, payment.code_in_use, payment.channel_off, payment.channel_missing.
     """
     if seen.known is not None:
         if seen.known.fingerprint != ask.fingerprint:
@@ -290,10 +299,14 @@ def open_payment(
         raise Denied("payment.till_unknown", till=ask.till_id)
     if seen.same_code is not None:
         raise Denied("payment.code_in_use", payment=seen.same_code)
-    channel = _channel_for(ask, seen)
+    channel = ask.channel
+    if channel is None:
+        raise Denied("payment.channel_missing")
+    if channel not in seen.channels:
+        raise Denied("payment.channel_off", channel=channel)
     bound = facts[channel]
-    scanned = ask.mode is Mode.SCANNED
-    give_up_at = at + (bound.pay_within if scanned else bound.shown_for)
+    by_code = ask.mode is Mode.SCANNED
+    give_up_at = at + (bound.pay_within if by_code else bound.shown_for)
     payment = Payment(
         merchant_id=ask.merchant_id,
         id=ids.checked(ask.id, ids.Kind.PAYMENT),
@@ -313,41 +326,40 @@ def open_payment(
         sent_at=at,
         give_up_at=give_up_at,
     )
-    opened = PaymentOpened(
-        amount_fen=payment.amount_fen, channel=channel, mode=payment.mode, till_id=payment.till_id
-    )
+    opened = PaymentOpened(amount_fen=payment.amount_fen, channel=channel, mode=payment.mode, till_id=payment.till_id)
     return Change(
         row=payment,
         at=at,
         who=ask.who,
         facts=(opened,),
         looks=(Look(DRIVE, payment.id, at + bound.pay_query_after),),
-        step=_pay(payment, ask.code) if scanned else _show(payment),
+        step=_pay(payment, ask.code) if by_code else _show(payment),
     )
 
 
-def _channel_for(ask: ChargeAsk, seen: ChargeSeen) -> Channel:
-    """The wallet decides the channel; the cashier picks one only to show our own code."""
+def scanned(ask: ChargeAsk, at: datetime) -> ChargeAsk:
+    """Say at once what is wrong with a scanned code, before money moves; else the wish with its code tidied.
+
+    The wallet decides the channel; the cashier picks one only to show our own code.
+    Raises Denied: scan.not_payable, payment.wrong_wallet, payment.channel_missing.
+    """
     if ask.mode is Mode.SHOWN:
         if ask.channel is None:
             raise Denied("payment.channel_missing")
-        if ask.channel not in seen.channels:
-            raise Denied("payment.channel_off", channel=ask.channel)
-        return ask.channel
-    found = codes.recognise(ask.code, typed=ask.typed)
-    if not found.ok:
+        return ask
+    found = codes.recognise(ask.code, typed=ask.typed, today=business_day(at), no_id_card=ask.no_id_card)
+    if not found.ok or found.wallet is None:
         raise Denied(
             "scan.not_payable",
             kind=str(found.kind),
             wallet=found.wallet,
+            question=found.question,
             advice_zh=found.advice_zh,
             advice_en=found.advice_en,
         )
-    if ask.channel is not None and ask.channel != found.wallet:
+    if ask.channel is not None and ask.channel.value != found.wallet.value:
         raise Denied("payment.wrong_wallet", channel=ask.channel, wallet=found.wallet)
-    if found.wallet not in seen.channels:
-        raise Denied("payment.channel_off", channel=found.wallet)
-    return Channel(found.wallet)
+    return replace(ask, code=found.code, channel=Channel(found.wallet))
 
 
 def _pay(payment: Payment, code: str) -> Pay:
@@ -390,17 +402,19 @@ def query(payment: Payment) -> Query:
 
 def _end(payment: Payment) -> Step:
     """The step that ends a payment: reverse what was scanned, close what was shown, ask where neither is allowed."""
-    order = {
-        "merchant_id": payment.merchant_id,
-        "channel": payment.channel,
-        "payment_id": payment.id,
-        "amount": payment.amount,
-    }
+    kind: type[Reverse | Close]
     if payment.state is State.REVERSING:
-        return Reverse(**order)
-    if payment.mode is Mode.SHOWN and payment.last_word != Word.BARRED:
-        return Close(**order)
-    return query(payment)
+        kind = Reverse
+    elif payment.mode is Mode.SHOWN and payment.last_word != Word.BARRED:
+        kind = Close
+    else:
+        return query(payment)
+    return kind(
+        merchant_id=payment.merchant_id,
+        channel=payment.channel,
+        payment_id=payment.id,
+        amount=payment.amount,
+    )
 
 
 def next_step(facts: Mapping[Channel, Facts], payment: Payment | None, at: datetime) -> Change[Payment] | Stay[Payment]:
@@ -541,7 +555,8 @@ def _pace(bound: Facts, payment: Payment) -> timedelta:
     """When to look again: the channel's own pace while a payer is at it, then ever more slowly, never not at all."""
     if payment.state in (State.SENT, State.SHOWN):
         return bound.pay_query_every if payment.mode is Mode.SCANNED else bound.shown_query_every
-    return min(bound.reverse_every * 2 ** min(payment.looks // 10, 10), UNCLEAR_EVERY_MAX)
+    doubled: int = 2 ** min(payment.looks // 10, 10)
+    return min(bound.reverse_every * doubled, UNCLEAR_EVERY_MAX)
 
 
 def _clash(payment: Payment, outcome: Outcome, at: datetime, why: str) -> Change[Payment] | Stay[Payment]:

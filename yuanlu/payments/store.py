@@ -41,7 +41,7 @@ def for_charge(ask: ChargeAsk) -> View[ChargeSeen]:
             same_code=same[0][0]["id"] if same and same[0] else None,
         )
 
-    reads = (
+    reads: tuple[Read, ...] = (
         Read(BY_ID, ask.merchant_id, ask.id),
         Read(merchants.TILL, ask.merchant_id, ask.till_id),
         Read(merchants.CHANNELS, ask.merchant_id, ""),

@@ -116,19 +116,39 @@ COMMANDS: Mapping[tuple[State, str], State] = {
 def _placed(channel: str) -> dict[State, str]:
     held, out, stranded, back = HELD, due(channel), SUSPENSE, OWED
     return {
-        State.RESERVED: held, State.READY: held, State.SENT: held, State.WAITING: held, State.MANUAL: held,
-        State.DONE: out, State.PROVEN: out, State.EXTERNAL: out,
-        State.STRANDED: stranded, State.REDIRECTING: stranded, State.RECALLING: stranded,
-        State.REFUSED: back, State.CANCELLED: back, State.RETURNED: back, State.SUPERSEDED: back,
+        State.RESERVED: held,
+        State.READY: held,
+        State.SENT: held,
+        State.WAITING: held,
+        State.MANUAL: held,
+        State.DONE: out,
+        State.PROVEN: out,
+        State.EXTERNAL: out,
+        State.STRANDED: stranded,
+        State.REDIRECTING: stranded,
+        State.RECALLING: stranded,
+        State.REFUSED: back,
+        State.CANCELLED: back,
+        State.RETURNED: back,
+        State.SUPERSEDED: back,
     }
 
 
 PLACE: Mapping[Channel, Mapping[State, str]] = {channel: _placed(channel) for channel in Channel}
-"""In which account a refund's money is, by state. OWED means: with the merchant, and no part of the payment is drawn."""
+"""In which account a refund's money is, by state. OWED: with the merchant, and no part of the payment is drawn."""
 
 OPEN = tuple(state for state, place in PLACE[Channel.WECHAT].items() if place in (HELD, SUSPENSE))
-DRIVEN = (State.RESERVED, State.READY, State.SENT, State.WAITING, State.MANUAL, State.STRANDED, State.REDIRECTING,
-          State.RECALLING, State.DONE)
+DRIVEN = (
+    State.RESERVED,
+    State.READY,
+    State.SENT,
+    State.WAITING,
+    State.MANUAL,
+    State.STRANDED,
+    State.REDIRECTING,
+    State.RECALLING,
+    State.DONE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -386,9 +406,7 @@ def open_refund(
     )
 
 
-def next_step(
-    facts: Mapping[Channel, Facts], seen: RefundSeen, at: datetime
-) -> Change[Refund] | Stay[Refund]:
+def next_step(facts: Mapping[Channel, Facts], seen: RefundSeen, at: datetime) -> Change[Refund] | Stay[Refund]:
     """What to do about a refund now: release it, send it, ask about it, or nothing yet.
 
     Law: it is SENT before anything leaves, so a crash in between is an unclear refund, never a second one.
@@ -414,8 +432,9 @@ def next_step(
             return _sent(bound, refund, at)
         case State.SENT if _overdue(refund, at):
             since = (refund.unclear_since or at).isoformat()
-            return _to(refund, State.MANUAL, at, "system", (RefundUnclearTooLong(since=since),), look=at,
-                       waiting_for="people")
+            return _to(
+                refund, State.MANUAL, at, "system", (RefundUnclearTooLong(since=since),), look=at, waiting_for="people"
+            )
         case state if state in DRIVEN:
             return Stay(refund, query(refund))
         case _:
@@ -589,8 +608,16 @@ def _noted(bound: Facts, refund: Refund, outcome: Outcome, at: datetime) -> Chan
         at_rest = outcome.word is not Word.UNKNOWN or at < (refund.ended_at or at) + PROVE_AFTER
         if at_rest and at < (refund.ended_at or at) + PROVE_AFTER:
             return Stay(refund)
-        return _to(refund, refund.state, at, "channel", (), look=None if at_rest else at + SLOW,
-                   evidence=outcome.evidence, asked_at=at)
+        return _to(
+            refund,
+            refund.state,
+            at,
+            "channel",
+            (),
+            look=None if at_rest else at + SLOW,
+            evidence=outcome.evidence,
+            asked_at=at,
+        )
     if refund.state not in DRIVEN or refund.state in (State.RESERVED, State.READY, State.WAITING):
         return Stay(refund)
     facts: tuple[Fact, ...] = ()
@@ -710,8 +737,9 @@ def approve_rescue(who: str, ask: RescueAsk, refund: Refund | None, at: datetime
         raise Denied("refund.proposal_differs", id=refund.id)
     state = State.REDIRECTING if ask.to is RescueTo.PAYER_CARD else State.RECALLING
     sent = RefundRedirected(to=ask.to, card_tail=ask.card_number[-4:], proposed_by=refund.proposed_by)
-    change = _to(refund, state, at, who, (sent,), look=at + timedelta(minutes=1), waiting_for="channel",
-                 last_word="", looks=0)
+    change = _to(
+        refund, state, at, who, (sent,), look=at + timedelta(minutes=1), waiting_for="channel", last_word="", looks=0
+    )
     step = Rescue(
         merchant_id=refund.merchant_id,
         channel=refund.channel,
@@ -766,8 +794,17 @@ def propose_resolution(
     if (refund.proposed_by, refund.proposal) == (who, resolution.plan):
         return Stay(refund)
     proposed = RefundResolutionProposed(end=resolution.end)
-    return _to(refund, refund.state, at, who, (proposed,), look=at + SLOW, evidence=resolution.proof,
-               proposed_by=who, proposal=resolution.plan)
+    return _to(
+        refund,
+        refund.state,
+        at,
+        who,
+        (proposed,),
+        look=at + SLOW,
+        evidence=resolution.proof,
+        proposed_by=who,
+        proposal=resolution.plan,
+    )
 
 
 def approve_resolution(

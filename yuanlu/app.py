@@ -1,0 +1,172 @@
+"""Puts the pieces together: settings to pools, reader, recorder, driver and desk; and who follows which fact."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from yuanlu import db
+from yuanlu.cases.rules import WAKE, Case
+from yuanlu.change import Look, Row
+from yuanlu.channels import evidence
+from yuanlu.channels.contract import CALLBACK_OK, Callback, Channel, Outcome, Step, Word
+from yuanlu.channels.driver import Driver
+from yuanlu.channels.registry import CODECS
+from yuanlu.clock import Clock, SystemClock
+from yuanlu.config import Settings
+from yuanlu.desk import Desk, Follower
+from yuanlu.errors import Denied
+from yuanlu.facts import Fact
+from yuanlu.ids import Kind, is_id
+from yuanlu.merchants import store as merchants
+from yuanlu.payments import flow as payments
+from yuanlu.payments.rules import Payment
+from yuanlu.postgres import Server
+from yuanlu.reading import Reader
+from yuanlu.recorder import Recorder
+from yuanlu.refunds import flow as refunds
+from yuanlu.refunds.rules import Refund
+
+ROWS: Sequence[type[Row]] = (Payment, Refund, Case)
+KEYS_FOR_SECONDS = 30.0
+LATE_PAID, OUTSIDE_REFUND = "cases.late_paid.wake", "cases.outside_refund.wake"
+
+log = structlog.get_logger(__name__)
+
+
+def _late_paid(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    return (Look(LATE_PAID, row.id, at),)
+
+
+def _outside_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    assert isinstance(row, Refund)
+    return (Look(OUTSIDE_REFUND, row.payment_id, at),)
+
+
+def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    assert isinstance(row, Refund)
+    return (Look(WAKE, row.case_id, at),) if row.case_id else ()
+
+
+FOLLOWERS: Mapping[str, Sequence[Follower]] = {
+    "PaymentLatePaid": (_late_paid,),
+    "RefundFoundOutside": (_outside_refund,),
+    **dict.fromkeys(
+        (
+            "RefundDone",
+            "RefundProven",
+            "RefundRefused",
+            "RefundCancelled",
+            "RefundStranded",
+            "RefundReturned",
+            "RefundUnclearTooLong",
+            "RefundResolved",
+            "RefundContradicted",
+        ),
+        (_case_of_refund,),
+    ),
+}
+"""Who follows which fact: each is told just before the fact is recorded, and its looks are in the same commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    text: str
+    keys: Any
+    read_at: float
+
+
+class App:
+    """One running installation: what the surfaces and the worker are given."""
+
+    def __init__(
+        self, settings: Settings, database: db.Database, pools: db.Pools, driver: Driver, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.pools = pools
+        self.clock = clock
+        self.driver = driver
+        self.reader = Reader(pools.recorder)
+        self.recorder = Recorder(lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS)
+        self.desk = Desk(self.reader, self.recorder, self.ask, clock, mark_key=settings.mark_key, followers=FOLLOWERS)
+        self._configs: dict[tuple[str, str], _Config] = {}
+
+    async def ask(self, step: Step) -> Outcome:
+        """Take a step outside with the merchant's own keys."""
+        try:
+            keys = await self._keys(step.merchant_id, step.channel)
+        except Denied as no:
+            log.error("channel.keys_unusable", merchant=step.merchant_id, channel=step.channel, code=no.code)
+            return Outcome(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=no.code)
+        return await self.driver.ask(step, CODECS[step.channel], keys)
+
+    async def overhear(self, channel: Channel, merchant_id: str, callback: Callback) -> tuple[int, str, bytes]:
+        """Take in what a provider posted: verify it, let its object learn, and say what to answer.
+
+        Shape: status, content type, body. The answer is good only once the news is recorded.
+        Raises Denied: callback.forged, callback.unreadable, channel.unknown; payment.unknown, refund.unknown.
+        """
+        codec, keys = CODECS[channel], await self._keys(merchant_id, channel)
+        now = self.clock.now()
+        news = codec.overhear(callback, await self.driver.fresh(codec, keys, callback), now)
+        news = replace(news, outcome=replace(news.outcome, evidence=evidence.of_notice(callback, news, now)))
+        if not news.refund_id:
+            await payments.learn(self.desk, merchant_id, news.payment_id, news.outcome)
+        elif is_id(news.refund_id, Kind.REFUND):
+            await refunds.learn(self.desk, merchant_id, news.refund_id, news.outcome)
+        elif news.outcome.word is Word.SETTLED:
+            await refunds.learn_outside(self.desk, merchant_id, news)
+        return CALLBACK_OK[channel]
+
+    async def _keys(self, merchant_id: str, channel: Channel) -> Any:
+        known = self._configs.get((merchant_id, channel))
+        now = self.clock.now().timestamp()
+        if known is not None and now - known.read_at < KEYS_FOR_SECONDS:
+            return known.keys
+        configs = await self.reader.see(merchants.channels_of(merchant_id))
+        if channel not in configs:
+            raise Denied("channel.unknown", channel=channel)
+        config = {**configs[channel]}
+        if self.settings.public_url:
+            config["notify_url"] = f"{self.settings.public_url}/callbacks/{channel}/{merchant_id}"
+        text = repr(sorted(config.items()))
+        keys = known.keys if known is not None and known.text == text else CODECS[channel].keys(config)
+        self._configs[merchant_id, channel] = _Config(text, keys, now)
+        return keys
+
+
+@asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[db.Database]:
+    """The installation's database, migrated: the embedded one, started if need be, or one's own."""
+    async with AsyncExitStack() as stack:
+        if settings.database_url:
+            database = db.Database(settings.database_url)
+        else:
+            server = await stack.enter_async_context(Server(settings.state))
+            await server.create("yuanlu")
+            database = db.Database(server.url("yuanlu"), logs_in_as_roles=True)
+        await db.migrate(database)
+        yield database
+
+
+@asynccontextmanager
+async def running(settings: Settings, database: db.Database, *, clock: Clock | None = None) -> AsyncIterator[App]:
+    """An installation on a migrated database, until the block ends."""
+    clock = clock or SystemClock()
+    pools = await db.open_pools(database)
+    try:
+        async with Driver(clock=clock) as driver:
+            app = App(settings, database, pools, driver, clock)
+            try:
+                yield app
+            finally:
+                await app.reader.close()
+                await app.recorder.close()
+    finally:
+        await pools.close()

@@ -1,0 +1,122 @@
+"""Runs jobs: lease, call the verb, forget. A job may run twice, since every verb may."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import asyncpg
+import structlog
+
+from yuanlu import jobs
+from yuanlu.app import LATE_PAID, OUTSIDE_REFUND, App
+from yuanlu.cases import flow as cases
+from yuanlu.cases.rules import What
+from yuanlu.desk import Desk
+from yuanlu.errors import Denied
+from yuanlu.payments import flow as payments
+from yuanlu.refunds import flow as refunds
+
+IDLE_SECONDS = 0.2
+RENEW_SECONDS = 20.0
+
+Verb = Callable[[Desk, str, str], Awaitable[Any]]
+
+VERBS: Mapping[str, Verb] = {
+    "payments.drive": payments.drive,
+    "refunds.drive": refunds.drive,
+    "cases.drive": cases.drive,
+    "cases.drive.wake": cases.drive,
+    LATE_PAID: lambda desk, merchant_id, payment_id: cases.request_itself(
+        desk, merchant_id, payment_id, What.LATE_PAID
+    ),
+    OUTSIDE_REFUND: lambda desk, merchant_id, payment_id: cases.request_itself(
+        desk, merchant_id, payment_id, What.OUTSIDE_REFUND
+    ),
+}
+"""Every job there is: its name and the verb it calls with (desk, merchant, object)."""
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """A loop over `jobs`. It holds no more jobs than it runs at once, however many are due."""
+
+    def __init__(self, app: App, *, concurrency: int | None = None) -> None:
+        self.app = app
+        self._free = concurrency or app.settings.worker_concurrency
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self._freed = asyncio.Event()
+        self.runs = 0
+
+    async def run(self) -> None:
+        """Work until `stop`; then finish what runs."""
+        while not self._stopping.is_set():
+            if not await self._fill():
+                self._freed.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._freed.wait(), IDLE_SECONDS)
+        while self._running:
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    def stop(self) -> None:
+        """End the loop once what runs has ended."""
+        self._stopping.set()
+        self._freed.set()
+
+    async def once(self) -> int:
+        """Run what is due now to its end; answers how many jobs ran. For tests and drills."""
+        ran = 0
+        while found := await jobs.lease(self.app.pools.recorder, self.app.clock.now(), self._free):
+            await asyncio.gather(*(self._one(job) for job in found))
+            ran += len(found)
+        return ran
+
+    async def _fill(self) -> int:
+        """Lease as many due jobs as there is room for."""
+        if not self._free:
+            return 0
+        try:
+            found = await jobs.lease(self.app.pools.recorder, self.app.clock.now(), self._free)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
+            log.warning("worker.database_away", error=repr(trouble))
+            await asyncio.sleep(IDLE_SECONDS)
+            return 0
+        for job in found:
+            self._free -= 1
+            task = asyncio.create_task(self._one(job), name=f"{job.name} {job.object_id}")
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+        return len(found)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._free += 1
+        self._freed.set()
+
+    async def _one(self, job: jobs.Job) -> None:
+        failed = False
+        renewing = asyncio.create_task(self._renew(job))
+        try:
+            await VERBS[job.name](self.app.desk, job.merchant_id, job.object_id)
+        except Denied as no:
+            log.warning("job.denied", job=job.name, object=job.object_id, code=no.code)
+        except Exception:  # one object's trouble must not stop the others
+            log.exception("job.failed", job=job.name, object=job.object_id, attempts=job.attempts)
+            failed = True
+        finally:
+            renewing.cancel()
+        self.runs += 1
+        try:
+            await jobs.finish(self.app.pools.recorder, job, self.app.clock.now(), failed=failed)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
+            log.warning("job.unfinished", job=job.name, object=job.object_id, error=repr(trouble))  # its lease ends
+
+    async def _renew(self, job: jobs.Job) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await jobs.renew(self.app.pools.recorder, job, self.app.clock.now())
