@@ -100,8 +100,8 @@ _SIDES = """
     insert into moves (merchant_id, recorded_at, object_id, transition, seq, source, target, amount_fen, currency)
       select merchant_id, noted, object_id, transition, seq, source, target, amount_fen, currency
       from unnest(a_move) where item <> all(dead);
-    insert into accounts (merchant_id, account, currency, balance_fen)
-      select merchant_id, account, currency, sum(amount_fen)::bigint from (
+    with net as materialized (
+      select merchant_id, account, currency, sum(amount_fen)::bigint as amount_fen from (
         select merchant_id, target as account, currency, amount_fen from unnest(a_move)
           where target = any('{floored}') and item <> all(dead)
         union all
@@ -109,6 +109,15 @@ _SIDES = """
           where source = any('{floored}') and item <> all(dead)
       ) m group by merchant_id, account, currency having sum(amount_fen) <> 0
       order by merchant_id, account, currency
+    ), kept as (
+      update accounts t set balance_fen = t.balance_fen + net.amount_fen from net
+      where t.merchant_id = net.merchant_id and t.account = net.account and t.currency = net.currency
+      returning t.merchant_id, t.account, t.currency
+    )
+    -- An account's first move. Should another batch be first at this very moment, its row is waited for and added to.
+    insert into accounts (merchant_id, account, currency, balance_fen)
+      select merchant_id, account, currency, amount_fen from net
+      where (merchant_id, account, currency) not in (select merchant_id, account, currency from kept)
     on conflict (merchant_id, account, currency)
       do update set balance_fen = accounts.balance_fen + excluded.balance_fen;
   end if;

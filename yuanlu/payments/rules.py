@@ -30,6 +30,7 @@ from yuanlu.channels.contract import (
     Outcome,
     Pay,
     Query,
+    Reason,
     Reverse,
     Show,
     Step,
@@ -45,6 +46,8 @@ from yuanlu.money import Money
 AMOUNT_MAX_FEN = 100_000_000
 """One million yuan: no code payment comes near it; a slip of the hand does."""
 
+DESCRIPTION = "门店收款"
+"""What the payer's bill says when the till says nothing: channels demand some words."""
 DRIVE = "payments.drive"
 UNCLEAR_EVERY_MAX = timedelta(minutes=30)
 
@@ -317,7 +320,7 @@ def open_payment(
         store_id=seen.store_id,
         amount_fen=ask.amount.amount,
         currency=ask.amount.currency,
-        description=ask.description,
+        description=ask.description or DESCRIPTION,
         fingerprint=ask.fingerprint,
         code_mark=ask.code_mark,
         code_tail=ask.code[-4:],
@@ -541,6 +544,7 @@ def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Ch
         return replace(ended, facts=(*facts, *ended.facts), evidence=evidence)
     at_rest = final and outcome.word in (Word.ENDED, Word.ABSENT, Word.REFUSED)
     look = Look(DRIVE, row.id, None if at_rest else at + _pace(bound, row))
+    accepted = payment.state is State.SENT and not payment.looks and outcome.reason is Reason.PROCESSING
     return Change(
         row=replace(row, version=payment.version + 1),
         at=at,
@@ -548,6 +552,7 @@ def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Ch
         facts=facts,
         looks=(look,),
         evidence=evidence,
+        step=query(row) if accepted else None,  # "accepted" proves nothing yet: ask at once, the cashier is waiting
     )
 
 
