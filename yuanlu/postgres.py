@@ -27,6 +27,7 @@ import asyncpg
 from yuanlu import supervisor
 from yuanlu.errors import Broken
 
+_PACKAGE = Path(__file__).resolve().parents[1]
 START_WITHIN = 60.0
 """Seconds: initdb on a slow disk, or recovery after a crash."""
 
@@ -151,11 +152,11 @@ class Server:
         """
         if supervisor.is_running(self.state):
             return
-        package = Path(__file__).resolve().parents[1]
+        paths = [str(_PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])]
         started = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "yuanlu.supervisor", str(self.state),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(package)}, cwd="/",
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, cwd="/",
         )  # fmt: skip
         said, cried = await started.communicate()
         if started.returncode != 0:
