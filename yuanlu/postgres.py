@@ -1,7 +1,9 @@
 """The embedded PostgreSQL, as its users see it.
 
     async with Server(state) as server:
-        database = await server.database("yuanlu")
+        connection = await server.connect()
+
+A service asks `db.ground` instead, which takes an external PostgreSQL as well.
 
 Several processes may use one state directory at once (service, worker, tests, terminal): the first to come starts
 the supervisor (`supervisor.py`), the last to go ends it, and whoever is killed counts as gone. A user looks after the
@@ -119,6 +121,14 @@ class Server:
         try:
             with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
                 await connection.execute(f'create database "{database}"{copy}')
+        finally:
+            await connection.close()
+
+    async def drop(self, database: str) -> None:
+        """Drop a database, cutting off whoever is still in it."""
+        connection = await self.connect()
+        try:
+            await connection.execute(f'drop database if exists "{database}" with (force)')
         finally:
             await connection.close()
 

@@ -96,8 +96,8 @@ async def test_an_external_database_with_one_ordinary_login_serves_all_three_rol
         await superuser.execute("create role app login createrole")
         await superuser.execute("create database app owner app")
         await superuser.close()
-        database = Database(other.url("app", role="app"))
-        assert await migrate(database) == len(migrations())
+        async with db.ground(other.url("app", role="app")) as database:
+            assert not database.logs_in_as_roles
         assert await migrate(database) == 0
         pools = await open_pools(database)
         await pools.recorder.execute("insert into merchants values ('YM-A', 'shop', now()), ('YM-B', 'shop', now())")
@@ -108,6 +108,12 @@ async def test_an_external_database_with_one_ordinary_login_serves_all_three_rol
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await pools.recorder.execute("delete from merchants")
         await pools.close()
+
+
+async def test_without_a_url_the_ground_is_the_embedded_server(server: Server) -> None:
+    async with db.ground(None, server.state, name="ground") as database:
+        assert await asked(database, "select count(*) from schema_migrations") == len(migrations())
+    await server.drop("ground")
 
 
 @pytest.fixture

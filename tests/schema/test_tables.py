@@ -12,7 +12,8 @@ from yuanlu.db import Database
 
 APPEND_ONLY = ("moves", "facts")
 TENANTS = """
-    select c.oid, c.relname as name, c.relrowsecurity as enabled, c.relforcerowsecurity as forced, c.relispartition as part
+    select c.oid, c.relname as name, c.relrowsecurity as enabled, c.relforcerowsecurity as forced,
+        c.relispartition as part
     from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'merchant_id' and not a.attisdropped
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') order by c.relname"""
 KEYS = """
@@ -76,7 +77,8 @@ async def test_nobody_in_service_changes_or_deletes_what_is_only_added_to(catalo
         union select c.relname from pg_class c where c.relname = any($1) and c.relnamespace = 'public'::regnamespace"""
     may = """
         select bool_or(has_table_privilege(role_, $1, verb)) or bool_or(has_any_column_privilege(role_, $1, 'update'))
-        from unnest(array['yuanlu_recorder', 'yuanlu_reader']) role_, unnest(array['update', 'delete', 'truncate']) verb"""
+        from unnest(array['yuanlu_recorder', 'yuanlu_reader']) role_,
+            unnest(array['update', 'delete', 'truncate']) verb"""
     for table in await catalog.fetch(families, list(APPEND_ONLY)):
         assert await catalog.fetchval(may, table["name"]) is False, table["name"]
 
@@ -87,7 +89,8 @@ async def test_the_roles_in_service_own_nothing_and_bypass_nothing(catalog: asyn
     )
     assert len(roles) == 3
     for role in roles:
-        assert not (role["rolsuper"] or role["rolbypassrls"] or role["rolcreaterole"] or role["rolcreatedb"])
+        powers = ("rolsuper", "rolbypassrls", "rolcreaterole", "rolcreatedb")
+        assert not any(role[power] for power in powers), role["rolname"]
     owners = "select distinct relowner::regrole::text from pg_class where relnamespace = 'public'::regnamespace"
     assert [row[0] for row in await catalog.fetch(owners)] == ["yuanlu_owner"]
     members = (
