@@ -146,7 +146,7 @@ async def read(pool: asyncpg.Pool, merchant_id: str, sql: str, *args: object) ->
 
 def _seen(sql: str, count: int) -> str:
     return (  # the select is a constant of ours, its values are parameters
-        f"select seen.* from (select set_config('yuanlu.merchant', ${count + 1}, true) as merchant offset 0) as eyes,"  # noqa: S608
+        f"select seen.* from (select set_config('yuanlu.merchant', ${count + 1}, true) as merchant offset 0) as eyes,"
         f" lateral (select told.* from (\n{sql}\n) as told where eyes.merchant is not null offset 0) as seen"
     )
 

@@ -255,7 +255,7 @@ class Supervisor:
         half = self.home / "data.half"
         shutil.rmtree(half, ignore_errors=True)
         told = ["-U", SUPERUSER, "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-instructions"]
-        made = subprocess.run(  # noqa: S603 - our own words
+        made = subprocess.run(
             [str(self.bin / "initdb"), "-D", str(half), *told],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -315,7 +315,7 @@ class Supervisor:
             if os.getppid() != parent:
                 os._exit(1)  # the supervisor died before the kernel knew whom to tell
 
-        self.child = subprocess.Popen(  # noqa: S603 - our own words
+        self.child = subprocess.Popen(
             [self.bin / "postgres", "-D", self.data, *told],
             stdin=subprocess.DEVNULL,
             stdout=self.log,
