@@ -155,6 +155,8 @@ async def test_wechatpayv3_shows_a_code_closes_it_and_reads_the_news(caller: Cal
     assert forged is None
 
 
+# The SDK compares naive dates of certificates, which cryptography warns of; its code is not ours to mend.
+@pytest.mark.filterwarnings("ignore:Properties that return a na.ve datetime")
 async def test_wechatpayv3_rescues_an_abnormal_refund(caller: Caller, wechat: WeChatPay) -> None:
     await codepay(wechat, "ORDER1", caller.codes["wechat_ok"])
     await caller.steer("fault", {"kind": "abnormal"})
@@ -240,7 +242,7 @@ async def test_python_alipay_sdk_shows_a_code_and_reads_the_news(caller: Caller,
 
 async def test_python_alipay_sdk_hears_the_gateway_refuse(caller: Caller, alipay: AliPay) -> None:
     alipay._appid = "1"
-    with pytest.raises(AliPayException, match="isv.invalid-app-id"):
+    with pytest.raises(AliPayException, match=r"isv\.invalid-app-id"):
         await away(alipay.api_alipay_trade_query, out_trade_no="P1")
 
 

@@ -12,9 +12,10 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
-import pytest
 import aiohttp
+import pytest
 from aiohttp import web
 from cryptography.exceptions import InvalidSignature
 
@@ -120,7 +121,7 @@ async def shown_and_paid(caller: Caller, number: str, url: str) -> None:
 
 
 async def test_notices_double_drop_and_come_late(caller: Caller) -> None:
-    async with Listener(lambda: web.Response()) as listener:
+    async with Listener(web.Response) as listener:
         for number, fault in (
             ("ORDER1", {"kind": "duplicate_notice"}),
             ("ORDER2", {"kind": "drop_notice"}),
@@ -136,7 +137,7 @@ async def test_notices_double_drop_and_come_late(caller: Caller) -> None:
 
 
 async def test_two_notices_cross(caller: Caller) -> None:
-    async with Listener(lambda: web.Response()) as listener:
+    async with Listener(web.Response) as listener:
         await caller.codepay("ORDER1")
         await caller.steer("rules", {"wallet": "wechat", "refunds_apart_seconds": 0})
         await caller.steer("fault", {"kind": "crossed_notices"})
@@ -177,7 +178,7 @@ async def test_a_notice_with_a_bad_signature_and_a_probe(caller: Caller) -> None
 
 
 async def test_code_payments_are_not_told(caller: Caller) -> None:
-    async with Listener(lambda: web.Response()) as listener:
+    async with Listener(web.Response) as listener:
         await caller.codepay("ORDER1", notify_url=listener.url)
         await caller.steer("clock", {"advance_seconds": 60})
         assert listener.heard == []
@@ -208,9 +209,20 @@ async def test_a_caller_may_keep_the_machines_time_or_step_along(caller: Caller)
         assert answer.headers["Wechatpay-Timestamp"] == ahead
 
 
-def wealth(books: dict[str, object]) -> int:
-    payers = sum(payer["balance_fen"] + payer["bank_fen"] for payer in books["payers"])  # type: ignore[attr-defined]
-    merchant = books["funds_fen"] + books["bank_fen"] + books["in_transit_fen"]  # type: ignore[operator]
+async def test_without_a_step_the_world_runs_with_real_time(tmp_path_factory: pytest.TempPathFactory) -> None:
+    async with Sim(tmp_path_factory.getbasetemp() / "sim-keys") as sim, aiohttp.ClientSession() as session:
+        caller = Caller(sim, session)
+        await caller.steer("rules", {"wallet": "wechat", "password_seconds": 0.05})
+        await caller.codepay("ORDER1", "wechat_password")
+        order = sim.world.books["wechat"].orders["ORDER1"]
+        assert order.state == "waiting"
+        await asyncio.sleep(0.3)
+        assert order.state == "paid"
+
+
+def wealth(books: dict[str, Any]) -> int:
+    payers = sum(payer["balance_fen"] + payer["bank_fen"] for payer in books["payers"])
+    merchant = books["funds_fen"] + books["bank_fen"] + books["in_transit_fen"]
     return int(payers + merchant - books["topped_fen"])
 
 
@@ -247,14 +259,22 @@ async def test_money_is_never_made_or_lost(caller: Caller, seed: int) -> None:
         except (*LOST, AssertionError):
             pass  # the caller was answered 500, or not at all: the books must hold all the same
         await caller.steer("clock", {"advance_seconds": chance.choice([1, 20, 70])})
-        for name in start:
+        for name, whole in start.items():
             books = await caller.books(name)
-            assert wealth(books) == start[name]
+            assert wealth(books) == whole
             assert {refund["payouts"] for refund in books["refunds"]} <= {0, 1}
             assert all(0 <= order["back_fen"] <= order["amount_fen"] for order in books["orders"])
 
 
 # sim.json
+
+
+def text(path: str | Path) -> str:
+    return Path(path).read_text()
+
+
+def has(path: Path) -> bool:
+    return path.exists()
 
 
 async def test_the_process_writes_sim_json_and_stops_on_a_signal(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -263,10 +283,10 @@ async def test_the_process_writes_sim_json_and_stops_on_a_signal(tmp_path_factor
     process = await asyncio.create_subprocess_exec(*arguments, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
     try:
         for _ in range(400):
-            if (folder / "sim.json").exists():
+            if has(folder / "sim.json"):
                 break
             await asyncio.sleep(0.05)
-        told = json.loads((folder / "sim.json").read_text())
+        told = json.loads(text(folder / "sim.json"))
         async with aiohttp.ClientSession() as session, session.get(told["base_url"] + "/_sim/clock") as answer:
             assert answer.status == 200
     finally:
@@ -279,10 +299,10 @@ async def test_the_process_writes_sim_json_and_stops_on_a_signal(tmp_path_factor
     assert set(told["payer_codes"]) == {f"{wallet}_{habit}" for wallet in wallets for habit in habits}
     for name in ("merchant_key", "merchant_cert", "platform_public_key"):
         assert Path(told["wechat"][name]).is_absolute()
-        assert Path(told["wechat"][name]).read_text().startswith("-----BEGIN")
+        assert text(told["wechat"][name]).startswith("-----BEGIN")
     assert re.fullmatch(r"[0-9A-F]{40}", told["wechat"]["merchant_serial"])
     assert len(told["wechat"]["apiv3_key"]) == len(told["wechat"]["v2_key"]) == 32
-    assert "RSA PRIVATE KEY" in Path(told["alipay"]["app_private_key_pkcs1"]).read_text()
+    assert "RSA PRIVATE KEY" in text(told["alipay"]["app_private_key_pkcs1"])
 
 
 async def test_one_seed_gives_the_same_codes_and_none_looks_like_an_identity_number(caller: Caller) -> None:
