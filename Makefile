@@ -47,7 +47,8 @@ bench: $(RUNS) ## Every figure beside its floor, in one run
 docs: $(TESTS) ## Draw again what is drawn from the code
 	$(BIN)/python scripts/draw.py
 
-lock: $(TESTS) ## Pin the requirements again (after editing requirements/*.in)
+lock: ## Pin the requirements again (after editing requirements/*.in)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) uv
 	$(LOCK) requirements/build.in -o requirements/build.txt
 	$(LOCK) requirements/run.in -o requirements/run.txt
