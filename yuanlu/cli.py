@@ -335,7 +335,9 @@ def bench(names: Sequence[str], as_json: bool) -> None:
 @click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
 @click.option("--code", default="", help="The payer's code; - reads it from standard input.")
 @click.option("--show", "shown_on", type=click.Choice(("wechat", "alipay")), help="Show our own QR instead.")
-@click.option("--id", "payment_id", default="", metavar="YP…", help="The id, where you made it: charging again is safe.")
+@click.option(
+    "--id", "payment_id", default="", metavar="YP…", help="The id, where you made it: charging again is safe."
+)
 @click.option("--typed", is_flag=True, help="The code was typed by hand.")
 @click.option("--no-id-card", is_flag=True, help="You looked: the code is no identity card.")
 @click.option("--description", default="", help="What the payer's bill says.")
@@ -635,7 +637,9 @@ def worker(state: Path | None) -> None:
     services.run(lambda: services.work(settings, functools.partial(print, flush=True)))
 
 
-@main.group(invoke_without_command=True, **_example("yuanlu db url", "yuanlu db psql -- -c 'select count(*) from payments'"))
+@main.group(
+    invoke_without_command=True, **_example("yuanlu db url", "yuanlu db psql -- -c 'select count(*) from payments'")
+)
 @_state_option
 @click.pass_context
 def db(ctx: click.Context, state: Path | None) -> None:

@@ -10,7 +10,7 @@ import aiohttp
 Told = dict[str, Any]
 
 
-class SaidNo(Exception):  # noqa: N818 - it is an answer
+class SaidNo(Exception):
     """The API's answer was no: its problem, as it came."""
 
     def __init__(self, status: int, problem: Told) -> None:

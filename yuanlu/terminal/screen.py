@@ -16,7 +16,16 @@ COLUMNS_MAX = 110
 """Longer lines are hard to read, however wide the window is."""
 
 _STOPS = "，。：；！？、）”》"
-_INKS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36"}
+_INKS = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+}
 
 
 def width(text: str) -> int:
