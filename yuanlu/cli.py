@@ -96,7 +96,7 @@ def _failed(ctx: click.Context, words: str) -> NoReturn:
     sys.exit(1)
 
 
-class _Fen(click.ParamType):
+class _Fen(click.ParamType[int]):
     """A whole number of fen, in plain digits: 1280 is ¥12.80."""
 
     name = "fen"
@@ -147,8 +147,10 @@ def _settings(state: Path | None, **changed: Any) -> Settings:
     from yuanlu.web.parts import logs
 
     settings = config.read()
-    given = {name: value for name, value in changed.items() if value is not None}
-    settings = replace(settings, **({"state": state.absolute()} if state else {}), **given)
+    given: dict[str, Any] = {name: value for name, value in changed.items() if value is not None}
+    if state is not None:
+        given["state"] = state.absolute()
+    settings = replace(settings, **given)
     logs.set_up("error")
     return settings
 
@@ -317,9 +319,9 @@ def diagnose(channel: str, code: str, operation: str | None, as_json: bool) -> N
 @_json_option
 def bench(names: Sequence[str], as_json: bool) -> None:
     """Measure yuanlu, each figure beside its floor in the same run: all, or only NAMES."""
-    from yuanlu import bench as benches
+    from importlib import import_module
 
-    sys.exit(benches.run(list(names), as_json))
+    sys.exit(import_module("yuanlu.bench").run(list(names), as_json))
 
 
 # --- the verbs ---

@@ -54,6 +54,13 @@ class Wire:
         """
         return await self._call("POST", path, content=content)
 
+    async def delete(self, path: str, **query: str | int) -> Told:
+        """Take something away.
+
+        Raises SaidNo.
+        """
+        return await self._call("DELETE", path, query=query)
+
     async def _call(self, method: str, path: str, content: Told | None = None, query: Any = None) -> Told:
         assert self._session is not None
         async with self._session.request(method, self.base_url + path, json=content, params=query) as answer:

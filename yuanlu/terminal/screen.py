@@ -46,13 +46,13 @@ def padded(text: str, columns: int) -> str:
 
 def wrapped(text: str, columns: int) -> list[str]:
     """The text in lines of at most so many columns, broken at spaces, or between Chinese characters."""
-    lines, line, room = [], "", columns
+    lines, line = [], ""
     for piece in _pieces(text):
-        if width(piece) > room and line.strip():
+        if width(line + piece.rstrip()) > columns and line.strip():
             lines.append(line.rstrip())
-            line, room, piece = "", columns, piece.lstrip()
-        line += piece
-        room -= width(piece)
+            line = piece.lstrip()
+        else:
+            line += piece
     return [*lines, line.rstrip()]
 
 

@@ -55,7 +55,8 @@ async def answering(app: App, host: str, port: int) -> AsyncIterator[tuple[str, 
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(server.serve(server.make_asgi(app), host, port, address.set_result), name="http")
     try:
-        await asyncio.wait({address, task}, return_when=asyncio.FIRST_COMPLETED)
+        waited: set[asyncio.Future[Any]] = {address, task}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             await _started(task, host, port)
         yield await address, task
