@@ -14,6 +14,7 @@ from yuanlu.demo.people import SaidNo, Told
 from yuanlu.demo.stage import Stage
 from yuanlu.ids import Kind
 from yuanlu.money import Money
+from yuanlu.terminal.screen import flat
 
 GOODS = "6901234567892"
 RECEIVING = "https://qr.alipay.com/fkx01234abcdefgh"
@@ -244,15 +245,11 @@ async def wrong_code(on: Stage) -> End:
     for zh, en, text, kind in wrong:
         problem = await refused(on, charge(on, "alipay", "", 1990, code=text), "scan.not_payable")
         on.expect(problem.get("kind") == kind, f"it is {kind}, not {problem.get('kind')}")
-        on.tell("cashier", f"{zh}。{_line(problem['advice_zh'])}", f"{en}. {_line(problem['advice_en'])}")
+        on.tell("cashier", f"{zh}。{flat(problem['advice_zh'])}", f"{en}. {flat(problem['advice_en'])}")
     for wallet in ("wechat", "alipay"):
         on.expect(not (await on.books(wallet))["orders"], "nothing has reached a provider")
     on.tell("cashier", "顾客打开付款码，再扫一次，收 ¥19.90", "Scans the customer's payment code and charges ¥19.90.")
     return End(await paid(on, await charge(on, "alipay", "ok", 1990)))
-
-
-def _line(advice: str) -> str:
-    return advice.replace("\n", "。" if not advice.isascii() else " ")
 
 
 async def reversed_(on: Stage, payment: Told) -> Told:

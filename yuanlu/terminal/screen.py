@@ -122,9 +122,9 @@ def happened(on: Screen, item: Mapping[str, str]) -> None:
     name = NAMES.get(who, who)
     left, room = _TIME + _WHO, on.columns - _TIME - _WHO
     head = f"{on.ink(padded(at, _TIME), 'dim')}{on.ink(padded(name, _WHO), ink)}"
-    for number, line in enumerate(wrapped(_flat(item["what_zh"]), room)):
+    for number, line in enumerate(wrapped(flat(item["what_zh"]), room)):
         on.line((head if not number else " " * left) + on.ink(line, "bold"))
-    english = wrapped(_flat(item["what_en"]), room)
+    english = wrapped(flat(item["what_en"]), room)
     for line in english:
         on.line(" " * left + line)
     if item["evidence"]:
@@ -132,7 +132,7 @@ def happened(on: Screen, item: Mapping[str, str]) -> None:
         on.line(" " * left + on.ink(mark, "dim") if width(mark) <= room else on.ink(mark, "dim"))
 
 
-def _flat(text: str) -> str:
+def flat(text: str) -> str:
     """Lines of a sentence behind each other: with a space, or, where Chinese has no stop of its own, with one."""
     first, *rest = text.splitlines() or [""]
     for line in rest:

@@ -82,7 +82,9 @@ def _worded(vocabulary: str, value: str, lang: str, facts: Mapping[str, object])
     code = f"{vocabulary}.{head.replace(' ', '_')}"
     if code in words.catalogue():
         text = words.catalogue()[code][lang]
-        return (text.format_map(facts) if "{" in text else text) + (f"{'：' if lang == 'zh' else ': '}{detail}" if colon else "")
+        return (text.format_map(facts) if "{" in text else text) + (
+            f"{'：' if lang == 'zh' else ': '}{detail}" if colon else ""
+        )
     ours = f"problem.{head.partition(' ')[0]}"
     if ours in words.catalogue():
         return words.catalogue()[ours][lang].partition("\n")[0].partition("{")[0].rstrip(" ：:")
