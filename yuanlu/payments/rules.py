@@ -588,6 +588,7 @@ def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Ch
     row = replace(
         payment,
         looks=payment.looks + 1,
+        qr=outcome.qr or payment.qr,  # shown twice: the newer picture killed the older one
         last_word=outcome.word,
         reason=outcome.reason or "",
         code=outcome.code,
