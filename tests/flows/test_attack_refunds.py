@@ -40,8 +40,10 @@ async def notice(scene: Scene, refund: Refund, word: Word, code: str) -> Refund:
     return await refunds.learn(scene.desk, scene.merchant_id, refund.id, news)
 
 
-async def test_money_recalled_to_the_merchant_is_never_booked_as_the_payers(scene: Scene) -> None:
-    """The ABNORMAL notice comes again after the recall: the success that follows is the recall's."""
+@pytest.mark.parametrize("told", ["notice", "answer"])
+async def test_money_recalled_to_the_merchant_is_never_booked_as_the_payers(scene: Scene, told: str) -> None:
+    """ABNORMAL is told again after the recall, by a notice or a query too early: the success that follows is the
+    recall's."""
     refund = await asked(scene, (await scene.paid(2000)).id)
     scene.says[Operation.REFUND] = said(Word.PENDING, "REFUND:PROCESSING")
     await refunds.drive(scene.desk, scene.merchant_id, refund.id)
@@ -51,7 +53,8 @@ async def test_money_recalled_to_the_merchant_is_never_booked_as_the_payers(scen
     scene.says[Operation.RESCUE] = said(Word.PENDING, "REFUND:PROCESSING")
     refund = await refunds.approve_rescue(scene.desk, scene.merchant_id, refund.id, "two", plan)
     assert refund.state is State.RECALLING
-    await notice(scene, refund, Word.STRANDED, "REFUND:ABNORMAL")
+    again = heard(said(Word.STRANDED, "REFUND:ABNORMAL"), "refund_query", scene.clock.now(), told)
+    await refunds.learn(scene.desk, scene.merchant_id, refund.id, again)
     refund = await notice(scene, refund, Word.SETTLED, "REFUND:SUCCESS")
     assert refund.state is not State.DONE
 

@@ -21,7 +21,7 @@ from yuanlu.channels.contract import Outcome, Word
 from yuanlu.errors import Busy, Denied
 from yuanlu.facts import Fact
 from yuanlu.money import Money
-from yuanlu.payments.rules import HAS_MONEY, Payment
+from yuanlu.payments.rules import HAS_MONEY, OPEN, Payment
 from yuanlu.payments.rules import State as PaymentState
 from yuanlu.refunds.rules import Refund, RefundAsk
 from yuanlu.refunds.rules import State as RefundState
@@ -32,6 +32,8 @@ LATE_PAID = "cases.late_paid.wake"
 """Look whether a payment was paid after we gave it up, and open its case if nobody has."""
 AGAIN = timedelta(seconds=5)
 SLOW = timedelta(minutes=10)
+UNPAID = (Word.ENDED, Word.ABSENT, Word.REFUSED)
+"""Clear answers of the live check that nothing is paid."""
 
 
 class State(StrEnum):
@@ -53,6 +55,8 @@ class What(StrEnum):
     """Opened by itself: paid after we had given the payment up."""
     OUTSIDE_REFUND = "outside_refund"
     """Opened by itself: the channel paid a refund back that we never asked for."""
+    CONTRADICTED = "contradicted"
+    """Opened by itself: the channel says about the payment what our books cannot take in."""
 
 
 BY_PEOPLE = (What.WRONG_AMOUNT, What.WRONG_CODE, What.CHARGED_TWICE, What.WRONG_CUSTOMER, What.OTHER)
@@ -207,6 +211,16 @@ def open_case(ask: CaseAsk, seen: CaseSeen, at: datetime) -> Change[Case] | Stay
     return Change(row=case, at=at, who=ask.who, facts=(opened,), looks=(Look(DRIVE, case.id, at),))
 
 
+def own_id(payment: Payment, what: What) -> str:
+    """The id of a case that opens by itself: the same however often the same thing is heard."""
+    marks = {
+        What.LATE_PAID: str(payment.ended_at),
+        What.OUTSIDE_REFUND: str(payment.parts),
+        What.CONTRADICTED: payment.incident,
+    }
+    return ids.derived(ids.Kind.CASE, payment.opened_at, payment.id, what, marks[what])
+
+
 def refund_id(case: Case, attempt: int) -> str:
     """The id of a case's refund: it follows from the case, so asking again asks for the same."""
     return ids.derived(ids.Kind.REFUND, case.opened_at, case.id, str(attempt))
@@ -248,15 +262,13 @@ def _chosen(case: Case, payment: Payment, outcome: Outcome, at: datetime) -> Cha
         case PaymentState.PAID | PaymentState.LATE_PAID if outcome.word is Word.SETTLED:
             return _refund_of(case, payment, at)
         case PaymentState.PAID | PaymentState.LATE_PAID if outcome.word is Word.ENDED and not payment.rest.amount:
-            return _refund_of(case, payment, at)  # a trade whose whole amount went back is called closed
-        case PaymentState.PAID | PaymentState.LATE_PAID:
-            return _again(case, at)  # the live check was not answered clearly: ask again before money moves
-        case PaymentState.FAILED | PaymentState.REVERSED | PaymentState.CLOSED:
+            return _refund_of(case, payment, at)  # all of it went back already: some channels call that closed
+        case PaymentState.FAILED | PaymentState.REVERSED | PaymentState.CLOSED if outcome.word in UNPAID:
             return _closed(case, at, Conclusion.NOTHING_PAID)
-        case PaymentState.SENT | PaymentState.SHOWN:
+        case state if state in OPEN:
             return _remedied(case, at, Remedy.CANCEL, 0)
         case _:
-            return _remedied(case, at, Remedy.CANCEL, 0)
+            return _again(case, at)  # the live check was not answered clearly: ask again before anything is decided
 
 
 def _refund_of(case: Case, payment: Payment, at: datetime) -> Change[Case]:
@@ -266,12 +278,14 @@ def _refund_of(case: Case, payment: Payment, at: datetime) -> Change[Case]:
             return _attention(case, at, "the reporter must say what is wrong, or a person chooses the remedy")
         case What.OUTSIDE_REFUND:
             return _attention(case, at, "a refund was made at the channel that we never asked for")
+        case What.CONTRADICTED:
+            return _attention(case, at, "the channel contradicted our books")
         case What.WRONG_AMOUNT if payment.state is not PaymentState.LATE_PAID:
             difference = payment.amount_fen - (case.meant_fen or 0)
             if difference <= 0 or not rest:
                 return _closed(case, at, Conclusion.NOTHING_OWED)
-            if payment.back_fen:  # the same mistake again, or another? What went back does not say what for.
-                return _attention(case, at, "money of this payment has gone back already: a person says what for")
+            if payment.back_fen:  # for this mistake, or for something else? only a person knows what is still owed
+                return _attention(case, at, "part of it has already gone back")
             whole = difference == payment.amount_fen
             return _remedied(case, at, Remedy.REFUND_ALL if whole else Remedy.REFUND_DIFFERENCE, difference)
         case _ if not rest:
@@ -303,7 +317,14 @@ def _again(case: Case, at: datetime) -> Change[Case]:
 
 
 def _attention(case: Case, at: datetime, why: str) -> Change[Case]:
-    row = replace(case, version=case.version + 1, state=State.ATTENTION, note=why)
+    row = replace(
+        case,
+        version=case.version + 1,
+        state=State.ATTENTION,
+        note=why,
+        conclusion=Conclusion.OPEN,
+        closed_at=None,
+    )
     return Change(row=row, at=at, who="system", facts=(CaseNeedsPerson(why=why),), looks=(Look(DRIVE, row.id, None),))
 
 
@@ -320,6 +341,7 @@ def next_step(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
     """Whether a case in its remedy is done with it, waits on, or needs a person.
 
     The flow carries out what the returned row asks for (`OPENED`: check; `REMEDY`: cancel or refund).
+    Law: a case that closed with the money back is open again as soon as the channel takes that word back.
     """
     case, payment, refund = seen.case, seen.payment, seen.refund
     if case is None or payment is None:
@@ -328,18 +350,15 @@ def next_step(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
         return Stay(case) if case.state is State.CLOSED else _attend_stranger(case, at)
     if case.state is State.CLOSED:
         return _reopened(seen, case, at)
-    if case.state is State.ATTENTION and refund is not None and _has_arrived(refund):
-        return _closed(case, at, Conclusion.MONEY_BACK, refund.amount_fen)
-    if case.state is not State.REMEDY:
-        return Stay(case)
-    if case.remedy is Remedy.CANCEL:
+    if case.state is State.REMEDY and case.remedy is Remedy.CANCEL:
         return _cancelled(case, payment, at)
-    if refund is None:
+    if refund is None or case.state is State.OPENED:
         return Stay(case)
     if _has_arrived(refund):
         return _closed(case, at, Conclusion.MONEY_BACK, refund.amount_fen)
     why = _trouble(refund)
-    return _attention(case, at, why) if why else Stay(case)
+    known = case.state is State.ATTENTION and case.note == why
+    return _attention(case, at, why) if why and not known else Stay(case)
 
 
 def _has_arrived(refund: Refund) -> bool:
@@ -347,7 +366,7 @@ def _has_arrived(refund: Refund) -> bool:
 
 
 def _trouble(refund: Refund) -> str:
-    """Why a person must look at a case's refund; empty when nobody must."""
+    """Why a person must look at a case because of its refund; nothing, if nobody has to."""
     if refund.incident:
         return f"the channel contradicts our books: {refund.incident}"
     match refund.state:
@@ -387,12 +406,13 @@ def _reopened(seen: CaseSeen, case: Case, at: datetime) -> Change[Case] | Stay[C
         return Stay(case)
     if seen.other is not None:
         raise Busy("case.already_open")
-    change = _attention(case, at, why)
-    return replace(change, row=replace(change.row, conclusion=Conclusion.OPEN, closed_at=None))
+    return _attention(case, at, why)
 
 
 def _cancelled(case: Case, payment: Payment, at: datetime) -> Change[Case] | Stay[Case]:
     match payment.state:
+        case _ if payment.incident:
+            return _attention(case, at, f"the channel contradicts our books: {payment.incident}")
         case PaymentState.REVERSED | PaymentState.CLOSED:
             return _closed(case, at, Conclusion.ENDED_UNPAID)
         case PaymentState.FAILED:
