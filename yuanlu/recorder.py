@@ -58,7 +58,7 @@ _DRAWS = """
   if cardinality(a_draw) > 0 then
     perform 1 from payments t where (t.merchant_id, t.id) in
       (select merchant_id, payment_id from unnest(a_draw) union select merchant_id, id from unnest(a_payments))
-      order by t.merchant_id, t.id for update;
+      order by t.merchant_id, t.id for no key update;
   end if;
 """
 
@@ -211,8 +211,18 @@ def _insert_sql(name: str, columns: Sequence[Column]) -> str:
 
 @dataclass(slots=True)
 class _Waiting:
+    """A change and who waits for it. A caller that was cancelled meanwhile is told nothing: that is no error."""
+
     change: Change[Row]
     answer: asyncio.Future[bool]
+
+    def tell(self, *, recorded: bool) -> None:
+        if not self.answer.done():
+            self.answer.set_result(recorded)
+
+    def refuse(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class Recorder:
@@ -265,8 +275,7 @@ class Recorder:
         while self._flights:
             await asyncio.gather(*self._flights, return_exceptions=True)
         for waiting in self._queue:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(Busy("record.closing"))
+            waiting.refuse(Busy("record.closing"))
         self._queue.clear()
         for connection, _ in self._idle:
             with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
@@ -306,8 +315,7 @@ class Recorder:
         except Exception as error:  # the last net: a waiting caller must always get an answer
             log.exception("record.failed")
             for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(Broken(f"recording failed: {error}"))
+                waiting.refuse(Broken(f"recording failed: {error}"))
         finally:
             self._free += 1
             self._kick()
@@ -316,15 +324,12 @@ class Recorder:
         try:
             dead = await self._attempt(batch)
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.CheckViolationError) as error:
-            if len(batch) == 1 and isinstance(error, asyncpg.CheckViolationError):
-                batch[0].answer.set_exception(Broken(f"the books refuse {batch[0].change.row.key}: {error}"))
-                return
-            if len(batch) == 1:
-                batch[0].answer.set_result(False)
-                return
-            middle = len(batch) // 2
-            await self._send(batch[:middle])
-            await self._send(batch[middle:])
+            if len(batch) > 1:
+                await self._halved(batch)
+            elif isinstance(error, asyncpg.CheckViolationError):
+                batch[0].refuse(Broken(f"the books refuse {batch[0].change.row.key}: {error}"))
+            else:
+                batch[0].tell(recorded=False)
             return
         except (
             OSError,
@@ -338,23 +343,25 @@ class Recorder:
             log.warning("record.connection_lost", changes=len(batch), error=repr(error))
             await asyncio.sleep(0.05)
             for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_result(False)
+                waiting.tell(recorded=False)
             return
         except asyncpg.PostgresError as error:
-            if len(batch) == 1:
-                batch[0].answer.set_exception(Broken(f"cannot record {batch[0].change.row.key}: {error}"))
-                return
-            middle = len(batch) // 2
-            await self._send(batch[:middle])
-            await self._send(batch[middle:])
+            if len(batch) > 1:
+                await self._halved(batch)
+            else:
+                batch[0].refuse(Broken(f"cannot record {batch[0].change.row.key}: {error}"))
             return
         gone = set(dead)
         self.batches += 1
         self.recorded += len(batch) - len(gone)
         for place, waiting in enumerate(batch):
-            if not waiting.answer.done():
-                waiting.answer.set_result(place not in gone)
+            waiting.tell(recorded=place not in gone)
+
+    async def _halved(self, batch: list[_Waiting]) -> None:
+        """Send a batch that was rolled back again, in two halves."""
+        middle = len(batch) // 2
+        await self._send(batch[:middle])
+        await self._send(batch[middle:])
 
     async def _attempt(self, batch: Sequence[_Waiting]) -> list[int]:
         connection, statement = self._idle.pop() if self._idle else await self._opened()
