@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from yuanlu import db
-from yuanlu.cases.rules import WAKE, Case
+from yuanlu.cases.rules import LATE_PAID, WAKE, Case
 from yuanlu.change import Look, Row
 from yuanlu.channels import evidence
 from yuanlu.channels.contract import CALLBACK_OK, Callback, Channel, Outcome, Step, Word
@@ -33,13 +33,17 @@ from yuanlu.refunds.rules import Refund
 
 ROWS: Sequence[type[Row]] = (Payment, Refund, Case)
 KEYS_FOR_SECONDS = 30.0
-LATE_PAID, OUTSIDE_REFUND = "cases.late_paid.wake", "cases.outside_refund.wake"
+OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
 
 log = structlog.get_logger(__name__)
 
 
 def _late_paid(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(LATE_PAID, row.id, at),)
+
+
+def _contradicted(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    return (Look(CONTRADICTED, row.id, at),)
 
 
 def _outside_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
@@ -54,6 +58,7 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
 
 FOLLOWERS: Mapping[str, Sequence[Follower]] = {
     "PaymentLatePaid": (_late_paid,),
+    "PaymentContradicted": (_contradicted,),
     "RefundFoundOutside": (_outside_refund,),
     **dict.fromkeys(
         (
