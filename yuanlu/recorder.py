@@ -225,13 +225,18 @@ def _insert_sql(name: str, columns: Sequence[Column]) -> str:
 
 @dataclass(slots=True)
 class _Waiting:
+    """A change and who waits for it. A caller that was cancelled meanwhile is told nothing: that is no error."""
+
     change: Change[Row]
     answer: asyncio.Future[bool]
 
+    def tell(self, *, recorded: bool) -> None:
+        if not self.answer.done():
+            self.answer.set_result(recorded)
 
-def _fail(waiting: _Waiting, error: Exception) -> None:
-    if not waiting.answer.done():  # the caller may have left
-        waiting.answer.set_exception(error)
+    def refuse(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class Recorder:
@@ -289,8 +294,7 @@ class Recorder:
         while self._flights:
             await asyncio.gather(*self._flights, return_exceptions=True)
         for waiting in self._queue:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(Busy("record.closing"))
+            waiting.refuse(Busy("record.closing"))
         self._queue.clear()
         for connection, _ in self._idle:
             with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
@@ -330,7 +334,7 @@ class Recorder:
         except Exception as error:  # the last net: a waiting caller must always get an answer
             log.exception("record.failed")
             for waiting in batch:
-                _fail(waiting, Broken(f"recording failed: {error}"))
+                waiting.refuse(Broken(f"recording failed: {error}"))
         finally:
             self._free += 1
             self._kick()
@@ -345,19 +349,22 @@ class Recorder:
             gone = set(range(len(batch)))
         except Exception as error:  # one change that cannot be written down must not take the others with it
             if len(batch) > 1:
-                middle = len(batch) // 2
-                await self._send(batch[:middle])
-                await self._send(batch[middle:])
+                await self._halved(batch)
                 return
             if not isinstance(error, _CROSSED):
-                _fail(batch[0], Broken(f"cannot record {batch[0].change.row.key}: {error}"))
+                batch[0].refuse(Broken(f"cannot record {batch[0].change.row.key}: {error}"))
                 return
             gone = {0}
         self.batches += 1
         self.recorded += len(batch) - len(gone)
         for place, waiting in enumerate(batch):
-            if not waiting.answer.done():
-                waiting.answer.set_result(place not in gone)
+            waiting.tell(recorded=place not in gone)
+
+    async def _halved(self, batch: list[_Waiting]) -> None:
+        """Send a batch that was rolled back again, in two halves."""
+        middle = len(batch) // 2
+        await self._send(batch[:middle])
+        await self._send(batch[middle:])
 
     async def _attempt(self, batch: Sequence[_Waiting]) -> list[int]:
         arguments = self._arguments(batch)
