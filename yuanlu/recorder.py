@@ -54,11 +54,25 @@ _SIDE_TYPES = {
     "look": "item int, merchant_id text, name text, object_id text, run_at timestamptz",
 }
 
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""The database is away, full, or no longer the one that writes: it says nothing about the changes themselves."""
+
+_CROSSED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
 _DRAWS = """
   if cardinality(a_draw) > 0 then
     perform 1 from payments t where (t.merchant_id, t.id) in
       (select merchant_id, payment_id from unnest(a_draw) union select merchant_id, id from unnest(a_payments))
-      order by t.merchant_id, t.id for update;
+      order by t.merchant_id, t.id for no key update;  -- a foreign key's own lock may pass: reports are not draws
   end if;
 """
 
@@ -215,6 +229,11 @@ class _Waiting:
     answer: asyncio.Future[bool]
 
 
+def _fail(waiting: _Waiting, error: Exception) -> None:
+    if not waiting.answer.done():  # the caller may have left
+        waiting.answer.set_exception(error)
+
+
 class Recorder:
     """The queue in front of the recording connections of this process."""
 
@@ -242,6 +261,11 @@ class Recorder:
         self._flights: set[asyncio.Task[None]] = set()
         self.batches = 0
         self.recorded = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many changes wait for a free connection."""
+        return len(self._queue)
 
     async def record(self, change: Change[Row]) -> bool:
         """Record a change, whole. True: it is committed. False: it found its ground moved (or the answer was lost);
@@ -306,50 +330,29 @@ class Recorder:
         except Exception as error:  # the last net: a waiting caller must always get an answer
             log.exception("record.failed")
             for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(Broken(f"recording failed: {error}"))
+                _fail(waiting, Broken(f"recording failed: {error}"))
         finally:
             self._free += 1
             self._kick()
 
     async def _send(self, batch: list[_Waiting]) -> None:
         try:
-            dead = await self._attempt(batch)
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.CheckViolationError) as error:
-            if len(batch) == 1 and isinstance(error, asyncpg.CheckViolationError):
-                batch[0].answer.set_exception(Broken(f"the books refuse {batch[0].change.row.key}: {error}"))
-                return
-            if len(batch) == 1:
-                batch[0].answer.set_result(False)
-                return
-            middle = len(batch) // 2
-            await self._send(batch[:middle])
-            await self._send(batch[middle:])
-            return
-        except (
-            OSError,
-            TimeoutError,
-            asyncpg.PostgresConnectionError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-            asyncpg.OperatorInterventionError,
-        ) as error:
+            gone = set(await self._attempt(batch))
+        except _LOST as error:
             # We cannot know whether it was committed: deciding again finds out.
             log.warning("record.connection_lost", changes=len(batch), error=repr(error))
             await asyncio.sleep(0.05)
-            for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_result(False)
-            return
-        except asyncpg.PostgresError as error:
-            if len(batch) == 1:
-                batch[0].answer.set_exception(Broken(f"cannot record {batch[0].change.row.key}: {error}"))
+            gone = set(range(len(batch)))
+        except Exception as error:  # one change that cannot be written down must not take the others with it
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await self._send(batch[:middle])
+                await self._send(batch[middle:])
                 return
-            middle = len(batch) // 2
-            await self._send(batch[:middle])
-            await self._send(batch[middle:])
-            return
-        gone = set(dead)
+            if not isinstance(error, _CROSSED):
+                _fail(batch[0], Broken(f"cannot record {batch[0].change.row.key}: {error}"))
+                return
+            gone = {0}
         self.batches += 1
         self.recorded += len(batch) - len(gone)
         for place, waiting in enumerate(batch):
@@ -357,15 +360,12 @@ class Recorder:
                 waiting.answer.set_result(place not in gone)
 
     async def _attempt(self, batch: Sequence[_Waiting]) -> list[int]:
+        arguments = self._arguments(batch)
         connection, statement = self._idle.pop() if self._idle else await self._opened()
         try:
-            dead: list[int] = await statement.fetchval(*self._arguments(batch), timeout=DEADLINE)
+            dead: list[int] = await statement.fetchval(*arguments, timeout=DEADLINE)
         except BaseException as error:
-            if (
-                isinstance(error, asyncpg.PostgresError)
-                and not connection.is_closed()
-                and not isinstance(error, (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError))
-            ):
+            if isinstance(error, asyncpg.PostgresError) and not connection.is_closed() and not isinstance(error, _LOST):
                 self._idle.append((connection, statement))
             else:
                 connection.terminate()

@@ -6,6 +6,7 @@ from functools import partial
 
 from yuanlu.cases import rules, store
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, State, What
+from yuanlu.change import Done
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.payments import flow as payments
@@ -15,23 +16,31 @@ from yuanlu.refunds import flow as refunds
 
 
 async def request(desk: Desk, ask: CaseAsk) -> Case:
+    """Write a report down, and answer the case alone: see `requested`."""
+    return (await requested(desk, ask)).row
+
+
+async def requested(desk: Desk, ask: CaseAsk) -> Done[Case]:
     """Write a report down. Moves nothing.
 
+    Asking again with the same id and content gives the same case back, not `changed`.
     Raises Denied: see `rules.open_case`.
     """
-    done = await desk.decide(store.for_ask(ask.merchant_id, ask.id, ask.payment_id), partial(rules.open_case, ask))
-    return done.row
+    return await desk.decide(store.for_ask(ask.merchant_id, ask.id, ask.payment_id), partial(rules.open_case, ask))
 
 
 async def request_itself(desk: Desk, merchant_id: str, payment_id: str, what: What) -> Case | None:
     """Open the case that a fact calls for (paid late, refunded outside): once, under an id that follows from it.
 
-    What comes a second time, after its case was closed, opens another one. Answers None when people already have a
-    case about this payment: then that is where it is put right.
+    What comes a second time, after its case was closed, opens another one. Answers None when a payment is not paid late
+    at all, or people already have a case about it: then that is where it is put right, and should that close as unpaid
+    it asks again.
     """
     payment = await desk.see(payments_store.by_id(merchant_id, payment_id))
     if payment is None:
         raise Denied("payment.unknown")
+    if what is What.LATE_PAID and payment.state is not payment_rules.State.LATE_PAID:
+        return None
     case_id = rules.own_id(payment, what)
     ask = CaseAsk(merchant_id=merchant_id, id=case_id, payment_id=payment_id, what=what, who="system")
     try:
