@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,6 @@ from yuanlu.ids import Kind, is_id
 from yuanlu.merchants import store as merchants
 from yuanlu.payments import flow as payments
 from yuanlu.payments.rules import Payment
-from yuanlu.postgres import Server
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
@@ -139,20 +138,6 @@ class App:
         keys = known.keys if known is not None and known.text == text else CODECS[channel].keys(config)
         self._configs[merchant_id, channel] = _Config(text, keys, now)
         return keys
-
-
-@asynccontextmanager
-async def database_of(settings: Settings) -> AsyncIterator[db.Database]:
-    """The installation's database, migrated: the embedded one, started if need be, or one's own."""
-    async with AsyncExitStack() as stack:
-        if settings.database_url:
-            database = db.Database(settings.database_url)
-        else:
-            server = await stack.enter_async_context(Server(settings.state))
-            await server.create("yuanlu")
-            database = db.Database(server.url("yuanlu"), logs_in_as_roles=True)
-        await db.migrate(database)
-        yield database
 
 
 @asynccontextmanager

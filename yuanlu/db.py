@@ -19,11 +19,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from yuanlu.errors import Broken
+from yuanlu.postgres import Server
 
 MONTHS_AHEAD = 3
 """Months that have their partition before they begin, this one counted."""
@@ -61,6 +63,24 @@ class Database:
             settings["idle_in_transaction_session_timeout"] = "60s"
         login = {"user": role.value} if role is not None and self.logs_in_as_roles else {}
         return {"dsn": self.url, "server_settings": settings, "timeout": 10, **login}
+
+
+@asynccontextmanager
+async def ground(url: str | None, state: Path | None = None, *, name: str = "yuanlu") -> AsyncIterator[Database]:
+    """The database to stand on, migrated: the one at this URL, else the embedded one of the state directory.
+
+    Raises Broken when the embedded server cannot start or a migration is refused.
+    """
+    if url:
+        database = Database(url)
+        await migrate(database)
+        yield database
+        return
+    async with Server(state) as server:
+        await server.create(name)
+        database = Database(server.url(name), logs_in_as_roles=True)
+        await migrate(database)
+        yield database
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +140,12 @@ async def read(pool: asyncpg.Pool, merchant_id: str, sql: str, *args: object) ->
     select refers to the outer one's value, so the only plan is a nested loop with the setting outside, and the policy
     reads the setting in a sub-select that runs at its first use.
     """
-    return await pool.fetch(_seen(sql, len(args)), *args, merchant_id)
+    rows: list[asyncpg.Record] = await pool.fetch(_seen(sql, len(args)), *args, merchant_id)
+    return rows
 
 
 def _seen(sql: str, count: int) -> str:
-    return (
+    return (  # the select is a constant of ours, its values are parameters
         f"select seen.* from (select set_config('yuanlu.merchant', ${count + 1}, true) as merchant offset 0) as eyes,"
         f" lateral (select told.* from (\n{sql}\n) as told where eyes.merchant is not null offset 0) as seen"
     )

@@ -62,7 +62,7 @@ async def lease(pool: asyncpg.Pool[Any], at: datetime, most: int) -> Sequence[Jo
     """Take up to `most` jobs that are due, for a while; nobody else gets them meanwhile."""
     token = secrets.token_hex(8)
     rows = await pool.fetch(_LEASE, at, most, at + LEASE, token)
-    return [Job(*row, token=token) for row in rows]
+    return [Job(row["merchant_id"], row["name"], row["object_id"], row["attempts"], token) for row in rows]
 
 
 async def renew(pool: asyncpg.Pool[Any], job: Job, at: datetime) -> None:

@@ -1,7 +1,9 @@
 """The embedded PostgreSQL, as its users see it.
 
     async with Server(state) as server:
-        database = await server.database("yuanlu")
+        connection = await server.connect()
+
+A service asks `db.ground` instead, which takes an external PostgreSQL as well.
 
 Several processes may use one state directory at once (service, worker, tests, terminal): the first to come starts
 the supervisor (`supervisor.py`), the last to go ends it, and whoever is killed counts as gone. A user looks after the
@@ -27,6 +29,7 @@ import asyncpg
 from yuanlu import supervisor
 from yuanlu.errors import Broken
 
+_PACKAGE = Path(__file__).resolve().parents[1]
 START_WITHIN = 60.0
 """Seconds: initdb on a slow disk, or recovery after a crash."""
 
@@ -121,6 +124,14 @@ class Server:
         finally:
             await connection.close()
 
+    async def drop(self, database: str) -> None:
+        """Drop a database, cutting off whoever is still in it."""
+        connection = await self.connect()
+        try:
+            await connection.execute(f'drop database if exists "{database}" with (force)')
+        finally:
+            await connection.close()
+
     def log_end(self) -> str:
         """The last lines PostgreSQL and its supervisor wrote."""
         try:
@@ -151,11 +162,11 @@ class Server:
         """
         if supervisor.is_running(self.state):
             return
-        package = Path(__file__).resolve().parents[1]
+        paths = [str(_PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])]
         started = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "yuanlu.supervisor", str(self.state),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(package)}, cwd="/",
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, cwd="/",
         )  # fmt: skip
         said, cried = await started.communicate()
         if started.returncode != 0:

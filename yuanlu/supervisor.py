@@ -29,8 +29,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 READY, TAKEN = b"ready", b"taken"
@@ -102,7 +102,7 @@ def _locked(path: Path, *, within: float) -> int | None:
 
 
 def _service_user(home: Path) -> pwd.struct_passwd:
-    """Whom postgres runs as: ourselves, or when we are root the cluster's owner, `postgres`, `nobody`, in this order."""
+    """Whom postgres runs as: ourselves, or when we are root the cluster's owner, `postgres`, `nobody`."""
     if os.geteuid() != 0:
         return pwd.getpwuid(os.geteuid())
     with suppress(FileNotFoundError, KeyError):
@@ -149,6 +149,7 @@ def _placed(state: Path) -> Path:
         if not enters:
             away = _ROOTS_HOMES / hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:16]
             away.mkdir(parents=True, exist_ok=True)
+            _ROOTS_HOMES.chmod(0o711)
             spot.unlink(missing_ok=True)  # a link whose goal is gone
             spot.symlink_to(away)
             return away
@@ -201,6 +202,7 @@ def _become(user: pwd.struct_passwd) -> None:
         os.setgroups([])
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
+    os.umask(0o077)
     assert os.geteuid() != 0, "postgres is never started by root"
 
 
@@ -252,12 +254,17 @@ class Supervisor:
             return
         half = self.home / "data.half"
         shutil.rmtree(half, ignore_errors=True)
+        told = ["-U", SUPERUSER, "-A", "trust", "--locale=C", "--encoding=UTF8", "--no-instructions"]
         made = subprocess.run(
-            [self.bin / "initdb", "-D", half, "-U", SUPERUSER, "-A", "trust", "--no-instructions"]
-            + ["--locale=C", "--encoding=UTF8"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            cwd="/", env=_ENVIRONMENT, preexec_fn=_unblock, check=False,
-        )  # fmt: skip
+            [str(self.bin / "initdb"), "-D", str(half), *told],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env=_ENVIRONMENT,
+            preexec_fn=_unblock,
+            check=False,
+        )
         if made.returncode != 0:
             raise RuntimeError(f"initdb failed:\n{made.stdout.decode(errors='replace')[-2000:]}")
         half.rename(self.data)
@@ -274,7 +281,11 @@ class Supervisor:
         file = self.data / "postmaster.pid"
         try:
             pid = int(file.read_text().splitlines()[0])
-        except (FileNotFoundError, ValueError, IndexError):
+        except FileNotFoundError:
+            return
+        except (ValueError, IndexError):
+            self.say("removing postmaster.pid: it names no process, so the machine went down while it was written")
+            file.unlink()
             return
         if self.runs_here(pid):
             self.say(f"stopping postgres {pid}, left by a former supervisor")
@@ -306,8 +317,13 @@ class Supervisor:
 
         self.child = subprocess.Popen(
             [self.bin / "postgres", "-D", self.data, *told],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, cwd="/", env=_ENVIRONMENT, preexec_fn=tie,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            cwd="/",
+            env=_ENVIRONMENT,
+            preexec_fn=tie,  # noqa: PLW1509 - this process has one thread
+        )
 
     def run(self) -> None:
         """Keep postgres running until nobody uses it or we are told to end."""
@@ -413,14 +429,14 @@ def main() -> None:
     os.close(heard)
     os.setsid()
     os.chdir("/")
-    os.umask(0o077)
+    os.umask(0o022)  # the service user must be able to read the programs we copy
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         _supervise(state, tell)
-    except Exception as trouble:  # noqa: BLE001 - whatever it is, the starter is told
+    except Exception as trouble:  # whatever it is, the starter is told
         with suppress(OSError):
             os.write(tell, f"{type(trouble).__name__}: {trouble}".encode())
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
 from typing import Any
 
 import asyncpg
@@ -21,6 +22,8 @@ from yuanlu.refunds import flow as refunds
 
 IDLE_SECONDS = 0.2
 RENEW_SECONDS = 20.0
+MONTHS_AHEAD = 3
+"""Months of the append-only tables that have their partition before they begin."""
 
 Verb = Callable[[Desk, str, str], Awaitable[Any]]
 
@@ -50,11 +53,13 @@ class Worker:
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._freed = asyncio.Event()
+        self._months_kept_on: date | None = None
         self.runs = 0
 
     async def run(self) -> None:
         """Work until `stop`; then finish what runs."""
         while not self._stopping.is_set():
+            await self._keep_months()
             if not await self._fill():
                 self._freed.clear()
                 with contextlib.suppress(TimeoutError):
@@ -74,6 +79,17 @@ class Worker:
             await asyncio.gather(*(self._one(job) for job in found))
             ran += len(found)
         return ran
+
+    async def _keep_months(self) -> None:
+        """Once a day, make the coming months' partitions. Rows without one fall into the default: nothing is lost."""
+        today = self.app.clock.now().date()
+        if self._months_kept_on == today:
+            return
+        self._months_kept_on = today
+        try:
+            await self.app.pools.recorder.execute("select yuanlu_months_ahead($1, $2)", today, MONTHS_AHEAD)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
+            log.warning("worker.months_not_kept", error=repr(trouble))
 
     async def _fill(self) -> int:
         """Lease as many due jobs as there is room for."""

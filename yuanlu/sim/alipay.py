@@ -140,7 +140,7 @@ class Alipay:
         except ValueError:
             fields = None
         fields = fields if isinstance(fields, dict) else None
-        numbers = [str((fields or {}).get(name, "")) for name in ("out_trade_no", "out_request_no", "trade_no")]
+        numbers = [str((fields or {}).get(name, "")) for name in ("out_request_no", "out_trade_no", "trade_no")]
         known = self.books.orders_by_channel_number.get(numbers[2])
         told = [number for number in numbers if number] + ([known.number] if known else [])
         operation = OPERATIONS.get(params.get("method", ""), "unknown")
@@ -159,19 +159,22 @@ class Alipay:
 
     def _serve(self, request: Request, params: dict[str, str], fields: Fields | None, signing: Signing) -> Answer:
         try:
-            self._recognise(params)
-            if fields is None:
-                raise Rejected("40002", "isv.illegal-json", "JSON格式非法", is_gateway=True)
-            action = self._actions.get(params["method"])
-            if action is None:
-                raise Rejected("40002", "isv.invalid-method", "不存在的方法名", is_gateway=True)
-            node = action(fields, params, request)
+            node = self._perform(request, params, fields)
         except Rejected as rejected:
             return self._refused(params, rejected, signing)
         except Refusal as refusal:
             return self._refused(params, self._worded(params["method"], refusal.reason), signing)
         code = node.pop("code", "10000")
         return self._node(params, {"code": code, "msg": MESSAGES[code]} | node, signing, str(code))
+
+    def _perform(self, request: Request, params: dict[str, str], fields: Fields | None) -> Fields:
+        self._recognise(params)
+        if fields is None:
+            raise Rejected("40002", "isv.illegal-json", "JSON格式非法", is_gateway=True)
+        action = self._actions.get(params["method"])
+        if action is None:
+            raise Rejected("40002", "isv.invalid-method", "不存在的方法名", is_gateway=True)
+        return action(fields, params, request)
 
     def _worded(self, method: str, reason: Reason) -> Rejected:
         if reason is Reason.REFUND_SOON:

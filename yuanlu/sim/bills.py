@@ -236,11 +236,13 @@ class WechatBills(Shelf):
         for order in orders_of(self.books, day):
             assert order.paid_at is not None
             told.append((order.paid_at, order.amount_fen, order.channel_number, "交易", order.number))
-            if order.state is OrderState.REVERSED and order.ended_at and not order.is_late:
+            if order.state is OrderState.REVERSED and order.ended_at is not None:
                 told.append((order.ended_at, -order.amount_fen, order.channel_number, "撤销", order.number))
-        for refund in self.books.refunds.values():
-            if refund.state is RefundState.SUCCESS and refund.done_at and local_day(refund.done_at) == day:
-                told.append((refund.done_at, -refund.amount_fen, refund.channel_number, "退款", refund.number))
+        told += [
+            (refund.done_at, -refund.amount_fen, refund.channel_number, "退款", refund.number)
+            for refund in self.books.refunds.values()
+            if refund.state is RefundState.SUCCESS and refund.done_at and local_day(refund.done_at) == day
+        ]
         if not told:
             return None
         told.sort(key=lambda item: item[0])
@@ -341,9 +343,8 @@ class AlipayBills(Shelf):
         rows = [self._row(order, order.amount_fen, "交易", "") for order in orders_of(self.books, day)]
         done = [refund for refund in refunds_of(self.books, day) if refund.state is RefundState.SUCCESS]
         backs = [self._row(refund.order, -refund.amount_fen, "退款", refund.number) for refund in done]
-        for order in orders_of(self.books, day):
-            if order.state is OrderState.REVERSED and not order.is_late:
-                backs.append(self._row(order, -order.amount_fen, "退款", order.number))
+        undone = [order for order in orders_of(self.books, day) if order.state is OrderState.REVERSED]
+        backs += [self._row(order, -order.amount_fen, "退款", order.number) for order in undone]
         if not rows + backs:
             return None
         paid = sum(order.amount_fen for order in orders_of(self.books, day))

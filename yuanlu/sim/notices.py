@@ -34,6 +34,14 @@ WECHAT_GAPS = [15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800,
 """Seconds between a try and the next."""
 ALIPAY_GAPS = [0, 0, 240, 600, 600, 3600, 7200, 21600, 54000]
 ANSWER_SECONDS = 5.0
+HELD_SECONDS = 10.0
+EVENTS = {
+    "TRANSACTION.SUCCESS": ("支付成功", "transaction"),
+    "REFUND.SUCCESS": ("退款成功", "refund"),
+    "REFUND.ABNORMAL": ("退款异常", "refund"),
+    "REFUND.CLOSED": ("退款关闭", "refund"),
+}
+"""Event type to summary and original_type."""
 
 
 @dataclass
@@ -91,7 +99,7 @@ class Notices:
         elif order.is_shown:
             signer = self.wechat.pair_named(order.extras.get("signer", ""))
             told = transaction(order)
-            self.send(self._sealed("TRANSACTION.SUCCESS", "支付成功", "transaction", numbers, url, told, signer))
+            self.send(self._sealed("TRANSACTION.SUCCESS", numbers=numbers, url=url, told=told, pair=signer))
 
     def refunded(self, refund: Refund) -> None:
         """Source: 2.7: SUCCESS, ABNORMAL and CLOSED are told; 4.6: Alipay tells payments only."""
@@ -115,13 +123,12 @@ class Notices:
         }
         if refund.state is RefundState.SUCCESS and refund.done_at is not None:
             told["success_time"] = rfc3339(refund.done_at)
-        summaries = {"SUCCESS": "退款成功", "ABNORMAL": "退款异常", "CLOSED": "退款关闭"}
         pair = self.wechat.pair_named(signer)
-        return self.send(self._sealed(f"REFUND.{word}", summaries.get(word, ""), "refund", numbers, url, told, pair))
+        return self.send(self._sealed(f"REFUND.{word}", numbers=numbers, url=url, told=told, pair=pair))
 
     async def probe(self, url: str) -> int:
         """A probe whose signature starts with WECHATPAY/SIGNTEST/; it must be answered 4xx or 5xx (2.2)."""
-        notice = self._sealed("TRANSACTION.SUCCESS", "支付成功", "transaction", (), url, {}, self.keys.wechat)
+        notice = self._sealed("TRANSACTION.SUCCESS", numbers=(), url=url, told={}, pair=self.keys.wechat)
         headers, body = notice.make(Signing.GOOD)
         headers["Wechatpay-Signature"] = "WECHATPAY/SIGNTEST/" + headers["Wechatpay-Signature"][:324]
         status, _ = await self._post(url, headers, body)
@@ -139,13 +146,13 @@ class Notices:
     def _sealed(
         self,
         event: str,
-        summary: str,
-        original_type: str,
+        *,
         numbers: tuple[str, ...],
         url: str,
         told: dict[str, object],
         pair: Pair,
     ) -> Notice:
+        summary, original_type = EVENTS[event]
         resource = seal(self.keys, json.dumps(told, ensure_ascii=False).encode(), original_type)
         fields = {
             "id": str(self._uuid()),
@@ -263,6 +270,7 @@ class Notices:
             notice.tries.append({"at": self.agenda.now().isoformat(), "status": 0, "fault": "drop_notice"})
         elif kind is Kind.CROSSED_NOTICES and held is None:
             self._held = notice
+            self.agenda.after(HELD_SECONDS, self._release)
         elif trouble is not None and kind is Kind.LATE_NOTICE:
             self.agenda.after(trouble.seconds, lambda: self._try(notice))
         else:
@@ -273,6 +281,12 @@ class Notices:
             late = held
             self.agenda.after(0.2, lambda: self._try(late))
         return notice
+
+    def _release(self) -> None:
+        """A notice was held to cross the next one, and none came."""
+        held, self._held = self._held, None
+        if held is not None:
+            self.agenda.after(0.0, lambda: self._try(held))
 
     async def _try(self, notice: Notice) -> None:
         trouble = self.faults.take(frozenset(_SIGNINGS), notice.wallet, "notice", notice.numbers)

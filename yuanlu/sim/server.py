@@ -69,7 +69,7 @@ class Sim:
         gateway = alipay.Alipay(books[Wallet.ALIPAY], self.keys, AlipayBills(books[Wallet.ALIPAY], alipay.SELLER_ID))
         self._services = [
             Service(Wallet.WECHAT, self.wechat),
-            Service(Wallet.WECHAT, WechatV2(books[Wallet.WECHAT], self.keys)),
+            Service(Wallet.WECHAT, WechatV2(books[Wallet.WECHAT], self.keys, wechat_bills)),
             Service(Wallet.ALIPAY, gateway),
         ]
         chance = random.Random(f"notices {seed}")  # noqa: S311 - one seed reproduces a run

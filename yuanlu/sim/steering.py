@@ -55,14 +55,8 @@ class Steering:
         }
 
     async def answer(self, request: Request) -> Answer:
-        control = self._controls.get((request.method, request.path.removeprefix("/_sim/")))
         try:
-            if control is None:
-                raise Asked(404, f"no such control: {request.method} {request.path}")
-            asked = json.loads(request.body) if request.body else dict(request.query)
-            if not isinstance(asked, dict):
-                raise Asked(400, "a JSON object is asked for")
-            told, status = await control(asked), 200
+            told, status = await self._perform(request), 200
         except Asked as asked_wrong:
             told, status = {"error": str(asked_wrong)}, asked_wrong.status
         except Refusal as refusal:
@@ -71,6 +65,15 @@ class Steering:
             told, status = {"error": f"{type(wrong).__name__}: {wrong}"}, 400
         body = json.dumps(told, ensure_ascii=False).encode()
         return Answer(status, body, {"Content-Type": "application/json; charset=utf-8"})
+
+    async def _perform(self, request: Request) -> Told:
+        control = self._controls.get((request.method, request.path.removeprefix("/_sim/")))
+        if control is None:
+            raise Asked(404, f"no such control: {request.method} {request.path}")
+        asked = json.loads(request.body) if request.body else dict(request.query)
+        if not isinstance(asked, dict):
+            raise Asked(400, "a JSON object is asked for")
+        return await control(asked)
 
     # Trouble
 

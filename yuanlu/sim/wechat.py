@@ -239,7 +239,7 @@ class WechatV3:
                 operation: str = operation,
                 action: Callable[..., Answer] = action,
             ) -> Answer:
-                return self._serve(request, operation, fields, names, action, signing)
+                return self._serve(request, operation, fields=fields, names=names, action=action, signing=signing)
 
             return Call(operation, numbers, serve)
         return Call("unknown", (), lambda _: Answer(status, code=str(status)))
@@ -271,16 +271,14 @@ class WechatV3:
         self,
         request: Request,
         operation: str,
+        *,
         fields: Fields | None,
         names: dict[str, str],
         action: Callable[..., Answer],
         signing: Signing,
     ) -> Answer:
         try:
-            caller = self._recognise(request, operation)
-            if fields is None:
-                raise Rejected(400, "PARAM_ERROR", "请求体不是合法的JSON")
-            answer = action(request, caller, fields, **names)
+            answer, pair = self._perform(request, operation, fields, names, action)
         except Rejected as rejected:
             return self._envelope(rejected)
         except Refusal as refusal:
@@ -292,7 +290,21 @@ class WechatV3:
             return self._envelope(Rejected(status, code, message))
         if operation == "bill" and request.path.endswith("/file"):
             return answer
-        return self._sign(answer, caller, signing)
+        return self._sign(answer, pair, signing)
+
+    def _perform(
+        self,
+        request: Request,
+        operation: str,
+        fields: Fields | None,
+        names: dict[str, str],
+        action: Callable[..., Answer],
+    ) -> tuple[Answer, Pair]:
+        """The answer and the pair that is to sign it."""
+        caller = self._recognise(request, operation)
+        if fields is None:
+            raise Rejected(400, "PARAM_ERROR", "请求体不是合法的JSON")
+        return action(request, caller, fields, **names), caller.pair
 
     def _envelope(self, rejected: Rejected) -> Answer:
         body: Fields = {"code": rejected.code, "message": rejected.message}
@@ -355,9 +367,9 @@ class WechatV3:
     def pair_named(self, name: str) -> Pair:
         return self.keys.wechat if name == self.keys.wechat.name else self.keys.platform
 
-    def _sign(self, answer: Answer, caller: Caller, signing: Signing) -> Answer:
+    def _sign(self, answer: Answer, pair: Pair, signing: Signing) -> Answer:
         assert 200 <= answer.status < 300
-        headers = self.signature_headers(answer.body, caller.pair, signing)
+        headers = self.signature_headers(answer.body, pair, signing)
         return Answer(answer.status, answer.body, answer.headers | headers | {"Request-ID": _request_id()}, answer.code)
 
     def signature_headers(self, body: bytes, pair: Pair, signing: Signing) -> dict[str, str]:
@@ -594,7 +606,7 @@ def _text(fields: Fields, name: str, length_max: int, *, is_optional: bool = Fal
     if value is None and is_optional:
         return ""
     if not isinstance(value, str) or not (value or is_optional) or len(value) > length_max:
-        bad_param(named or name, value, f"应为不超过{length_max}个字符的字符串")
+        bad_param(named or name, None if name == "auth_code" else value, f"应为不超过{length_max}个字符的字符串")
     return value
 
 

@@ -20,6 +20,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from yuanlu.clock import CHINA
+from yuanlu.sim.bills import WechatBills
 from yuanlu.sim.books import Books, Order, OrderState, Reason, Refund, RefundState, Refusal
 from yuanlu.sim.keys import KeyRing
 from yuanlu.sim.wechat import APPID, MCHID, STATE_WORDS, is_loopback, trade_state
@@ -95,8 +96,9 @@ def compact(at: datetime | None) -> str:
 class WechatV2:
     """The v2 server for one merchant. The client certificate of /secapi is not asked for: loopback has no TLS."""
 
-    def __init__(self, books: Books, keys: KeyRing) -> None:
+    def __init__(self, books: Books, keys: KeyRing, bills: WechatBills) -> None:
         self.books = books
+        self.bills = bills
         self.keys = keys
         self._routes: dict[str, tuple[str, Callable[[Fields], Fields]]] = {
             "/pay/micropay": ("pay", self._micropay),
@@ -108,14 +110,40 @@ class WechatV2:
         }
 
     def open(self, request: Request) -> Call | None:
+        if request.path == "/pay/downloadbill":
+            asked, wrong = self._read(request)
+            return Call("bill", (), lambda _: self._bill(asked, wrong))
         found = self._routes.get(request.path)
         if found is None:
             return None
         operation, action = found
         fields, problem = self._read(request)
-        names = ("out_trade_no", "out_refund_no", "transaction_id", "refund_id")
+        names = ("out_refund_no", "out_trade_no", "transaction_id", "refund_id")
         numbers = tuple(fields[name] for name in names if fields.get(name))
         return Call(operation, numbers, lambda signing: self._serve(fields, problem, operation, action, signing))
+
+    def _bill(self, fields: Fields, problem: Rejected | None) -> Answer:
+        """The plain statement, or XML saying why not."""
+        try:
+            if problem is not None:
+                raise problem
+            self._recognise(fields)
+            text = self._bill_text(fields)
+        except Rejected as rejected:
+            body = {"return_code": "FAIL", "return_msg": rejected.code}
+            return Answer(200, as_xml(body), {"Content-Type": "text/xml"}, rejected.code)
+        return Answer(200, ("\ufeff" + text).encode(), {"Content-Type": "text/plain"}, "SUCCESS")
+
+    def _bill_text(self, fields: Fields) -> str:
+        need(fields, "bill_date")
+        try:
+            day = datetime.strptime(fields["bill_date"], "%Y%m%d").date()  # noqa: DTZ007 - a day, not a moment
+        except ValueError:
+            bad("bill_date")
+        text = self.bills.trade_text(day, fields.get("bill_type") or "ALL")
+        if text is None:
+            raise Rejected("No Bill Exist", "账单不存在")
+        return text
 
     def _read(self, request: Request) -> tuple[Fields, Rejected | None]:
         if request.method != "POST":

@@ -1,7 +1,7 @@
 -- The ground: what makes a table a tenant's, what cuts a table into months, and the merchants themselves.
 
 create function yuanlu_tenant(tenant regclass, recorder text default 'select, insert, update') returns void
-language plpgsql set search_path = pg_catalog, public as $$
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 -- Makes a table a tenant's: row-level security by merchant, forced on its owner too, and the grants of the three roles.
 -- For what is only ever added to: yuanlu_tenant('moves', 'select, insert').
 begin
@@ -41,7 +41,7 @@ begin
         upper_ := (date_trunc('month', from_month::timestamp) + make_interval(months => month_ + 1)) at time zone 'UTC';
         part := base || to_char(lower_ at time zone 'UTC', '_YYYY_MM');
         continue when to_regclass('public.' || quote_ident(part)) is not null;
-        execute format('create table public.%I (like %s including all)', part, whole);
+        execute format('create table public.%I (like %s including all excluding identity)', part, whole);
         execute format('alter table public.%I enable row level security', part);
         execute format('alter table public.%I force row level security', part);
         execute format('create policy owner on public.%I to yuanlu_owner using (true) with check (true)', part);

@@ -1,0 +1,661 @@
+-- The sum of the migrations. Made by `python -m yuanlu.schema.dump`; do not edit.
+
+CREATE FUNCTION public.yuanlu_month_partitions(whole regclass, from_month date, months integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '5s'
+    AS $$
+-- Makes the monthly partitions of a table PARTITION BY RANGE (recorded_at), and its default one; those that are there
+-- stay. Rows that meanwhile fell into the default partition move to their month. Answers how many were made.
+-- A partition is made beside the table and then attached: that never blocks who writes to other months for long.
+declare
+    base text := (select relname from pg_class where oid = whole);
+    spare text := base || '_default';
+    part text;
+    lower_ timestamptz;
+    upper_ timestamptz;
+    made int := 0;
+begin
+    if to_regclass('public.' || quote_ident(spare)) is null then
+        execute format('create table public.%I partition of %s default', spare, whole);
+        execute format('alter table public.%I enable row level security', spare);
+        execute format('alter table public.%I force row level security', spare);
+        execute format('create policy owner on public.%I to yuanlu_owner using (true) with check (true)', spare);
+        made := made + 1;
+    end if;
+    for month_ in 0 .. months - 1 loop
+        lower_ := (date_trunc('month', from_month::timestamp) + make_interval(months => month_)) at time zone 'UTC';
+        upper_ := (date_trunc('month', from_month::timestamp) + make_interval(months => month_ + 1)) at time zone 'UTC';
+        part := base || to_char(lower_ at time zone 'UTC', '_YYYY_MM');
+        continue when to_regclass('public.' || quote_ident(part)) is not null;
+        execute format('create table public.%I (like %s including all excluding identity)', part, whole);
+        execute format('alter table public.%I enable row level security', part);
+        execute format('alter table public.%I force row level security', part);
+        execute format('create policy owner on public.%I to yuanlu_owner using (true) with check (true)', part);
+        execute format('lock table public.%I in access exclusive mode', spare);
+        execute format('with strays as (delete from public.%I where recorded_at >= %L and recorded_at < %L returning *)
+            insert into public.%I select * from strays', spare, lower_, upper_, part);
+        execute format('alter table %s attach partition public.%I for values from (%L) to (%L)',
+            whole, part, lower_, upper_);
+        made := made + 1;
+    end loop;
+    return made;
+end $$;
+
+ALTER FUNCTION public.yuanlu_month_partitions(whole regclass, from_month date, months integer) OWNER TO yuanlu_owner;
+
+CREATE FUNCTION public.yuanlu_months_ahead(from_month date, months integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+-- Makes the months of every table of ours that is cut into months. Migrate and the worker call it.
+begin
+    return coalesce((
+        select sum(yuanlu_month_partitions(cut.partrelid::regclass, from_month, months))
+        from pg_partitioned_table cut join pg_class whole on whole.oid = cut.partrelid
+        where cut.partstrat = 'r' and whole.relnamespace = 'public'::regnamespace
+          and whole.relowner = 'yuanlu_owner'::regrole), 0);
+end $$;
+
+ALTER FUNCTION public.yuanlu_months_ahead(from_month date, months integer) OWNER TO yuanlu_owner;
+
+CREATE FUNCTION public.yuanlu_tenant(tenant regclass, recorder text DEFAULT 'select, insert, update'::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+-- Makes a table a tenant's: row-level security by merchant, forced on its owner too, and the grants of the three roles.
+-- For what is only ever added to: yuanlu_tenant('moves', 'select, insert').
+begin
+    execute format('alter table %s enable row level security', tenant);
+    execute format('alter table %s force row level security', tenant);
+    execute format('create policy owner on %s to yuanlu_owner using (true) with check (true)', tenant);
+    execute format('create policy recorder on %s to yuanlu_recorder using (true) with check (true)', tenant);
+    -- The sub-select is evaluated once, and never before the first row is asked for: see db.read.
+    execute format('create policy reader on %s for select to yuanlu_reader
+        using (merchant_id = (select nullif(current_setting(''yuanlu.merchant'', true), '''')))', tenant);
+    execute format('grant select on %s to yuanlu_reader', tenant);
+    execute format('grant %s on %s to yuanlu_recorder', recorder, tenant);
+end $$;
+
+ALTER FUNCTION public.yuanlu_tenant(tenant regclass, recorder text) OWNER TO yuanlu_owner;
+
+CREATE TABLE public.accounts (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    account text NOT NULL COLLATE pg_catalog."C",
+    currency character(3) NOT NULL,
+    balance_fen bigint NOT NULL,
+    CONSTRAINT accounts_floor CHECK ((balance_fen >= 0))
+);
+
+ALTER TABLE ONLY public.accounts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.accounts OWNER TO yuanlu_owner;
+
+CREATE TABLE public.api_keys (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    digest bytea NOT NULL,
+    actor text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    revoked_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.api_keys OWNER TO yuanlu_owner;
+
+CREATE TABLE public.cases (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    payment_id text NOT NULL COLLATE pg_catalog."C",
+    what text NOT NULL COLLATE pg_catalog."C",
+    meant_fen bigint,
+    said text NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    remedy text NOT NULL COLLATE pg_catalog."C",
+    remedy_fen bigint NOT NULL,
+    refund_id text NOT NULL COLLATE pg_catalog."C",
+    attempt bigint NOT NULL,
+    looks bigint NOT NULL,
+    conclusion text NOT NULL COLLATE pg_catalog."C",
+    note text NOT NULL,
+    closed_at timestamp with time zone,
+    incident text NOT NULL,
+    CONSTRAINT cases_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.cases FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.cases OWNER TO yuanlu_owner;
+
+CREATE TABLE public.channel_accounts (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    config text NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.channel_accounts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.channel_accounts OWNER TO yuanlu_owner;
+
+CREATE TABLE public.evidence (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    recorded_at timestamp with time zone NOT NULL,
+    id text NOT NULL COLLATE pg_catalog."C",
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    at timestamp with time zone NOT NULL,
+    operation text NOT NULL COLLATE pg_catalog."C",
+    status integer NOT NULL,
+    took_ms integer NOT NULL,
+    digest text NOT NULL COLLATE pg_catalog."C",
+    body text NOT NULL
+)
+PARTITION BY RANGE (recorded_at);
+
+ALTER TABLE ONLY public.evidence FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.evidence OWNER TO yuanlu_owner;
+
+CREATE TABLE public.evidence_default (
+    merchant_id text CONSTRAINT evidence_merchant_id_not_null NOT NULL COLLATE pg_catalog."C",
+    recorded_at timestamp with time zone CONSTRAINT evidence_recorded_at_not_null NOT NULL,
+    id text CONSTRAINT evidence_id_not_null NOT NULL COLLATE pg_catalog."C",
+    object_id text CONSTRAINT evidence_object_id_not_null NOT NULL COLLATE pg_catalog."C",
+    kind text CONSTRAINT evidence_kind_not_null NOT NULL COLLATE pg_catalog."C",
+    at timestamp with time zone CONSTRAINT evidence_at_not_null NOT NULL,
+    operation text CONSTRAINT evidence_operation_not_null NOT NULL COLLATE pg_catalog."C",
+    status integer CONSTRAINT evidence_status_not_null NOT NULL,
+    took_ms integer CONSTRAINT evidence_took_ms_not_null NOT NULL,
+    digest text CONSTRAINT evidence_digest_not_null NOT NULL COLLATE pg_catalog."C",
+    body text CONSTRAINT evidence_body_not_null NOT NULL
+);
+
+ALTER TABLE ONLY public.evidence_default FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.evidence_default OWNER TO yuanlu_owner;
+
+CREATE TABLE public.facts (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    recorded_at timestamp with time zone NOT NULL,
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    transition integer NOT NULL,
+    seq integer NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    who text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    evidence_id text NOT NULL COLLATE pg_catalog."C",
+    body text NOT NULL
+)
+PARTITION BY RANGE (recorded_at);
+
+ALTER TABLE ONLY public.facts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.facts OWNER TO yuanlu_owner;
+
+CREATE TABLE public.facts_default (
+    merchant_id text CONSTRAINT facts_merchant_id_not_null NOT NULL COLLATE pg_catalog."C",
+    recorded_at timestamp with time zone CONSTRAINT facts_recorded_at_not_null NOT NULL,
+    object_id text CONSTRAINT facts_object_id_not_null NOT NULL COLLATE pg_catalog."C",
+    transition integer CONSTRAINT facts_transition_not_null NOT NULL,
+    seq integer CONSTRAINT facts_seq_not_null NOT NULL,
+    kind text CONSTRAINT facts_kind_not_null NOT NULL COLLATE pg_catalog."C",
+    who text CONSTRAINT facts_who_not_null NOT NULL,
+    at timestamp with time zone CONSTRAINT facts_at_not_null NOT NULL,
+    evidence_id text CONSTRAINT facts_evidence_id_not_null NOT NULL COLLATE pg_catalog."C",
+    body text CONSTRAINT facts_body_not_null NOT NULL
+);
+
+ALTER TABLE ONLY public.facts_default FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.facts_default OWNER TO yuanlu_owner;
+
+CREATE TABLE public.jobs (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    run_at timestamp with time zone NOT NULL,
+    lease_until timestamp with time zone,
+    lease_token text COLLATE pg_catalog."C",
+    attempts integer DEFAULT 0 NOT NULL
+);
+
+ALTER TABLE ONLY public.jobs FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.jobs OWNER TO yuanlu_owner;
+
+CREATE TABLE public.merchants (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT merchants_merchant_id_check CHECK ((merchant_id <> ''::text)),
+    CONSTRAINT merchants_name_check CHECK ((name <> ''::text))
+);
+
+ALTER TABLE ONLY public.merchants FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.merchants OWNER TO yuanlu_owner;
+
+CREATE TABLE public.moves (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    recorded_at timestamp with time zone NOT NULL,
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    transition integer NOT NULL,
+    seq integer NOT NULL,
+    source text NOT NULL COLLATE pg_catalog."C",
+    target text NOT NULL COLLATE pg_catalog."C",
+    amount_fen bigint NOT NULL,
+    currency character(3) NOT NULL,
+    CONSTRAINT moves_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT moves_check CHECK ((source <> target))
+)
+PARTITION BY RANGE (recorded_at);
+
+ALTER TABLE ONLY public.moves FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.moves OWNER TO yuanlu_owner;
+
+CREATE TABLE public.moves_default (
+    merchant_id text CONSTRAINT moves_merchant_id_not_null NOT NULL COLLATE pg_catalog."C",
+    recorded_at timestamp with time zone CONSTRAINT moves_recorded_at_not_null NOT NULL,
+    object_id text CONSTRAINT moves_object_id_not_null NOT NULL COLLATE pg_catalog."C",
+    transition integer CONSTRAINT moves_transition_not_null NOT NULL,
+    seq integer CONSTRAINT moves_seq_not_null NOT NULL,
+    source text CONSTRAINT moves_source_not_null NOT NULL COLLATE pg_catalog."C",
+    target text CONSTRAINT moves_target_not_null NOT NULL COLLATE pg_catalog."C",
+    amount_fen bigint CONSTRAINT moves_amount_fen_not_null NOT NULL,
+    currency character(3) CONSTRAINT moves_currency_not_null NOT NULL,
+    CONSTRAINT moves_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT moves_check CHECK ((source <> target))
+);
+
+ALTER TABLE ONLY public.moves_default FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.moves_default OWNER TO yuanlu_owner;
+
+CREATE TABLE public.payments (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    mode text NOT NULL COLLATE pg_catalog."C",
+    till_id text NOT NULL COLLATE pg_catalog."C",
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    amount_fen bigint NOT NULL,
+    currency character(3) NOT NULL,
+    back_fen bigint DEFAULT 0 NOT NULL,
+    parts bigint DEFAULT 0 NOT NULL,
+    description text NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    code_mark text NOT NULL COLLATE pg_catalog."C",
+    code_tail text NOT NULL COLLATE pg_catalog."C",
+    qr text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    give_up_at timestamp with time zone NOT NULL,
+    paid_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    asked_at timestamp with time zone,
+    absent_at timestamp with time zone,
+    reverse_at timestamp with time zone,
+    looks bigint NOT NULL,
+    last_word text NOT NULL COLLATE pg_catalog."C",
+    code text NOT NULL,
+    reason text NOT NULL COLLATE pg_catalog."C",
+    channel_number text NOT NULL COLLATE pg_catalog."C",
+    payer text NOT NULL COLLATE pg_catalog."C",
+    incident text NOT NULL,
+    CONSTRAINT payments_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT payments_back_only_of_paid CHECK (((back_fen = 0) OR (state = ANY (ARRAY['PAID'::text, 'LATE_PAID'::text])))),
+    CONSTRAINT payments_back_within_amount CHECK (((back_fen >= 0) AND (back_fen <= amount_fen))),
+    CONSTRAINT payments_mode_check CHECK ((mode = ANY (ARRAY['scanned'::text, 'shown'::text]))),
+    CONSTRAINT payments_parts_check CHECK ((parts >= 0)),
+    CONSTRAINT payments_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.payments FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.payments OWNER TO yuanlu_owner;
+
+CREATE TABLE public.refunds (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    payment_id text NOT NULL COLLATE pg_catalog."C",
+    case_id text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    amount_fen bigint NOT NULL,
+    total_fen bigint NOT NULL,
+    currency character(3) NOT NULL,
+    reason text NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    release_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    sent_times bigint NOT NULL,
+    asked_at timestamp with time zone,
+    absent_at timestamp with time zone,
+    unclear_since timestamp with time zone,
+    looks bigint NOT NULL,
+    waits bigint NOT NULL,
+    last_word text NOT NULL COLLATE pg_catalog."C",
+    code text NOT NULL,
+    waiting_for text NOT NULL COLLATE pg_catalog."C",
+    channel_number text NOT NULL COLLATE pg_catalog."C",
+    received_into text NOT NULL,
+    done_at timestamp with time zone,
+    done_by text NOT NULL COLLATE pg_catalog."C",
+    ended_at timestamp with time zone,
+    proposed_by text NOT NULL,
+    proposal text NOT NULL,
+    incident text NOT NULL,
+    CONSTRAINT refunds_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT refunds_check CHECK ((amount_fen <= total_fen)),
+    CONSTRAINT refunds_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.refunds FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.refunds OWNER TO yuanlu_owner;
+
+CREATE TABLE public.schema_migrations (
+    number integer NOT NULL,
+    name text NOT NULL,
+    applied_at timestamp with time zone NOT NULL,
+    sha256 text NOT NULL
+);
+
+ALTER TABLE public.schema_migrations OWNER TO yuanlu_owner;
+
+CREATE TABLE public.stores (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.stores FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.stores OWNER TO yuanlu_owner;
+
+CREATE TABLE public.tills (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.tills FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.tills OWNER TO yuanlu_owner;
+
+ALTER TABLE ONLY public.evidence ATTACH PARTITION public.evidence_default DEFAULT;
+
+ALTER TABLE ONLY public.facts ATTACH PARTITION public.facts_default DEFAULT;
+
+ALTER TABLE ONLY public.moves ATTACH PARTITION public.moves_default DEFAULT;
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_pkey PRIMARY KEY (merchant_id, account, currency);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_id_merchant_id_key UNIQUE (id, merchant_id);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.cases
+    ADD CONSTRAINT cases_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.channel_accounts
+    ADD CONSTRAINT channel_accounts_pkey PRIMARY KEY (merchant_id, channel);
+
+ALTER TABLE ONLY public.evidence
+    ADD CONSTRAINT evidence_pkey PRIMARY KEY (merchant_id, object_id, id, recorded_at);
+
+ALTER TABLE ONLY public.evidence_default
+    ADD CONSTRAINT evidence_default_pkey PRIMARY KEY (merchant_id, object_id, id, recorded_at);
+
+ALTER TABLE ONLY public.facts
+    ADD CONSTRAINT facts_pkey PRIMARY KEY (merchant_id, object_id, transition, seq, recorded_at);
+
+ALTER TABLE ONLY public.facts_default
+    ADD CONSTRAINT facts_default_pkey PRIMARY KEY (merchant_id, object_id, transition, seq, recorded_at);
+
+ALTER TABLE ONLY public.jobs
+    ADD CONSTRAINT jobs_pkey PRIMARY KEY (merchant_id, name, object_id);
+
+ALTER TABLE ONLY public.merchants
+    ADD CONSTRAINT merchants_pkey PRIMARY KEY (merchant_id);
+
+ALTER TABLE ONLY public.moves
+    ADD CONSTRAINT moves_pkey PRIMARY KEY (merchant_id, object_id, transition, seq, recorded_at);
+
+ALTER TABLE ONLY public.moves_default
+    ADD CONSTRAINT moves_default_pkey PRIMARY KEY (merchant_id, object_id, transition, seq, recorded_at);
+
+ALTER TABLE ONLY public.payments
+    ADD CONSTRAINT payments_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY public.stores
+    ADD CONSTRAINT stores_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.tills
+    ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
+
+CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_id);
+
+CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
+
+CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);
+
+CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text])) AND (code_mark <> ''::text));
+
+CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merchant_id);
+
+ALTER INDEX public.evidence_pkey ATTACH PARTITION public.evidence_default_pkey;
+
+ALTER INDEX public.facts_pkey ATTACH PARTITION public.facts_default_pkey;
+
+ALTER INDEX public.moves_pkey ATTACH PARTITION public.moves_default_pkey;
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.cases
+    ADD CONSTRAINT cases_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
+
+ALTER TABLE ONLY public.channel_accounts
+    ADD CONSTRAINT channel_accounts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.payments
+    ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
+
+ALTER TABLE ONLY public.stores
+    ADD CONSTRAINT stores_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.tills
+    ADD CONSTRAINT tills_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
+
+ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.channel_accounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.evidence_default ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.facts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.facts_default ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.moves ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.moves_default ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY owner ON public.accounts TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.api_keys TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.cases TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.channel_accounts TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.evidence TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.evidence_default TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.facts TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.facts_default TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.jobs TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.merchants TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.moves TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.moves_default TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.payments TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.refunds TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.stores TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.tills TO yuanlu_owner USING (true) WITH CHECK (true);
+
+ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.api_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.cases FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.channel_accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.evidence FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.facts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.jobs FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.merchants FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.moves FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.payments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.refunds FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.stores FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.tills FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.api_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.cases TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.channel_accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.facts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.jobs TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.merchants TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.moves TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.payments TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.refunds TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.stores TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.tills TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.stores ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.tills ENABLE ROW LEVEL SECURITY;
+
+GRANT ALL ON SCHEMA public TO yuanlu_owner;
+
+REVOKE ALL ON FUNCTION public.yuanlu_month_partitions(whole regclass, from_month date, months integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.yuanlu_months_ahead(from_month date, months integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.yuanlu_months_ahead(from_month date, months integer) TO yuanlu_recorder;
+
+REVOKE ALL ON FUNCTION public.yuanlu_tenant(tenant regclass, recorder text) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.accounts TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.accounts TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.api_keys TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.cases TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.channel_accounts TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.channel_accounts TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.evidence TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.facts TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.facts TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.jobs TO yuanlu_reader;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.merchants TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.merchants TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.moves TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.moves TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.payments TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.refunds TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.refunds TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.stores TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.stores TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.tills TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tills TO yuanlu_recorder;
