@@ -34,12 +34,17 @@ from yuanlu.refunds.rules import Refund
 ROWS: Sequence[type[Row]] = (Payment, Refund, Case)
 KEYS_FOR_SECONDS = 30.0
 LATE_PAID, OUTSIDE_REFUND = "cases.late_paid.wake", "cases.outside_refund.wake"
+CONTRADICTED = "cases.contradicted.wake"
 
 log = structlog.get_logger(__name__)
 
 
 def _late_paid(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(LATE_PAID, row.id, at),)
+
+
+def _contradicted(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    return (Look(CONTRADICTED, row.id, at),)
 
 
 def _outside_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
@@ -54,6 +59,7 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
 
 FOLLOWERS: Mapping[str, Sequence[Follower]] = {
     "PaymentLatePaid": (_late_paid,),
+    "PaymentContradicted": (_contradicted,),
     "RefundFoundOutside": (_outside_refund,),
     **dict.fromkeys(
         (

@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 
 from yuanlu import jobs
-from yuanlu.app import LATE_PAID, OUTSIDE_REFUND, App
+from yuanlu.app import CONTRADICTED, LATE_PAID, OUTSIDE_REFUND, App
 from yuanlu.cases import flow as cases
 from yuanlu.cases.rules import What
 from yuanlu.desk import Desk
@@ -34,6 +34,9 @@ VERBS: Mapping[str, Verb] = {
     "cases.drive.wake": cases.drive,
     LATE_PAID: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.LATE_PAID
+    ),
+    CONTRADICTED: lambda desk, merchant_id, payment_id: cases.request_itself(
+        desk, merchant_id, payment_id, What.CONTRADICTED
     ),
     OUTSIDE_REFUND: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.OUTSIDE_REFUND

@@ -7,7 +7,9 @@ from functools import partial
 from yuanlu.channels.contract import News, Outcome
 from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
-from yuanlu.payments import store as payments
+from yuanlu.errors import Denied
+from yuanlu.payments import flow as payments
+from yuanlu.payments import store as payments_store
 from yuanlu.refunds import rules, store
 from yuanlu.refunds.rules import Refund, RefundAsk, RescueAsk, Resolution
 
@@ -50,15 +52,23 @@ async def learn(desk: Desk, merchant_id: str, refund_id: str, outcome: Outcome) 
     return done.row
 
 
-async def learn_outside(desk: Desk, merchant_id: str, news: News) -> Refund:
+async def learn_outside(desk: Desk, merchant_id: str, news: News) -> Refund | None:
     """Hear of a refund under a number that is not ours: somebody made it at the channel by hand. It is posted.
 
-    Raises Denied: refund.payment_unknown, refund.does_not_fit.
+    What cannot be posted, because more would have gone back than was paid, marks its payment: a person must look.
+    Raises Denied: refund.payment_unknown.
     """
-    payment = await desk.see(payments.by_id(merchant_id, news.payment_id))
+    payment = await desk.see(payments_store.by_id(merchant_id, news.payment_id))
     refund_id = rules.outside_id(payment, news.refund_id) if payment else ""
     view = store.for_ask(merchant_id, refund_id, news.payment_id)
-    done = await desk.decide(view, partial(rules.found_outside, news))
+    try:
+        done = await desk.decide(view, partial(rules.found_outside, news))
+    except Denied as no:
+        if no.code != "refund.does_not_fit":
+            raise
+        why = f"refund {news.refund_id} made outside does not fit"
+        await payments.contradict(desk, merchant_id, news.payment_id, why, news.outcome)
+        return None
     if done.changed:
         return done.row
     return await learn(desk, merchant_id, done.row.id, news.outcome)

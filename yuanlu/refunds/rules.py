@@ -105,7 +105,9 @@ COMMANDS: Mapping[tuple[State, str], State] = {
     (State.READY, "send"): State.SENT,
     (State.WAITING, "try again"): State.READY,
     (State.SENT, "unclear too long"): State.MANUAL,
-    (State.MANUAL, "resolve"): State.DONE,
+    (State.MANUAL, "resolve as done"): State.DONE,
+    (State.MANUAL, "resolve as refused"): State.REFUSED,
+    (State.MANUAL, "resolve as ready"): State.READY,
     (State.STRANDED, "rescue"): State.REDIRECTING,
     (State.STRANDED, "recall"): State.RECALLING,
     (State.RETURNED, "supersede"): State.SUPERSEDED,
@@ -417,6 +419,8 @@ def next_step(facts: Mapping[Channel, Facts], seen: RefundSeen, at: datetime) ->
         raise Denied("refund.unknown")
     bound = facts[refund.channel]
     match refund.state:
+        case State.RESERVED | State.READY | State.WAITING if refund.incident:
+            return Stay(refund)  # nothing is sent while the channel contradicts our books
         case State.RESERVED | State.WAITING if at < refund.release_at:
             return Stay(refund)
         case State.RESERVED:
@@ -527,7 +531,11 @@ def hear(
     if outcome.word is Word.SETTLED and outcome.amount is not None and outcome.amount != refund.amount:
         return _clash(refund, outcome, at, f"amount {outcome.amount.amount}, not {refund.amount_fen}")
     bound = facts[refund.channel]
-    turn = TABLE.turn(refund.state, outcome.word)
+    # What waits to be sent once more was sent before: the word may be about that. It counts by rank, as if SENT.
+    sent_before = refund.state is State.READY and refund.sent_times
+    turn = TABLE.turn(State.SENT if sent_before else refund.state, outcome.word)
+    if turn in (Turn.CLASH, State.STRANDED) and _is_overtaken(refund, outcome):
+        return Stay(refund)
     if turn is Turn.CLASH:
         return _clash(refund, outcome, at, f"{outcome.word} heard when {refund.state}")
     if turn is State.READY and not _twice(refund, bound, at):
@@ -539,9 +547,23 @@ def hear(
     return _turned(bound, refund, turn, outcome, at)
 
 
+def _is_overtaken(refund: Refund, outcome: Outcome) -> bool:
+    """Whether a word is older than what we know: "no such number" from before it was there, or the first stranding,
+    told once more while the money is already on its way elsewhere. There the channel's fresh answer decides."""
+    if outcome.word is Word.ABSENT:
+        return outcome.set_out_before(refund.asked_at)
+    if refund.state in (State.REDIRECTING, State.RECALLING) and outcome.word is Word.STRANDED:
+        return _is_notice(outcome) or outcome.set_out_before(refund.asked_at)
+    return False
+
+
 def _twice(refund: Refund, bound: Facts, at: datetime) -> bool:
     """Whether ABSENT was heard before, long enough ago: one such answer may have overtaken the request itself."""
     return refund.absent_at is not None and at >= refund.absent_at + bound.absent_gap
+
+
+def _is_notice(outcome: Outcome) -> bool:
+    return outcome.evidence is not None and outcome.evidence.kind == "notice"
 
 
 def _source(outcome: Outcome) -> str:
@@ -580,6 +602,7 @@ def _turned(bound: Facts, refund: Refund, state: State, outcome: Outcome, at: da
         case State.STRANDED:
             fact = RefundStranded(code=outcome.code, was=refund.state)
             fields |= {"waiting_for": "people", "proposed_by": "", "proposal": ""}
+            fields |= {"done_at": None, "done_by": "", "ended_at": None}
             look = at + SLOW
         case State.RETURNED:
             fact = RefundReturned()
@@ -738,7 +761,16 @@ def approve_rescue(who: str, ask: RescueAsk, refund: Refund | None, at: datetime
     state = State.REDIRECTING if ask.to is RescueTo.PAYER_CARD else State.RECALLING
     sent = RefundRedirected(to=ask.to, card_tail=ask.card_number[-4:], proposed_by=refund.proposed_by)
     change = _to(
-        refund, state, at, who, (sent,), look=at + timedelta(minutes=1), waiting_for="channel", last_word="", looks=0
+        refund,
+        state,
+        at,
+        who,
+        (sent,),
+        look=at + timedelta(minutes=1),
+        waiting_for="channel",
+        asked_at=at,
+        last_word="",
+        looks=0,
     )
     step = Rescue(
         merchant_id=refund.merchant_id,
@@ -800,7 +832,7 @@ def propose_resolution(
         at,
         who,
         (proposed,),
-        look=at + SLOW,
+        look=at + SLOW if refund.state in DRIVEN else None,
         evidence=resolution.proof,
         proposed_by=who,
         proposal=resolution.plan,
@@ -825,13 +857,14 @@ def approve_resolution(
     state = State(resolution.end)
     resolved = RefundResolved(end=resolution.end, proposed_by=refund.proposed_by)
     ended = state is not State.READY
+    look = {State.READY: at, State.DONE: at + PROVE_AFTER}.get(state)
     return _to(
         refund,
         state,
         at,
         who,
         (resolved,),
-        look=None if ended else at,
+        look=look,
         evidence=resolution.proof,
         proposed_by="",
         proposal="",

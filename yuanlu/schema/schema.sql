@@ -465,7 +465,7 @@ CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
 CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);
 
-CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text])) AND (code_mark <> ''::text));
+CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text, 'CLOSING'::text])) AND (code_mark <> ''::text));
 
 CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merchant_id);
 

@@ -80,7 +80,7 @@ create table payments (
 );
 -- One code at one till for one amount is one payment until that has an end.
 create unique index payments_code_once on payments (till_id, code_mark, amount_fen, merchant_id)
-  where state in ('SENT', 'REVERSING') and code_mark <> '';
+  where state in ('SENT', 'REVERSING', 'CLOSING') and code_mark <> '';
 create index payments_by_channel_number on payments (channel_number, merchant_id) where channel_number <> '';
 
 create table refunds (
