@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from time import perf_counter
 from typing import Protocol, TypeVar
 
 from yuanlu.change import Change, Done, Look, Row, Stay
@@ -40,6 +41,16 @@ class Sees(Protocol):
     async def see(self, view: View[S]) -> S: ...
 
 
+class Watch(Protocol):
+    """Is told what passes over the desk, to count it. It decides nothing and must not fail."""
+
+    def recorded(self, change: Change[Row]) -> None:
+        """A change was recorded."""
+
+    def asked(self, step: Step, outcome: Outcome, seconds: float) -> None:
+        """A step was taken outside."""
+
+
 class Desk:
     """What a flow is given: read, decide, record; and ask outside."""
 
@@ -60,6 +71,7 @@ class Desk:
         self._ask = ask
         self._followers = followers or {}
         self._queues: dict[tuple[str, str], _Queue] = {}
+        self.watch: Watch | None = None
 
     def mark(self, secret: str) -> str:
         """The keyed hash under which we remember a secret that we do not keep (a payment code, a card number)."""
@@ -88,14 +100,21 @@ class Desk:
 
     async def ask(self, step: Step) -> Outcome:
         """Take a step outside. Never raises for trouble outside: that is an outcome too."""
-        return await self._ask(step)
+        started = perf_counter()
+        outcome = await self._ask(step)
+        if self.watch is not None:
+            self.watch.asked(step, outcome, perf_counter() - started)
+        return outcome
 
     async def _once(self, view: View[S], rule: Rule[S, R]) -> Done[R] | tuple[str, str]:
         seen = await self._reader.see(view)
         decision = rule(seen, self.clock.now())
         if isinstance(decision, Stay):
             return Done(decision.row, decision.step)
-        if await self._recorder.record(self._followed(decision)):
+        change = self._followed(decision)
+        if await self._recorder.record(change):
+            if self.watch is not None:
+                self.watch.recorded(change)
             return Done(decision.row, decision.step, changed=True)
         return decision.row.key
 

@@ -97,6 +97,11 @@ class Reader:
         self._kicked = False
         self._flights: set[asyncio.Task[None]] = set()
 
+    @property
+    def waiting(self) -> int:
+        """How many reads wait for a free connection."""
+        return self._waiting
+
     async def see(self, view: View[S_co]) -> S_co:
         """Read what a view wants and make its value.
 

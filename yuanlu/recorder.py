@@ -304,6 +304,11 @@ class Recorder:
         self.batches = 0
         self.recorded = 0
 
+    @property
+    def waiting(self) -> int:
+        """How many changes wait for a free connection."""
+        return len(self._queue)
+
     async def record(self, change: Change[Row]) -> bool:
         """Record a change, whole. True: it is committed. False: it found its ground moved (or the answer was lost);
         read and decide again.

@@ -6,6 +6,7 @@ from functools import partial
 
 from yuanlu.cases import rules, store
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, State, What
+from yuanlu.change import Done
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.payments import flow as payments
@@ -15,12 +16,17 @@ from yuanlu.refunds import flow as refunds
 
 
 async def request(desk: Desk, ask: CaseAsk) -> Case:
+    """Write a report down, and answer the case alone: see `requested`."""
+    return (await requested(desk, ask)).row
+
+
+async def requested(desk: Desk, ask: CaseAsk) -> Done[Case]:
     """Write a report down. Moves nothing.
 
+    Asking again with the same id and content gives the same case back, not `changed`.
     Raises Denied: see `rules.open_case`.
     """
-    done = await desk.decide(store.for_ask(ask.merchant_id, ask.id, ask.payment_id), partial(rules.open_case, ask))
-    return done.row
+    return await desk.decide(store.for_ask(ask.merchant_id, ask.id, ask.payment_id), partial(rules.open_case, ask))
 
 
 async def request_itself(desk: Desk, merchant_id: str, payment_id: str, what: What) -> Case | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from yuanlu.change import Done
 from yuanlu.channels.contract import Outcome
 from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
@@ -13,10 +14,15 @@ from yuanlu.payments.rules import ChargeAsk, Payment
 
 
 async def request(desk: Desk, ask: ChargeAsk) -> Payment:
+    """Charge, and answer the payment alone: see `requested`."""
+    return (await requested(desk, ask)).row
+
+
+async def requested(desk: Desk, ask: ChargeAsk) -> Done[Payment]:
     """Write a payment down as SENT and charge it at once; what is not clear then is driven by its job.
 
     The code is in the hand of this call only: it is never stored, so nobody can send it again. Asking again with the
-    same id and content sends nothing and gives the same payment back.
+    same id and content sends nothing and gives the same payment back, not `changed`.
     Raises Denied: see `rules.scanned`, `rules.open_payment`.
     """
     ask = rules.scanned(ask, desk.clock.now())
@@ -24,8 +30,9 @@ async def request(desk: Desk, ask: ChargeAsk) -> Payment:
         ask = replace(ask, code_mark=desk.mark(ask.code))
     done = await desk.decide(store.for_charge(ask), partial(rules.open_payment, FACTS, ask))
     if done.step is None:
-        return done.row
-    return await learn(desk, done.row.merchant_id, done.row.id, await desk.ask(done.step))
+        return done
+    heard = await learn(desk, done.row.merchant_id, done.row.id, await desk.ask(done.step))
+    return replace(done, row=heard)
 
 
 async def drive(desk: Desk, merchant_id: str, payment_id: str) -> Payment:

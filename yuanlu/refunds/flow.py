@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from yuanlu.change import Done
 from yuanlu.channels.contract import News, Outcome
 from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
@@ -18,14 +19,18 @@ STEPS_MAX = 4
 
 
 async def request(desk: Desk, ask: RefundAsk) -> Refund:
+    """Write a refund down, and answer the refund alone: see `requested`."""
+    return (await requested(desk, ask)).row
+
+
+async def requested(desk: Desk, ask: RefundAsk) -> Done[Refund]:
     """Write a refund down and hold its money. Sends nothing.
 
-    Asking again with the same id and content gives the same refund back.
+    Asking again with the same id and content gives the same refund back, not `changed`.
     Raises Denied: see `rules.open_refund`.
     """
     view = store.for_ask(ask.merchant_id, ask.id, ask.payment_id)
-    done = await desk.decide(view, partial(rules.open_refund, FACTS, ask))
-    return done.row
+    return await desk.decide(view, partial(rules.open_refund, FACTS, ask))
 
 
 async def drive(desk: Desk, merchant_id: str, refund_id: str) -> Refund:

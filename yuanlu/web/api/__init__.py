@@ -1,0 +1,1 @@
+"""The merchant's API, one module an object; each holds its routes as a table."""

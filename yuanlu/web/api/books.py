@@ -1,0 +1,50 @@
+"""What stands in the books: tills, balances, and the evidence behind each state."""
+
+from __future__ import annotations
+
+import asyncio
+
+from yuanlu.errors import Busy, Denied
+from yuanlu.ids import Kind, is_id
+from yuanlu.web.parts import lists
+from yuanlu.web.parts.calls import Answer, Call, Route
+from yuanlu.web.parts.shapes import BooksTold, EvidenceTold, Page, TillsTold
+
+_SUMMING_MAX = 2
+_summing = asyncio.Semaphore(_SUMMING_MAX)
+
+
+async def tills(call: Call) -> Answer:
+    """The merchant's tills."""
+    wish: Page = call.query
+    return 200, await lists.tills(call.office.pools.reader, call.merchant_id, wish.after, wish.limit)
+
+
+async def books(call: Call) -> Answer:
+    """The merchant's books. Summing reads every move, so only a few may at once."""
+    if _summing.locked():
+        raise Busy("books.summing")
+    async with _summing:
+        return 200, await lists.books(call.office.pools.reader, call.merchant_id)
+
+
+async def evidence(call: Call) -> Answer:
+    """What justifies a state."""
+    object_id, evidence_id = call.place["object"], call.place["evidence"]
+    if not (is_id(object_id) and is_id(evidence_id, Kind.EVIDENCE)):
+        raise Denied("evidence.unknown")
+    return 200, await lists.evidence(call.office.pools.reader, call.merchant_id, object_id, evidence_id)
+
+
+ROUTES = (
+    Route(method="GET", path="/v1/tills", verb=tills, says="The merchant's tills", query=Page, gives=TillsTold),
+    Route(method="GET", path="/v1/books", verb=books, says="The merchant's books", gives=BooksTold),
+    Route(
+        method="GET",
+        path="/v1/evidence/{object}/{evidence}",
+        verb=evidence,
+        says="What justifies a state",
+        gives=EvidenceTold,
+        denied=("evidence.unknown",),
+    ),
+)

@@ -1,0 +1,140 @@
+"""Payments: ask for one, see it, give it up, and what happened to it."""
+
+from __future__ import annotations
+
+from yuanlu.channels.contract import Channel
+from yuanlu.errors import Denied
+from yuanlu.ids import Kind, checked
+from yuanlu.money import Money
+from yuanlu.payments import flow, store
+from yuanlu.payments.rules import ChargeAsk, Payment
+from yuanlu.web.parts import lists
+from yuanlu.web.parts.calls import Answer, Call, Route
+from yuanlu.web.parts.shapes import (
+    PaymentsTold,
+    PaymentsWish,
+    PaymentTold,
+    PaymentWish,
+    TimelineTold,
+    TimelineWish,
+    payment_told,
+)
+
+
+async def request(call: Call) -> Answer:
+    """Charge the payer's code, or make our QR."""
+    wish: PaymentWish = call.wish
+    ask = ChargeAsk(
+        merchant_id=call.merchant_id,
+        id=checked(wish.id, Kind.PAYMENT),
+        till_id=wish.till,
+        amount=Money(wish.amount_fen, wish.currency),
+        who=call.who,
+        description=wish.description,
+        code=wish.code,
+        typed=wish.typed,
+        no_id_card=wish.no_id_card,
+        channel=Channel(wish.channel) if wish.channel else None,
+    )
+    done = await flow.requested(call.office.desk, ask)
+    return 201 if done.changed else 200, payment_told(done.row, call.office.clock.now())
+
+
+async def see(call: Call) -> Answer:
+    """One payment."""
+    payment = await call.office.desk.see(store.by_id(call.merchant_id, call.id(Kind.PAYMENT)))
+    if payment is None:
+        raise Denied("payment.unknown")
+    return 200, payment_told(payment, call.office.clock.now())
+
+
+async def page(call: Call) -> Answer:
+    """Some payments, newest first."""
+    wish: PaymentsWish = call.query
+    found = await lists.page(
+        call.office.pools.reader,
+        call.merchant_id,
+        Payment,
+        wish.after,
+        wish.limit,
+        {"state": wish.state, "till_id": wish.till},
+    )
+    now = call.office.clock.now()
+    return 200, PaymentsTold(items=[payment_told(store.made(row), now) for row in found.rows], next=found.next)
+
+
+async def cancel(call: Call) -> Answer:
+    """Give a payment up before it is paid: it is reversed (scanned) or closed (shown)."""
+    payment = await flow.cancel(call.office.desk, call.merchant_id, call.id(Kind.PAYMENT), call.who)
+    return 200, payment_told(payment, call.office.clock.now())
+
+
+async def timeline(call: Call) -> Answer:
+    """What happened to a payment, its refunds and its cases, in order."""
+    wish: TimelineWish = call.query
+    payment_id = call.id(Kind.PAYMENT)
+    found = await lists.timeline(call.office.pools.reader, call.merchant_id, payment_id, wish.after, wish.limit)
+    return 200, found
+
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/payments",
+        verb=request,
+        says="Charge a payer's code, or show our own QR",
+        takes=PaymentWish,
+        gives=PaymentTold,
+        statuses=(201, 200),
+        denied=(
+            "id.invalid",
+            "payment.id_taken",
+            "payment.till_unknown",
+            "payment.currency",
+            "payment.channel_missing",
+            "payment.channel_off",
+            "payment.wrong_wallet",
+            "payment.code_in_use",
+            "scan.not_payable",
+        ),
+        example={
+            "id": "YP01KATE3S40000000000000000S8",
+            "till": "YT01KATE3S40000000000000000EY",
+            "amount_fen": 1280,
+            "code": "130123456789012345",
+        },
+    ),
+    Route(
+        method="GET",
+        path="/v1/payments",
+        verb=page,
+        says="Payments, newest first",
+        query=PaymentsWish,
+        gives=PaymentsTold,
+    ),
+    Route(
+        method="GET",
+        path="/v1/payments/{payment}",
+        verb=see,
+        says="One payment",
+        gives=PaymentTold,
+        denied=("payment.unknown",),
+    ),
+    Route(
+        method="POST",
+        path="/v1/payments/{payment}/cancel",
+        verb=cancel,
+        says="Give a payment up before it is paid",
+        gives=PaymentTold,
+        denied=("payment.unknown", "payment.already_paid"),
+    ),
+    Route(
+        method="GET",
+        path="/v1/payments/{payment}/timeline",
+        verb=timeline,
+        says="What happened to a payment, its refunds and its cases",
+        query=TimelineWish,
+        gives=TimelineTold,
+        denied=("payment.unknown",),
+    ),
+)

@@ -1,0 +1,180 @@
+"""Routes as a table, and what happens to a call on its way: who asks, what is asked, the verb, the answer.
+
+A `Route` says all there is to say about an endpoint; the server and the description (`openapi.py`) are made from the
+same table, so neither can know one that the other does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive
+from msgspec import Struct
+
+from yuanlu.errors import Denied
+from yuanlu.ids import Kind, is_id
+from yuanlu.merchants.store import ApiKey
+from yuanlu.web.parts import problems
+from yuanlu.web.parts.auth import Doorkeeper
+from yuanlu.web.parts.office import Office
+from yuanlu.web.parts.shapes import Nothing
+
+BODY_MAX = 64 * 1024
+BODY_WITHIN_SECONDS = 10.0
+
+W = TypeVar("W", bound=Struct)
+
+Answer = tuple[int, object]
+"""A status and what is told: a Struct, or bytes that are already JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, read and known to be allowed."""
+
+    office: Office
+    key: ApiKey
+    wish: Any
+    query: Any
+    place: Mapping[str, str]
+
+    @property
+    def merchant_id(self) -> str:
+        return self.key.merchant_id
+
+    @property
+    def who(self) -> str:
+        return self.key.actor
+
+    def id(self, kind: Kind) -> str:
+        """The id in the path. One that cannot be is unknown, like one that is not there.
+
+        Raises Denied: payment.unknown, refund.unknown, case.unknown.
+        """
+        name = kind.name.lower()
+        text = self.place[name]
+        if not is_id(text, kind):
+            raise Denied(f"{name}.unknown")
+        return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """An endpoint of the API: what it takes, gives, and which codes its no may have."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    verb: Callable[[Call], Awaitable[Answer]]
+    says: str
+    gives: type[Struct]
+    takes: type[Struct] = Nothing
+    query: type[Struct] = Nothing
+    statuses: tuple[int, ...] = (200,)
+    denied: tuple[str, ...] = ()
+    example: Mapping[str, object] = field(default_factory=dict)
+
+
+def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandler:
+    """What the server runs for a route."""
+    decoder = msgspec.json.Decoder(route.takes)
+    encoder = msgspec.json.Encoder()
+    takes_body = route.method == "POST"
+
+    async def run(request: Request[Any, Any, Any]) -> ASGIResponse:
+        scope = request.scope
+        scope["state"]["route"] = route.path
+        headers = dict(scope["headers"])
+        try:
+            key = await door.who(headers.get(b"authorization", b"").decode("latin-1"))
+            query = asked(scope["query_string"], route.query)
+            wish: Struct = Nothing()
+            if takes_body:
+                body = await body_of(request.receive, headers)
+                if body or route.takes is not Nothing:
+                    _demand_json(headers)
+                    wish = decoder.decode(body)
+            status, told = await route.verb(Call(office, key, wish, query, request.path_params))
+        except Exception as error:  # every caller gets an answer; what is our bug is logged and told as such
+            return refused(problems.of_error(error), scope["state"].get("request_id", ""), headers)
+        return ASGIResponse(
+            body=told if isinstance(told, bytes) else encoder.encode(told),
+            status_code=status,
+            media_type="application/json",
+        )
+
+    run.__name__ = f"{route.method.lower()} {route.path}"
+    return HTTPRouteHandler(
+        _litestar_path(route.path), http_method=route.method, status_code=route.statuses[0], include_in_schema=False
+    )(run)
+
+
+def _litestar_path(path: str) -> str:
+    """`/v1/payments/{payment}` as Litestar writes it."""
+    return path.replace("}", ":str}")
+
+
+def refused(problem: problems.Problem, request_id: str, headers: Mapping[bytes, bytes]) -> ASGIResponse:
+    """The answer to a call that is denied."""
+    language = problems.language(headers.get(b"accept-language", b"").decode("latin-1"))
+    return ASGIResponse(
+        body=problem.body(language, request_id),
+        status_code=problem.status,
+        headers=[("content-language", language), ("vary", "accept-language"), *problem.headers],
+        media_type=problems.MEDIA_TYPE,
+    )
+
+
+def asked(query_string: bytes, query: type[W]) -> W:
+    """The query of a call as its Struct: each name once, none unknown.
+
+    Raises msgspec.ValidationError.
+    """
+    if not query_string:
+        return query()
+    pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=32, errors="replace")
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        raise msgspec.ValidationError("a name of the query stands there twice")
+    return msgspec.convert(given, query, strict=False)
+
+
+async def body_of(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+    """The whole body, if it is not too large and not too slow.
+
+    Raises Denied: request.too_large, request.too_slow.
+    """
+    said = headers.get(b"content-length", b"0")
+    if not said.isdigit() or int(said[:12]) > BODY_MAX:
+        raise Denied("request.too_large", limit_bytes=BODY_MAX)
+    if said == b"0" and b"transfer-encoding" not in headers:
+        return b""
+    pieces = bytearray()
+    try:
+        async with asyncio.timeout(BODY_WITHIN_SECONDS):
+            while True:
+                message: Any = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Denied("request.malformed")
+                pieces += message.get("body", b"")
+                if len(pieces) > BODY_MAX:
+                    raise Denied("request.too_large", limit_bytes=BODY_MAX)
+                if not message.get("more_body"):
+                    return bytes(pieces)
+    except TimeoutError:
+        raise Denied("request.too_slow", seconds=int(BODY_WITHIN_SECONDS)) from None
+
+
+def _demand_json(headers: Mapping[bytes, bytes]) -> None:
+    """Raises Denied: request.wrong_type."""
+    kind, _, rest = headers.get(b"content-type", b"").lower().partition(b";")
+    charset = rest.strip()
+    if kind.strip() != b"application/json" or charset not in (b"", b"charset=utf-8", b'charset="utf-8"'):
+        raise Denied("request.wrong_type")

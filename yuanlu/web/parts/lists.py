@@ -1,0 +1,195 @@
+"""What pages show of many objects: bounded reads as one merchant's reader, keyset-paged.
+
+Newest first by id (ids are time-ordered). A filter is applied to at most `LOOKED_MAX` rows a page: a page may come
+back short with a `next`, so no wish, however rare what it looks for, walks through a whole table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from yuanlu import db
+from yuanlu.change import Row
+from yuanlu.errors import Busy, Denied
+from yuanlu.refunds.rules import OPEN
+from yuanlu.web.parts.shapes import BooksTold, EvidenceTold, HappenedTold, TillsTold, TillTold, TimelineTold
+from yuanlu.web.parts.told import told
+
+LOOKED_MAX = 2000
+_LAST = "Z" * 29
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+async def read(pool: asyncpg.Pool[Any], merchant_id: str, sql: str, *args: object) -> Sequence[Mapping[str, Any]]:
+    """Read with the eyes of one merchant.
+
+    Raises Busy when the database stays away or the reading takes too long.
+    """
+    try:
+        found: Sequence[Mapping[str, Any]] = await db.read(pool, merchant_id, sql, *args)
+    except _AWAY as trouble:
+        raise Busy("read.database_away") from trouble
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Some rows, and behind which id the next page begins (None: there is none)."""
+
+    rows: Sequence[Mapping[str, Any]]
+    next: str | None
+
+
+async def page(
+    pool: asyncpg.Pool[Any],
+    merchant_id: str,
+    row_type: type[Row],
+    after: str,
+    limit: int,
+    wanted: Mapping[str, str],
+    *,
+    payment_id: str = "",
+) -> Found:
+    """The rows behind `after` that are as `wanted` (column to value, empty: any)."""
+    filters = {column: value for column, value in wanted.items() if value}
+    names = ", ".join(each.name for each in fields(row_type))
+    of_payment = "and payment_id = $5" if payment_id else "and $5 = ''"
+    conditions = "".join(f" and {column} = ${place}" for place, column in enumerate(filters, 6))
+    sql = f"""
+      with looked as materialized (
+        select {names} from {row_type.table} where merchant_id = $1 and id < $2 {of_payment}
+        order by id desc limit $3
+      ), edge as (select min(id) as edge, count(*) as many from looked)
+      select edge.edge, edge.many, found.* from edge left join lateral (
+        select * from looked where true{conditions} order by id desc limit $4
+      ) found on true order by found.id desc"""
+    looked = LOOKED_MAX if filters else limit + 1
+    rows = await read(
+        pool, merchant_id, sql, merchant_id, after or _LAST, looked, limit + 1, payment_id, *filters.values()
+    )
+    edge, many = rows[0]["edge"], rows[0]["many"]
+    found = [row for row in rows if row["id"] is not None]
+    if len(found) > limit:
+        return Found(found[:limit], found[limit - 1]["id"])
+    return Found(found, edge if many == looked else None)
+
+
+_TIMELINE = """
+  with objects as (
+    select $2::text as id
+    union all (select id from refunds where merchant_id = $1 and payment_id = $2 order by id limit 500)
+    union all (select id from cases where merchant_id = $1 and payment_id = $2 order by id limit 500)
+  )
+  select (select count(*) from payments where merchant_id = $1 and id = $2) as there, f.* from (select 1) one
+  left join lateral (
+    select f.at, f.who, f.kind, f.object_id, f.evidence_id, f.body from facts f join objects o on o.id = f.object_id
+    where f.merchant_id = $1 order by f.recorded_at, f.transition, f.object_id, f.seq offset $3 limit $4
+  ) f on true
+"""
+
+
+async def timeline(pool: asyncpg.Pool[Any], merchant_id: str, payment_id: str, after: int, limit: int) -> TimelineTold:
+    """What happened to a payment, its refunds and its cases, in the order in which it was recorded.
+
+    Raises Denied: payment.unknown.
+    """
+    rows = await read(pool, merchant_id, _TIMELINE, merchant_id, payment_id, after, limit + 1)
+    if not rows[0]["there"]:
+        raise Denied("payment.unknown")
+    happened = [_happened(row) for row in rows[:limit] if row["kind"] is not None]
+    return TimelineTold(items=happened, next=after + limit if len(rows) > limit else None)
+
+
+def _happened(row: Mapping[str, Any]) -> HappenedTold:
+    facts = msgspec.json.decode(row["body"])
+    what_zh, what_en = told(row["kind"], facts)
+    return HappenedTold(
+        at=row["at"],
+        who=row["who"],
+        kind=row["kind"],
+        object=row["object_id"],
+        what_zh=what_zh,
+        what_en=what_en,
+        evidence=row["evidence_id"],
+        facts=facts,
+    )
+
+
+_EVIDENCE = """
+  select kind, at, operation, status, took_ms, digest, body from evidence
+  where merchant_id = $1 and object_id = $2 and id = $3 limit 1
+"""
+
+
+async def evidence(pool: asyncpg.Pool[Any], merchant_id: str, object_id: str, evidence_id: str) -> EvidenceTold:
+    """One piece of evidence.
+
+    Raises Denied: evidence.unknown.
+    """
+    rows = await read(pool, merchant_id, _EVIDENCE, merchant_id, object_id, evidence_id)
+    if not rows:
+        raise Denied("evidence.unknown")
+    return EvidenceTold(**dict(rows[0]))
+
+
+_TILLS = """
+  select t.id, t.name, t.store_id as store, s.name as store_name from tills t
+  join stores s on s.merchant_id = t.merchant_id and s.id = t.store_id
+  where t.merchant_id = $1 and t.id > $2 order by t.id limit $3
+"""
+
+
+async def tills(pool: asyncpg.Pool[Any], merchant_id: str, after: str, limit: int) -> TillsTold:
+    """The merchant's tills, oldest first."""
+    rows = await read(pool, merchant_id, _TILLS, merchant_id, after, limit + 1)
+    items = [TillTold(**dict(row)) for row in rows[:limit]]
+    return TillsTold(items=items, next=items[-1].id if len(rows) > limit else None)
+
+
+_BOOKS = """
+  with entries as (
+    select account, sum(fen)::bigint as fen, sum(moves)::bigint as moves from (
+      select target as account, sum(amount_fen) as fen, count(*) as moves from moves
+        where merchant_id = $1 group by target
+      union all
+      select source, -sum(amount_fen), 0 from moves where merchant_id = $1 group by source
+    ) both_sides group by account
+  ), kept as (select account, balance_fen from accounts where merchant_id = $1)
+  select coalesce(e.account, k.account) as account, coalesce(e.fen, 0) as fen, coalesce(e.moves, 0) as moves,
+    k.balance_fen as kept_fen,
+    (select coalesce(sum(amount_fen), 0)::bigint from refunds where merchant_id = $1 and state = any($2)) as open_fen
+  from entries e full join kept k on k.account = e.account
+"""
+HELD_STATES = tuple(state.value for state in OPEN if state.value not in {"STRANDED", "REDIRECTING", "RECALLING"})
+"""The states whose money is HELD; what is stranded lies in SUSPENSE."""
+
+
+async def books(pool: asyncpg.Pool[Any], merchant_id: str) -> BooksTold:
+    """The merchant's books, as one snapshot.
+
+    Law: accounts sum to zero; a kept balance equals its moves; HELD equals the open refunds.
+    """
+    rows = await read(pool, merchant_id, _BOOKS, merchant_id, list(HELD_STATES))
+    accounts = {row["account"]: row["fen"] for row in rows}
+    kept_fits = all(row["kept_fen"] in (None, row["fen"]) for row in rows)
+    held, open_fen = accounts.get("held", 0), rows[0]["open_fen"] if rows else 0
+    return BooksTold(
+        balanced=kept_fits and not sum(accounts.values()) and held == open_fen,
+        accounts=accounts,
+        moves=sum(row["moves"] for row in rows),
+        held_fen=held,
+        open_refunds_fen=open_fen,
+    )

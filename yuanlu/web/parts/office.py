@@ -1,0 +1,34 @@
+"""What the surfaces are given to work with. `yuanlu.app.App` is one; web knows no more of it than this."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from yuanlu.channels.contract import Callback, Channel
+from yuanlu.clock import Clock
+from yuanlu.db import Pools
+from yuanlu.desk import Desk
+from yuanlu.reading import Reader
+from yuanlu.recorder import Recorder
+
+
+class Office(Protocol):
+    """One running installation, as a surface sees it."""
+
+    @property
+    def desk(self) -> Desk: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def pools(self) -> Pools: ...
+
+    @property
+    def reader(self) -> Reader: ...
+
+    @property
+    def recorder(self) -> Recorder: ...
+
+    async def overhear(self, channel: Channel, merchant_id: str, callback: Callback) -> tuple[int, str, bytes]:
+        """Take in what a provider posted; answers what to say to it: status, content type, body."""

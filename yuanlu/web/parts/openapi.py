@@ -1,0 +1,119 @@
+"""The description of the API (OpenAPI 3.1), made from the table of routes and the shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from yuanlu.web.parts.calls import Route
+from yuanlu.web.parts.problems import MEDIA_TYPE, Problem
+from yuanlu.web.parts.shapes import Nothing, ProblemTold
+
+_ALWAYS = ("auth.key_missing", "request.invalid", "service.busy", "service.broken", "request.no_such_page")
+_WITH_BODY = ("request.malformed", "request.too_large", "request.wrong_type", "request.too_slow")
+_PLACES = {
+    "payment": ("YP", "The payment's id."),
+    "refund": ("YR", "The refund's id."),
+    "case": ("YC", "The case's id."),
+    "evidence": ("YE", "The evidence's id."),
+    "object": ("Y[PRC]", "The id of the payment, refund or case it belongs to."),
+    "channel": ("", "The channel: wechat, alipay, unionpay, card, or a protocol of one, such as wechat_v2."),
+    "code": ("", "The code as the channel wrote it."),
+}
+
+
+def description(routes: Sequence[Route], version: str) -> dict[str, Any]:
+    """The whole description, as plain values."""
+    shapes: set[type[Struct]] = {ProblemTold}
+    for route in routes:
+        shapes |= {route.takes, route.gives, route.query} - {Nothing}
+    ordered = sorted(shapes, key=lambda shape: str(shape.__name__))
+    _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    schemas["ProblemTold"] |= {"additionalProperties": True}
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "yuanlu",
+            "version": version,
+            "description": "Scan-to-pay that puts mistaken scans right. Amounts are whole fen. The ids you make are the"
+            " idempotency keys: post again on any doubt; the same id with another content is refused (409).",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `yk_…`."}},
+        },
+    }
+
+
+def _operation(route: Route, schemas: Mapping[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "operationId": f"{route.verb.__module__.rpartition('.')[2]}_{route.verb.__name__}",
+        "summary": route.says,
+        "description": (route.verb.__doc__ or "").strip(),
+        "tags": [route.path.split("/")[2]],
+        "parameters": [*_places(route.path), *_query(route.query, schemas)],
+        "responses": {**_answers(route), **_problems(route)},
+    }
+    if route.takes is not Nothing:
+        content: dict[str, Any] = {"schema": _ref(route.takes)}
+        if route.example:
+            content["example"] = dict(route.example)
+        told["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return told
+
+
+def _ref(shape: type[Struct]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{shape.__name__}"}
+
+
+def _places(path: str) -> list[dict[str, Any]]:
+    found = []
+    for name in re.findall(r"{(\w+)}", path):
+        kind, says = _PLACES[name]
+        schema: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 128}
+        if kind:
+            schema = {"type": "string", "pattern": f"^{kind}[0-7][0-9A-HJKMNP-TV-Z]{{25}}[0-9A-Z]$"}
+        found.append({"name": name, "in": "path", "required": True, "description": says, "schema": schema})
+    return found
+
+
+def _query(query: type[Struct], schemas: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if query is Nothing:
+        return []
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in schemas[query.__name__]["properties"].items()
+    ]
+
+
+def _answers(route: Route) -> dict[str, Any]:
+    content = {"application/json": {"schema": _ref(route.gives)}}
+    says = {
+        201: "It is new.",
+        200: "It was there: the same answer again." if 201 in route.statuses else "As it stands.",
+    }
+    return {str(status): {"description": says[status], "content": content} for status in route.statuses}
+
+
+def _problems(route: Route) -> dict[str, Any]:
+    by_status: dict[int, list[str]] = {}
+    for code in (*_ALWAYS, *(_WITH_BODY if route.method == "POST" else ()), *route.denied):
+        by_status.setdefault(Problem(code).status, []).append(code)
+    return {
+        str(status): {
+            "description": f"{HTTPStatus(status).phrase}: {', '.join(codes)}",
+            "content": {MEDIA_TYPE: {"schema": _ref(ProblemTold)}},
+        }
+        for status, codes in sorted(by_status.items())
+    }

@@ -1,0 +1,137 @@
+"""The answer when it is no: from our codes to HTTP statuses and words. No other file knows a status of trouble.
+
+RFC 9457: `type` names the kind of problem (`/problems/<code>`), `instance` this one occurrence; `code` is stable, and
+the facts that go with it stand beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+
+from yuanlu import words
+from yuanlu.errors import Busy, Denied
+from yuanlu.web.parts.logs import masked
+from yuanlu.web.parts.told import both
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+STATUSES: Mapping[str, int] = {
+    "auth.key_missing": 401,
+    "auth.key_invalid": 401,
+    "request.malformed": 400,
+    "request.invalid": 400,
+    "request.too_large": 413,
+    "request.wrong_type": 415,
+    "request.too_slow": 408,
+    "request.no_such_page": 404,
+    "request.method": 405,
+    "service.busy": 503,
+    "service.broken": 500,
+    "id.invalid": 422,
+    "money.too_large": 422,
+    "money.currencies_differ": 422,
+    "scan.not_payable": 422,
+    "payment.amount": 422,
+    "payment.currency": 422,
+    "payment.channel_missing": 422,
+    "payment.wrong_wallet": 422,
+    "payment.till_unknown": 404,
+    "refund.amount": 422,
+    "refund.currency": 422,
+    "refund.payment_unknown": 404,
+    "refund.rescue_incomplete": 422,
+    "refund.same_person": 403,
+    "case.payment_unknown": 404,
+    "case.meant_missing": 422,
+    "case.meant_unexpected": 422,
+    "case.meant_invalid": 422,
+    "case.amount": 422,
+    "callback.forged": 401,
+    "callback.unreadable": 400,
+    "channel.config_invalid": 503,
+    "channel.keys_missing": 503,
+}
+"""The status of each code that is not told by its ending."""
+
+ENDINGS: Mapping[str, int] = {"unknown": 404, "id_taken": 409}
+"""The status of all codes that end so; whatever is left is at odds with how things stand: 409."""
+
+_OURS = frozenset({"type", "title", "title_zh", "title_en", "status", "detail", "code", "instance"})
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An answer that is no."""
+
+    code: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of this problem."""
+        return STATUSES.get(self.code) or ENDINGS.get(self.code.rpartition(".")[2], 409)
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """What the caller must know beside the body."""
+        if self.status == 401:
+            return [("www-authenticate", 'Bearer realm="yuanlu"')]
+        if self.status == 503:
+            return [("retry-after", str(RETRY_AFTER_SECONDS))]
+        return []
+
+    def body(self, language: str, request_id: str) -> bytes:
+        """The problem document, in the language the caller reads; both languages' headlines are in it."""
+        zh, en = both(f"problem.{self.code}", self.facts)
+        title_zh, _, detail_zh = zh.partition("\n")
+        title_en, _, detail_en = en.partition("\n")
+        chinese = language == "zh"
+        told: dict[str, object] = {
+            "type": f"/problems/{self.code}",
+            "title": title_zh if chinese else title_en,
+            "title_zh": title_zh,
+            "title_en": title_en,
+            "status": self.status,
+            "detail": (detail_zh if chinese else detail_en).replace("\n", " "),
+            "code": self.code,
+            "instance": f"urn:yuanlu:request:{request_id}",
+        }
+        return msgspec.json.encode(told | {name: value for name, value in self.facts.items() if name not in _OURS})
+
+
+def of_error(error: Exception) -> Problem:
+    """The problem an exception is. What is a bug of ours is told as such, without its insides."""
+    match error:
+        case Denied():
+            return Problem(error.code, error.facts)
+        case Busy():
+            return Problem("service.busy")
+        case msgspec.ValidationError():
+            what, _, where = str(error).partition(" - at `")
+            return Problem("request.invalid", {"where": where.rstrip("`") or "$", "because": masked(what)})
+        case msgspec.DecodeError() | UnicodeDecodeError() | RecursionError():
+            return Problem("request.malformed")
+        case _:
+            log.error("request.failed", exc_info=error)
+            return Problem("service.broken")
+
+
+def language(accept: str) -> str:
+    """The language of a caller: Chinese for those who ask for it first, else English."""
+    best, best_weight = "en", 0.0
+    for part in accept.lower().split(",")[:16]:
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            worth = float(weight) if weight else 1.0
+        except ValueError:
+            continue
+        if tag[:2] in words.LANGUAGES and worth > best_weight:
+            best, best_weight = tag[:2], worth
+    return best

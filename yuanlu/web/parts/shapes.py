@@ -1,0 +1,436 @@
+"""The shapes of what is asked and answered: the same names over HTTP and on the terminal.
+
+Amounts are whole fen, times are UTC, ids are made by whoever starts. An empty text means "nothing to say"; null means
+"not yet".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from yuanlu.cases.rules import Case
+from yuanlu.channels.law import diagnosis_of
+from yuanlu.payments.rules import AMOUNT_MAX_FEN, HAS_MONEY, Payment
+from yuanlu.refunds.rules import Refund
+from yuanlu.web.parts import says
+
+_ID = "[0-7][0-9A-HJKMNP-TV-Z]{25}[0-9A-Z]$"
+_LINE = r"^[^\x00-\x1f\x7f]*$"
+_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+
+PaymentId = Annotated[str, Meta(pattern="^YP" + _ID, examples=["YP01KATE3S40000000000000000S8"])]
+RefundId = Annotated[str, Meta(pattern="^YR" + _ID, examples=["YR01KATE3S400000000000000000F"])]
+CaseId = Annotated[str, Meta(pattern="^YC" + _ID, examples=["YC01KATE3S40000000000000000J3"])]
+TillId = Annotated[str, Meta(pattern="^YT" + _ID, examples=["YT01KATE3S40000000000000000EY"])]
+AnyId = Annotated[str, Meta(pattern="^Y[PRC]" + _ID)]
+Fen = Annotated[int, Meta(ge=1, le=AMOUNT_MAX_FEN, description="Whole fen: 1280 is ¥12.80.", examples=[1280])]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", examples=["CNY"])]
+Line = Annotated[str, Meta(pattern=_LINE, max_length=120)]
+Words = Annotated[str, Meta(pattern=_TEXT, max_length=1000)]
+Limit = Annotated[int, Meta(ge=1, le=200, description="How many at most.")]
+
+
+class Wish(Struct, forbid_unknown_fields=True, kw_only=True):
+    """Base of what is asked: a field nobody knows is refused, nothing is guessed."""
+
+
+class PaymentWish(Wish):
+    """A wish to be paid. With `code` the payer's code is charged; without it our own QR is made, by `channel`."""
+
+    id: PaymentId
+    till: TillId
+    amount_fen: Fen
+    currency: Currency = "CNY"
+    code: Annotated[str, Meta(max_length=2048, examples=["130123456789012345"])] = ""
+    typed: bool = False
+    no_id_card: bool = False
+    channel: Literal["wechat", "alipay"] | None = None
+    description: Line = ""
+
+
+class RefundWish(Wish):
+    """A wish to send money back. It waits `undo_seconds` before it is sent; until then it may be cancelled."""
+
+    id: RefundId
+    payment: PaymentId
+    amount_fen: Fen
+    currency: Currency = "CNY"
+    reason: Annotated[str, Meta(pattern=_LINE, max_length=80)] = ""
+    undo_seconds: Annotated[int, Meta(ge=0, le=3600)] = 0
+
+
+class RescueWish(Wish):
+    """Where stranded money shall go instead. Card and name are used once and kept nowhere."""
+
+    to: Literal["payer_card", "merchant_card"]
+    bank_type: Annotated[str, Meta(pattern="^[A-Z0-9_]*$", max_length=32)] = ""
+    card_number: Annotated[str, Meta(pattern="^[0-9]*$", max_length=24)] = ""
+    holder_name: Annotated[str, Meta(pattern=_LINE, max_length=64)] = ""
+
+
+class ResolutionWish(Wish):
+    """What became of a refund that no channel answers for, and on what proof."""
+
+    end: Literal["DONE", "REFUSED", "READY"]
+    proof: Annotated[str, Meta(pattern=_TEXT, min_length=1, max_length=4000)]
+
+
+class CaseWish(Wish):
+    """A report of a mistaken scan. `meant_fen`: what should have been charged (wrong_amount only)."""
+
+    id: CaseId
+    payment: PaymentId
+    what: Literal["wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "other"]
+    meant_fen: Annotated[int, Meta(ge=0, le=AMOUNT_MAX_FEN)] | None = None
+    said: Words = ""
+
+
+class DecisionWish(Wish):
+    """What a person decides for a case that needs one: refund this much, or (null) close it as noted."""
+
+    refund_fen: Fen | None
+
+
+class ScanWish(Wish):
+    """Any text a scanner or a keyboard gave."""
+
+    text: Annotated[str, Meta(max_length=4096)]
+    typed: bool = False
+
+
+class Page(Wish):
+    """Which part of a list: at most `limit` items behind `after` (the `next` of the page before)."""
+
+    limit: Limit = 50
+    after: Annotated[str, Meta(pattern="^[0-9A-Z]{29}$")] = ""
+
+
+class PaymentsWish(Page):
+    """Which payments."""
+
+    state: Literal["", "SENT", "SHOWN", "PAID", "FAILED", "REVERSING", "REVERSED", "CLOSING", "CLOSED", "LATE_PAID"] = (
+        ""
+    )
+    till: Annotated[str, Meta(pattern=f"^(YT{_ID[:-1]})?$")] = ""
+
+
+class RefundsWish(Page):
+    """Which refunds."""
+
+    payment: Annotated[str, Meta(pattern=f"^(YP{_ID[:-1]})?$")] = ""
+    state: Literal[
+        "", "RESERVED", "READY", "SENT", "WAITING", "DONE", "PROVEN", "REFUSED", "CANCELLED", "STRANDED",
+        "REDIRECTING", "RECALLING", "RETURNED", "SUPERSEDED", "MANUAL", "EXTERNAL",
+    ] = ""  # fmt: skip
+
+
+class CasesWish(Page):
+    """Which cases."""
+
+    payment: Annotated[str, Meta(pattern=f"^(YP{_ID[:-1]})?$")] = ""
+    state: Literal["", "OPENED", "REMEDY", "ATTENTION", "CLOSED"] = ""
+
+
+class TimelineWish(Wish):
+    """Which part of a timeline: at most `limit` items behind `after`."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 200
+    after: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+
+
+class DiagnosisWish(Wish):
+    """In which operation the code was heard."""
+
+    operation: Literal["", "pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue"] = ""
+
+
+class Nothing(Wish):
+    """No body and no query."""
+
+
+class DiagnosisTold(Struct, frozen=True, kw_only=True):
+    """What a channel's code means."""
+
+    cause: str
+    outcome: str
+    retry: str
+    cashier_action_zh: str
+    cashier_action_en: str
+
+
+class PaymentTold(Struct, frozen=True, kw_only=True):
+    """A payment as it stands. `back_fen` went back or is promised, `rest_fen` may still go back."""
+
+    id: str
+    state: str
+    channel: str
+    mode: str
+    till: str
+    store: str
+    amount_fen: int
+    currency: str
+    back_fen: int
+    rest_fen: int
+    description: str
+    code_tail: str
+    qr: str
+    opened_at: datetime
+    opened_by: str
+    give_up_at: datetime
+    paid_at: datetime | None
+    ended_at: datetime | None
+    waiting_for: str
+    code: str
+    channel_number: str
+    incident: str
+    diagnosis: DiagnosisTold | None
+    says_zh: str
+    says_en: str
+
+
+class RefundTold(Struct, frozen=True, kw_only=True):
+    """A refund as it stands. `waiting_for` names who or what holds it, until it has an end."""
+
+    id: str
+    state: str
+    payment: str
+    case: str
+    channel: str
+    amount_fen: int
+    currency: str
+    reason: str
+    opened_at: datetime
+    opened_by: str
+    sent_at: datetime | None
+    sent_times: int
+    waiting_for: str
+    code: str
+    channel_number: str
+    received_into: str
+    done_at: datetime | None
+    ended_at: datetime | None
+    proposed_by: str
+    incident: str
+    says_zh: str
+    says_en: str
+
+
+class CaseTold(Struct, frozen=True, kw_only=True):
+    """A case as it stands. `remedy_fen` is what shall go back, by the refund `refund`."""
+
+    id: str
+    state: str
+    payment: str
+    what: str
+    meant_fen: int | None
+    said: str
+    opened_at: datetime
+    opened_by: str
+    remedy: str
+    remedy_fen: int
+    refund: str
+    attempt: int
+    conclusion: str
+    note: str
+    closed_at: datetime | None
+    says_zh: str
+    says_en: str
+
+
+class PaymentsTold(Struct, frozen=True, kw_only=True):
+    """Payments, newest first. `next` is null at the end; a page may be short of `limit` and yet not the last."""
+
+    items: Sequence[PaymentTold]
+    next: str | None
+
+
+class RefundsTold(Struct, frozen=True, kw_only=True):
+    """Refunds, newest first."""
+
+    items: Sequence[RefundTold]
+    next: str | None
+
+
+class CasesTold(Struct, frozen=True, kw_only=True):
+    """Cases, newest first."""
+
+    items: Sequence[CaseTold]
+    next: str | None
+
+
+class HappenedTold(Struct, frozen=True, kw_only=True):
+    """One thing that happened, who did it, and on what evidence (an id, or nothing)."""
+
+    at: datetime
+    who: str
+    kind: str
+    object: str
+    what_zh: str
+    what_en: str
+    evidence: str
+    facts: Mapping[str, Any]
+
+
+class TimelineTold(Struct, frozen=True, kw_only=True):
+    """What happened to a payment, its refunds and its cases, in order."""
+
+    items: Sequence[HappenedTold]
+    next: int | None
+
+
+class EvidenceTold(Struct, frozen=True, kw_only=True):
+    """What was said, as it was kept: secrets masked, with the SHA-256 of the bytes as they came."""
+
+    kind: str
+    at: datetime
+    operation: str
+    status: int
+    took_ms: int
+    digest: str
+    body: str
+
+
+class RecognisedTold(Struct, frozen=True, kw_only=True):
+    """What a scanned text is; `ok`: it may be charged now."""
+
+    kind: str
+    wallet: str | None
+    ok: bool
+    advice_zh: str
+    advice_en: str
+
+
+class TillTold(Struct, frozen=True, kw_only=True):
+    """A till and the store it stands in."""
+
+    id: str
+    name: str
+    store: str
+    store_name: str
+
+
+class TillsTold(Struct, frozen=True, kw_only=True):
+    """The merchant's tills."""
+
+    items: Sequence[TillTold]
+    next: str | None
+
+
+class BooksTold(Struct, frozen=True, kw_only=True):
+    """The merchant's books. `balanced`: accounts sum to zero, kept balances equal their moves, and what is held
+    equals the open refunds."""
+
+    balanced: bool
+    accounts: Mapping[str, int]
+    moves: int
+    held_fen: int
+    open_refunds_fen: int
+
+
+class ProblemTold(Struct, frozen=True, kw_only=True):
+    """Why the answer is no (RFC 9457), with the facts that go with the code."""
+
+    type: str
+    title: str
+    title_zh: str
+    title_en: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+
+
+def payment_told(payment: Payment, at: datetime) -> PaymentTold:
+    """A payment as others see it."""
+    says_zh, says_en = says.of_payment(payment, at)
+    return PaymentTold(
+        id=payment.id,
+        state=payment.state.value,
+        channel=payment.channel.value,
+        mode=payment.mode.value,
+        till=payment.till_id,
+        store=payment.store_id,
+        amount_fen=payment.amount_fen,
+        currency=payment.currency,
+        back_fen=payment.back_fen,
+        rest_fen=payment.amount_fen - payment.back_fen if payment.state in HAS_MONEY else 0,
+        description=payment.description,
+        code_tail=payment.code_tail,
+        qr=payment.qr,
+        opened_at=payment.opened_at,
+        opened_by=payment.opened_by,
+        give_up_at=payment.give_up_at,
+        paid_at=payment.paid_at,
+        ended_at=payment.ended_at,
+        waiting_for=payment.reason,
+        code=payment.code,
+        channel_number=payment.channel_number,
+        incident=payment.incident,
+        diagnosis=_diagnosis(payment),
+        says_zh=says_zh,
+        says_en=says_en,
+    )
+
+
+def _diagnosis(payment: Payment) -> DiagnosisTold | None:
+    if not payment.code or payment.state in HAS_MONEY:
+        return None
+    told = diagnosis_of(says.book_of(payment.channel, payment.code), payment.code, says.operation_of(payment))
+    return DiagnosisTold(**told.as_dict())
+
+
+def refund_told(refund: Refund, at: datetime) -> RefundTold:
+    """A refund as others see it."""
+    says_zh, says_en = says.of_refund(refund, at)
+    return RefundTold(
+        id=refund.id,
+        state=refund.state.value,
+        payment=refund.payment_id,
+        case=refund.case_id,
+        channel=refund.channel.value,
+        amount_fen=refund.amount_fen,
+        currency=refund.currency,
+        reason=refund.reason,
+        opened_at=refund.opened_at,
+        opened_by=refund.opened_by,
+        sent_at=refund.sent_at,
+        sent_times=refund.sent_times,
+        waiting_for=refund.waiting_for,
+        code=refund.code,
+        channel_number=refund.channel_number,
+        received_into=refund.received_into,
+        done_at=refund.done_at,
+        ended_at=refund.ended_at,
+        proposed_by=refund.proposed_by,
+        incident=refund.incident,
+        says_zh=says_zh,
+        says_en=says_en,
+    )
+
+
+def case_told(case: Case) -> CaseTold:
+    """A case as others see it."""
+    says_zh, says_en = says.of_case(case)
+    return CaseTold(
+        id=case.id,
+        state=case.state.value,
+        payment=case.payment_id,
+        what=case.what.value,
+        meant_fen=case.meant_fen,
+        said=case.said,
+        opened_at=case.opened_at,
+        opened_by=case.opened_by,
+        remedy=case.remedy.value,
+        remedy_fen=case.remedy_fen,
+        refund=case.refund_id,
+        attempt=case.attempt,
+        conclusion=case.conclusion.value,
+        note=case.note,
+        closed_at=case.closed_at,
+        says_zh=says_zh,
+        says_en=says_en,
+    )

@@ -1,0 +1,85 @@
+"""Facts in words: what happened, in both languages, for timelines and for problems.
+
+A fact's fields fill the words of its kind (`fact.<Kind>` in words.toml). Amounts are shown as ¥12.80 under the field's
+name without `_fen`; what has words of its own (a channel, a reason, a remedy) is shown in those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from yuanlu import words
+from yuanlu.money import Money
+
+_VOCABULARIES = {
+    "channel": "channel",
+    "wallet": "channel",
+    "reason": "reason",
+    "what": "what",
+    "remedy": "remedy",
+    "conclusion": "conclusion",
+    "mode": "mode",
+    "to": "to",
+    "end": "end",
+    "word": "word",
+    "why": "why",
+}
+"""Fields whose values have words of their own, and where these stand in the catalogue."""
+
+
+def shown_money(fen: int, currency: str = "CNY") -> str:
+    """An amount as people read it."""
+    return str(Money(fen, currency))
+
+
+def both(code: str, facts: Mapping[str, object]) -> tuple[str, str]:
+    """The words for a code in Chinese and English, with the facts filled in."""
+    entry = words.catalogue()[code]
+    zh, en = entry["zh"], entry["en"]
+    if "{" in zh:
+        zh = zh.format_map(_shown(facts, "zh"))
+    if "{" in en:
+        en = en.format_map(_shown(facts, "en"))
+    return zh, en
+
+
+def told(kind: str, body: Mapping[str, object]) -> tuple[str, str]:
+    """What a fact of this kind says, in Chinese and English.
+
+    Shape: `body` as it is stored. Facts of newer code than ours are told by their name.
+    """
+    code = f"fact.{kind}"
+    if code not in words.catalogue():
+        return kind, kind
+    return both(code, body)
+
+
+def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:
+    """The facts as words take them."""
+    found: dict[str, object] = {}
+    for name, value in facts.items():
+        if name.endswith("_fen"):
+            found[name.removesuffix("_fen")] = shown_money(value) if isinstance(value, int) else _none(lang)
+        elif name in _VOCABULARIES and isinstance(value, str):
+            found[name] = _worded(_VOCABULARIES[name], value, lang)
+        else:
+            found[name] = _none(lang) if value in ("", None) else value
+    return found
+
+
+def _worded(vocabulary: str, value: str, lang: str) -> str:
+    """A value in words. What stands behind a colon is a detail; a code of ours is told by its problem's headline."""
+    if not value:
+        return _none(lang)
+    head, colon, detail = value.partition(": ")
+    code = f"{vocabulary}.{head.replace(' ', '_')}"
+    if code in words.catalogue():
+        return words.catalogue()[code][lang] + (f"{'：' if lang == 'zh' else ': '}{detail}" if colon else "")
+    ours = f"problem.{head.partition(' ')[0]}"
+    if ours in words.catalogue():
+        return words.catalogue()[ours][lang].partition("\n")[0].partition("{")[0].rstrip(" ：:")
+    return value
+
+
+def _none(lang: str) -> str:
+    return "无" if lang == "zh" else "none"
