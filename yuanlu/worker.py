@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -79,6 +79,15 @@ class Worker:
         """Run what is due now to its end; answers how many jobs ran. For tests and drills."""
         ran = 0
         while found := await jobs.lease(self.app.pools.recorder, self.app.clock.now(), self._free):
+            await asyncio.gather(*(self._one(job) for job in found))
+            ran += len(found)
+        return ran
+
+    async def once_for(self, merchant_id: str, objects: Sequence[str]) -> int:
+        """Run what is due now of some objects to its end; answers how many jobs ran. For whoever waits for them."""
+        ran = 0
+        pool, clock = self.app.pools.recorder, self.app.clock
+        while found := await jobs.lease_of(pool, clock.now(), self._free, merchant_id, objects):
             await asyncio.gather(*(self._one(job) for job in found))
             ran += len(found)
         return ran
