@@ -85,30 +85,34 @@ async def _till(pool: asyncpg.Pool[Any], place: int) -> Till:
     return Till(merchant_id, await merchants.add_till(pool, merchant_id, store_id, "Till", at), store_id)
 
 
-def opening(till: Till) -> Change[Payment]:
-    """The change that writes a payment down before it is sent, as the rules make it: row, fact, look."""
-    at = CLOCK.now()
-    payment_id = ids.new(ids.Kind.PAYMENT, at)
-    ask = ChargeAsk(
+def wish(till: Till) -> ChargeAsk:
+    """A wish to be paid at this till, with a code of its own: nothing here is about a code used twice."""
+    payment_id = ids.new(ids.Kind.PAYMENT)
+    return ChargeAsk(
         merchant_id=till.merchant_id,
         id=payment_id,
         till_id=till.id,
         amount=Money(1280),
         who="bench",
         code="134567890123456789",
-        code_mark=payment_id,  # its own code each: nothing here is about a code used twice
+        code_mark=payment_id,
         channel=Channel.WECHAT,
     )
-    change = rules.open_payment(FACTS, ask, ChargeSeen(None, till.store_id, frozenset([Channel.WECHAT]), None), at)
+
+
+def opening(till: Till) -> Change[Payment]:
+    """The change that writes a payment down before it is sent, as the rules make it: row, fact, look."""
+    seen = ChargeSeen(None, till.store_id, frozenset([Channel.WECHAT]), None)
+    change = rules.open_payment(FACTS, wish(till), seen, CLOCK.now())
     assert isinstance(change, Change)
     return change
 
 
-def paying(payment: Payment) -> Change[Payment]:
-    """The change that hears a payment is paid, as the rules make it: row, move, fact, evidence, look ended."""
+def paid(payment: Payment) -> Outcome:
+    """What is heard when a payment is paid, with evidence of the usual length."""
     at = CLOCK.now()
     number = f"42000000{payment.id[4:24]}"
-    outcome = Outcome(
+    return Outcome(
         word=Word.SETTLED,
         code="SUCCESS",
         amount=payment.amount,
@@ -126,7 +130,11 @@ def paying(payment: Payment) -> Change[Payment]:
             took_ms=120,
         ),
     )
-    change = rules.hear(FACTS, outcome, payment, at)
+
+
+def paying(payment: Payment) -> Change[Payment]:
+    """The change that hears a payment is paid, as the rules make it: row, move, fact, evidence, look ended."""
+    change = rules.hear(FACTS, paid(payment), payment, CLOCK.now())
     assert isinstance(change, Change)
     return change
 

@@ -32,6 +32,27 @@ class Figure:
     peak_mb: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much the benches do. A test takes tiny ones: then the figures say nothing, but every line has run."""
+
+    rounds: int = 5
+    callers: int = 256
+    changes: int = 24_000
+    """Changes a round."""
+    alone: int = 400
+    """Changes a round of one caller alone."""
+    payments: int = 2_000
+    """Payments a round over HTTP."""
+    reads: int = 40_000
+    few: int = 1_000
+    many: int = 10_000
+    """Open refunds, before and after."""
+    starts: int = 3
+    growth: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    """Payments in the tables."""
+
+
 def against(floor: float, value: float) -> dict[str, float]:
     """A value beside its floor: the fields `value`, `floor` and `ratio`."""
     return {"value": value, "floor": floor, "ratio": value / floor}

@@ -8,22 +8,13 @@ ratio then suffer alike.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from yuanlu.bench import world
-from yuanlu.bench.measure import Figure, against, cpu_of, forget_peak, median, memory_mb, say, spread
+from yuanlu.bench.measure import Figure, Size, against, cpu_of, forget_peak, median, memory_mb, say, spread
 from yuanlu.bench.world import Signing, World
 from yuanlu.postgres import Server
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much a bench does. Tests take tiny ones."""
-
-    warm: int = 300
-    rounds: int = 3
-    payments: int = 1500
-    callers: int = 64
 
 
 async def payment(server: Server, size: Size) -> list[Figure]:
@@ -33,19 +24,13 @@ async def payment(server: Server, size: Size) -> list[Figure]:
         world.program(("serve", "--port", "0"), server.state) as service,
         world.program(("worker",), server.state) as worker,
     ):
-        work = {
-            "url": world.address(service),
-            "key": made.key,
-            "till": made.till.id,
-            "code": made.sim["payer_codes"]["wechat_ok"],
-            "callers": size.callers,
-        }
-        await world.load({**work, "payments": size.warm})
+        work = made.charges(service, size.payments, size.callers)
+        await world.load(made.charges(service, max(size.payments // 4, 1), size.callers))
         forget_peak(service.pid)
         rounds = []
         for turn in range(size.rounds):
             say(f"payment: round {turn + 1} of {size.rounds}")
-            rounds.append(await _round(made, (service.pid, worker.pid), {**work, "payments": size.payments}))
+            rounds.append(await _round(made, (service.pid, worker.pid), work))
         waits = [wait for each in rounds for wait in each.waits]
         peak = memory_mb(service.pid, peak=True)
     floor = median([each.signature for each in rounds]) * 1e6
@@ -68,7 +53,7 @@ class Round:
     waits: list[float]
 
 
-async def _round(made: World, ours: tuple[int, ...], work: dict[str, object]) -> Round:
+async def _round(made: World, ours: tuple[int, ...], work: Mapping[str, object]) -> Round:
     def used() -> tuple[float, float, float]:
         return sum(cpu_of(pid) for pid in ours), made.postgres_cpu(), cpu_of(made.sim_pid)
 

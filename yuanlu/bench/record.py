@@ -24,24 +24,14 @@ from yuanlu import db
 from yuanlu.app import ROWS
 from yuanlu.bench import ground
 from yuanlu.bench.ground import Till, two_changes
-from yuanlu.bench.measure import Figure, against, cpu_of, forget_peak, median, memory_mb, say, spread
+from yuanlu.bench.measure import Figure, Size, against, cpu_of, forget_peak, median, memory_mb, say, spread
 from yuanlu.change import Change, Row
 from yuanlu.postgres import Server
 from yuanlu.recorder import BATCH_MAX, SESSION, Layout, Recorder
 
-CALLERS = 256
 MERCHANTS = 64
 LAG = 8
 """In pgbench's batches a payment is paid this many batches after it was written down: by then that is committed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much a bench does. Tests take tiny ones."""
-
-    rounds: int = 5
-    changes: int = 24_000
-    alone: int = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +95,7 @@ async def callers_record(recorder: Recorder, work: Sequence[Sequence[Change[Row]
 
 
 async def work_for(
-    recorder: Recorder, tills: Sequence[Till], changes: int, callers: int = CALLERS
+    recorder: Recorder, tills: Sequence[Till], changes: int, callers: int
 ) -> list[list[Change[Row]]]:
     """What each caller shall record: payments of two changes each.
 
@@ -212,16 +202,16 @@ def _rate(lines: Sequence[Sequence[str]]) -> float:
 
 
 async def record(server: Server, size: Size) -> list[Figure]:
-    """256 callers, two batches in flight; the floor is pgbench with the same function."""
+    """All callers at once, two batches in flight; the floor is pgbench with the same function."""
     async with Bed.made(server) as bed, bed.recorder() as recorder:
         pgbench = Pgbench(bed, recorder.layout)
         await pgbench.prepare()
-        await callers_record(recorder, await work_for(recorder, bed.tills, 4 * CALLERS))
+        await callers_record(recorder, await work_for(recorder, bed.tills, 4 * size.callers, size.callers))
         ours, floors = [], []
         forget_peak()
         for turn in range(size.rounds):
             say(f"record: round {turn + 1} of {size.rounds}")
-            ours.append(await callers_record(recorder, await work_for(recorder, bed.tills, size.changes)))
+            ours.append(await callers_record(recorder, await work_for(recorder, bed.tills, size.changes, size.callers)))
             floors.append(await pgbench.round(bed.tills, max(size.changes // BATCH_MAX // 2 * 2, 4)))
         return [_figure("record", ours, floors)]
 
@@ -243,7 +233,7 @@ async def record_single(server: Server, size: Size) -> list[Figure]:
     async with Bed.made(server) as bed, bed.recorder() as batched, bed.recorder(batch_max=1) as single:
 
         async def one(recorder: Recorder, changes: int) -> Round:
-            return await callers_record(recorder, await work_for(batched, bed.tills, changes))
+            return await callers_record(recorder, await work_for(batched, bed.tills, changes, size.callers))
 
         ours, floors = await _in_turn(
             "record_single", size, lambda: one(batched, size.changes), lambda: one(single, size.changes // 8)
@@ -256,10 +246,10 @@ async def record_objections(server: Server, size: Size) -> list[Figure]:
     async with Bed.made(server) as bed, bed.recorder() as recorder:
 
         async def clean() -> Round:
-            return await callers_record(recorder, await work_for(recorder, bed.tills, size.changes))
+            return await callers_record(recorder, await work_for(recorder, bed.tills, size.changes, size.callers))
 
         async def troubled() -> Round:
-            work = await work_for(recorder, bed.tills, size.changes)
+            work = await work_for(recorder, bed.tills, size.changes, size.callers)
             known = [two_changes(till) for till in bed.tills]
             for change in itertools.chain(*known):
                 await recorder.record(change)
@@ -289,7 +279,7 @@ async def record_one_merchant(server: Server, size: Size) -> list[Figure]:
     async with Bed.made(server) as bed, bed.recorder() as recorder:
 
         async def of(tills: Sequence[Till]) -> Round:
-            return await callers_record(recorder, await work_for(recorder, tills, size.changes))
+            return await callers_record(recorder, await work_for(recorder, tills, size.changes, size.callers))
 
         ours, floors = await _in_turn("record_one_merchant", size, lambda: of(bed.tills[:1]), lambda: of(bed.tills))
         return [_figure("record_one_merchant", ours, floors)]

@@ -81,6 +81,17 @@ class World:
     till: Till
     key: str
 
+    def charges(self, service: Program, payments: int, callers: int) -> dict[str, object]:
+        """The load that charges this many payments: see `load.py`."""
+        return {
+            "url": service.said.split()[-1],
+            "key": self.key,
+            "till": self.till.id,
+            "code": self.sim["payer_codes"]["wechat_ok"],
+            "payments": payments,
+            "callers": callers,
+        }
+
     def postgres_cpu(self) -> float:
         """Seconds of CPU of the embedded PostgreSQL and its living backends."""
         postmaster = int((self.server.home / "data" / "postmaster.pid").read_text().split()[0])
@@ -112,11 +123,6 @@ async def made(server: Server) -> AsyncIterator[World]:
         await merchants.set_channel(pools.recorder, till.merchant_id, "alipay", sim["alipay"], at)
         key = await merchants.add_key(pools.recorder, till.merchant_id, "bench", at)
         yield World(server, database, sim, simulated.pid, till, key.secret)
-
-
-def address(service: Program) -> str:
-    """Where a service answers, from what it said."""
-    return service.said.split()[-1]
 
 
 async def load(work: Mapping[str, Any]) -> dict[str, Any]:
