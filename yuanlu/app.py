@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from yuanlu import db
-from yuanlu.cases.rules import WAKE, Case
+from yuanlu.cases.rules import LATE_PAID, WAKE, Case
 from yuanlu.change import Look, Row
 from yuanlu.channels import evidence
 from yuanlu.channels.contract import CALLBACK_OK, Callback, Channel, Outcome, Step, Word
@@ -33,8 +33,7 @@ from yuanlu.refunds.rules import Refund
 
 ROWS: Sequence[type[Row]] = (Payment, Refund, Case)
 KEYS_FOR_SECONDS = 30.0
-LATE_PAID, OUTSIDE_REFUND = "cases.late_paid.wake", "cases.outside_refund.wake"
-CONTRADICTED = "cases.contradicted.wake"
+OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
 
 log = structlog.get_logger(__name__)
 

@@ -12,11 +12,11 @@ import asyncpg
 import structlog
 
 from yuanlu import jobs
-from yuanlu.app import CONTRADICTED, LATE_PAID, OUTSIDE_REFUND, App
+from yuanlu.app import CONTRADICTED, OUTSIDE_REFUND, App
 from yuanlu.cases import flow as cases
-from yuanlu.cases.rules import What
+from yuanlu.cases.rules import LATE_PAID, What
 from yuanlu.desk import Desk
-from yuanlu.errors import Denied
+from yuanlu.errors import Busy, Denied
 from yuanlu.payments import flow as payments
 from yuanlu.refunds import flow as refunds
 
@@ -132,6 +132,9 @@ class Worker:
             await VERBS[job.name](self.app.desk, job.merchant_id, job.object_id)
         except Denied as no:
             log.warning("job.denied", job=job.name, object=job.object_id, code=no.code)
+        except Busy as later:
+            log.info("job.busy", job=job.name, object=job.object_id, why=str(later))
+            failed = True
         except Exception:  # one object's trouble must not stop the others
             log.exception("job.failed", job=job.name, object=job.object_id, attempts=job.attempts)
             failed = True

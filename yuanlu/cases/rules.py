@@ -18,7 +18,7 @@ from enum import StrEnum
 from yuanlu import ids
 from yuanlu.change import Change, Look, Row, Stay
 from yuanlu.channels.contract import Outcome, Word
-from yuanlu.errors import Denied
+from yuanlu.errors import Busy, Denied
 from yuanlu.facts import Fact
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, OPEN, Payment
@@ -28,6 +28,8 @@ from yuanlu.refunds.rules import State as RefundState
 
 DRIVE = "cases.drive"
 WAKE = "cases.drive.wake"
+LATE_PAID = "cases.late_paid.wake"
+"""Look whether a payment was paid after we gave it up, and open its case if nobody has."""
 AGAIN = timedelta(seconds=5)
 SLOW = timedelta(minutes=10)
 UNPAID = (Word.ENDED, Word.ABSENT, Word.REFUSED)
@@ -329,7 +331,10 @@ def _attention(case: Case, at: datetime, why: str) -> Change[Case]:
 def _closed(case: Case, at: datetime, conclusion: Conclusion, amount_fen: int = 0, who: str = "system") -> Change[Case]:
     row = replace(case, version=case.version + 1, state=State.CLOSED, conclusion=conclusion, closed_at=at, note="")
     closed = CaseClosed(conclusion=conclusion, amount_fen=amount_fen)
-    return Change(row=row, at=at, who=who, facts=(closed,), looks=(Look(DRIVE, row.id, None),))
+    looks = [Look(DRIVE, row.id, None)]
+    if conclusion in (Conclusion.NOTHING_PAID, Conclusion.ENDED_UNPAID):
+        looks.append(Look(LATE_PAID, row.payment_id, at))  # it may have turned late paid while this case was deciding
+    return Change(row=row, at=at, who=who, facts=(closed,), looks=tuple(looks))
 
 
 def next_step(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
@@ -341,18 +346,23 @@ def next_step(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
     case, payment, refund = seen.case, seen.payment, seen.refund
     if case is None or payment is None:
         raise Denied("case.unknown")
+    if refund is not None and not _is_own(case, refund):
+        return Stay(case) if case.state is State.CLOSED else _attend_stranger(case, at)
+    if case.state is State.CLOSED:
+        return _reopened(seen, case, at)
     if case.state is State.REMEDY and case.remedy is Remedy.CANCEL:
         return _cancelled(case, payment, at)
-    is_over = case.state is State.CLOSED and case.conclusion is not Conclusion.MONEY_BACK
-    if refund is None or case.state is State.OPENED or is_over:
+    if refund is None or case.state is State.OPENED:
         return Stay(case)
-    why = _trouble(refund)
-    if why:
-        known = case.state is State.ATTENTION and case.note == why
-        return Stay(case) if known else _attention(case, at, why)
-    if refund.state in (RefundState.DONE, RefundState.PROVEN) and case.state is not State.CLOSED:
+    if _has_arrived(refund):
         return _closed(case, at, Conclusion.MONEY_BACK, refund.amount_fen)
-    return Stay(case)
+    why = _trouble(refund)
+    known = case.state is State.ATTENTION and case.note == why
+    return _attention(case, at, why) if why and not known else Stay(case)
+
+
+def _has_arrived(refund: Refund) -> bool:
+    return refund.state in (RefundState.DONE, RefundState.PROVEN) and not refund.incident
 
 
 def _trouble(refund: Refund) -> str:
@@ -372,6 +382,31 @@ def _trouble(refund: Refund) -> str:
             return "the money came back to the merchant; the payer is still owed it"
         case _:
             return ""
+
+
+def _is_own(case: Case, refund: Refund) -> bool:
+    """Whether the case asked for this refund: ids are made by callers, anybody may have taken the number first."""
+    return refund.fingerprint == refund_ask(case).fingerprint
+
+
+def _attend_stranger(case: Case, at: datetime) -> Change[Case] | Stay[Case]:
+    """The number of the case's refund is taken by a refund that the case did not ask for."""
+    if case.state is State.ATTENTION:
+        return Stay(case)
+    return _attention(case, at, "another refund was made under the number of this case's refund")
+
+
+def _reopened(seen: CaseSeen, case: Case, at: datetime) -> Change[Case] | Stay[Case]:
+    """A case closed as paid back needs a person when the channel takes its word back: final is never sealed.
+
+    Raises Busy while another case about the payment is open: the wake comes again.
+    """
+    why = _trouble(seen.refund) if seen.refund is not None else ""
+    if case.conclusion is not Conclusion.MONEY_BACK or not why:
+        return Stay(case)
+    if seen.other is not None:
+        raise Busy("case.already_open")
+    return _attention(case, at, why)
 
 
 def _cancelled(case: Case, payment: Payment, at: datetime) -> Change[Case] | Stay[Case]:
@@ -427,7 +462,7 @@ def decide(decision: Decision, seen: CaseSeen, at: datetime) -> Change[Case] | S
     if case.state is not State.ATTENTION:
         raise Denied("case.not_waiting", id=case.id, state=case.state)
     ended = (RefundState.REFUSED, RefundState.CANCELLED, RefundState.RETURNED)
-    if refund is not None and (refund.state not in ended or refund.incident):
+    if refund is not None and _is_own(case, refund) and (refund.state not in ended or refund.incident):
         raise Denied("case.refund_open", refund=refund.id, state=refund.state)
     if decision.refund is None:
         return _closed(case, at, Conclusion.NOTED, who=decision.who)

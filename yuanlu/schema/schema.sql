@@ -461,6 +461,8 @@ ALTER TABLE ONLY public.tills
 
 CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_id);
 
+CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (payment_id, merchant_id) WHERE (state <> 'CLOSED'::text);
+
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
 CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);

@@ -148,6 +148,8 @@ create table cases (
   foreign key (merchant_id, payment_id) references payments
 );
 create index cases_of_payment on cases (payment_id, merchant_id);
+-- One payment has one open case: two reports of one mistake at once must not both put it right.
+create unique index cases_one_open on cases (payment_id, merchant_id) where state <> 'CLOSED';
 
 -- Kept balances of the accounts that have a floor. All other balances are the sum of their moves.
 create table accounts (

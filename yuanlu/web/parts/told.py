@@ -57,14 +57,15 @@ def told(kind: str, body: Mapping[str, object]) -> tuple[str, str]:
 def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:
     """The facts as words take them."""
     found: dict[str, object] = {}
+    worded: dict[str, str] = {}
     for name, value in facts.items():
         if name.endswith("_fen"):
             found[name.removesuffix("_fen")] = shown_money(value) if isinstance(value, int) else _none(lang)
         elif name in _VOCABULARIES and isinstance(value, str):
-            found[name] = _worded(_VOCABULARIES[name], value, lang)
+            worded[name] = _worded(_VOCABULARIES[name], value, lang)
         else:
             found[name] = _none(lang) if value in ("", None) else value
-    return found
+    return found | {name: text.format_map(found) if "{" in text else text for name, text in worded.items()}
 
 
 def _worded(vocabulary: str, value: str, lang: str) -> str:
