@@ -53,8 +53,8 @@ async def measured(names: Sequence[str], size: Size) -> list[Figure]:
     from yuanlu.bench import ground  # noqa: PLC0415
 
     figures: list[Figure] = []
-    for name in names:
-        async with ground.server() as server:
+    async with ground.server() as server:
+        for name in names:
             bench = getattr(import_module(f"yuanlu.bench.{BENCHES[name]}"), name)
             figures.extend(await bench(server, size))
     return figures

@@ -47,11 +47,17 @@ class Till:
     store_id: str
 
 
+def _spot() -> Path:
+    """A new directory: postgres runs as the service user when we are root, which must be able to enter."""
+    spot = Path(tempfile.mkdtemp(prefix="yuanlu-bench-"))
+    spot.chmod(0o711)
+    return spot
+
+
 @asynccontextmanager
 async def server() -> AsyncIterator[Server]:
     """An embedded PostgreSQL in a directory of its own, gone with it afterwards."""
-    spot = Path(tempfile.mkdtemp(prefix="yuanlu-bench-"))
-    spot.chmod(0o711)  # postgres runs as the service user when we are root: it must be able to enter
+    spot = _spot()
     try:
         async with Server(spot / "state") as running:
             yield running
@@ -74,7 +80,7 @@ def connecting(database: db.Database) -> Callable[[], Awaitable[asyncpg.Connecti
 
 
 async def tills(pool: asyncpg.Pool[Any], number: int) -> list[Till]:
-    """Merchants with a store and a till each."""
+    """Merchants with a store, a till and a channel each; the channel has no keys yet."""
     return list(await asyncio.gather(*(_till(pool, place) for place in range(number))))
 
 
@@ -82,6 +88,7 @@ async def _till(pool: asyncpg.Pool[Any], place: int) -> Till:
     at = CLOCK.now()
     merchant_id = await merchants.add_merchant(pool, f"Shop {place}", at)
     store_id = await merchants.add_store(pool, merchant_id, "Store", at)
+    await merchants.set_channel(pool, merchant_id, Channel.WECHAT, {}, at)
     return Till(merchant_id, await merchants.add_till(pool, merchant_id, store_id, "Till", at), store_id)
 
 

@@ -60,7 +60,9 @@ def _figure(name: str, floor: float, each: Round) -> Figure:
 
 
 def _short(number: int) -> str:
-    return f"{number // 1_000_000}m" if number >= 1_000_000 else f"{number // 1_000}k" if number >= 1_000 else f"{number}"
+    return (
+        f"{number // 1_000_000}m" if number >= 1_000_000 else f"{number // 1_000}k" if number >= 1_000 else f"{number}"
+    )
 
 
 async def _decided(app: App, tills: list[Till], changes: int, callers: int) -> Round:

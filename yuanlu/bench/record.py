@@ -94,9 +94,7 @@ async def callers_record(recorder: Recorder, work: Sequence[Sequence[Change[Row]
     return Round(recorded / seconds, (cpu_of(os.getpid()) - cpu) / max(recorded, 1) * 1e6, waits)
 
 
-async def work_for(
-    recorder: Recorder, tills: Sequence[Till], changes: int, callers: int
-) -> list[list[Change[Row]]]:
+async def work_for(recorder: Recorder, tills: Sequence[Till], changes: int, callers: int) -> list[list[Change[Row]]]:
     """What each caller shall record: payments of two changes each.
 
     Every second caller begins with the second half of a payment whose first half is recorded here, so that a batch
@@ -167,7 +165,7 @@ class Pgbench:
             _, cried = await pgbench.communicate()
             if pgbench.returncode:
                 raise RuntimeError(f"pgbench: {cried.decode(errors='replace')}")
-            lines = [line.split() for log in Path(spot).glob("pgbench_log.*") for line in log.read_text().splitlines()]
+            lines = _logged(Path(spot))
         assert await self._paid() - paid == batches * BATCH_MAX // 2, "pgbench has not recorded all it was given"
         return Round(BATCH_MAX * _rate(lines), 0.0, ())
 
@@ -189,6 +187,11 @@ class Pgbench:
             changes = [pair[0] for pair in pairs[n + LAG]] + [pair[1] for pair in pairs[n]]
             await insert.fetch(n + 1, *self._layout.arguments(sorted(changes, key=lambda change: change.row.key)))
         await connection.close()
+
+
+def _logged(spot: Path) -> list[list[str]]:
+    """The lines of pgbench's logs: one a transaction."""
+    return [line.split() for log in spot.glob("pgbench_log.*") for line in log.read_text().splitlines()]
 
 
 def _rate(lines: Sequence[Sequence[str]]) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import tempfile
 import time
+from pathlib import Path
 
 from yuanlu import db
 from yuanlu.bench import ground, world
@@ -36,7 +38,10 @@ select merchant_id, 'YR' || substr(id, 3), 3, 'SENT', id, '', channel, 100, amou
   'bench', now(), now(), 1, 0, 0, '', '', '', '', '', '', '', '', '', now()
 from payments
 """
-_DUE = "insert into jobs (merchant_id, name, object_id, run_at) select merchant_id, 'refunds.drive', id, now() from refunds"
+_DUE = """
+insert into jobs (merchant_id, name, object_id, run_at)
+select merchant_id, 'refunds.drive', id, now() from refunds
+"""
 _DRIVEN = "select count(*) from refunds where last_word <> ''"
 
 
@@ -67,7 +72,7 @@ async def _driven(made: World, number: int) -> tuple[float, float, float]:
             began, cpu = time.perf_counter(), cpu_of(worker.pid)
             await connection.execute(_DUE)
             async with asyncio.timeout(DRIVEN_WITHIN):
-                while await connection.fetchval(_DRIVEN) < number:
+                while await connection.fetchval(_DRIVEN) < number:  # noqa: ASYNC110 - another process does the work
                     await asyncio.sleep(0.1)
             seconds = time.perf_counter() - began
             return number / seconds, (cpu_of(worker.pid) - cpu) / number * 1e6, memory_mb(worker.pid, peak=True)
@@ -84,7 +89,7 @@ async def serve_start(server: Server, size: Size) -> list[Figure]:
         say(f"serve_start: {turn + 1} of {size.starts}")
         async with world.program(("serve", "--port", "0"), server.state) as service:
             beside.append(service.seconds)
-        new = server.state.parent / f"new-{turn}"
+        new = Path(tempfile.mkdtemp(prefix="new-", dir=server.state.parent))
         async with world.program(("serve", "--port", "0"), new) as service:
             whole.append(service.seconds)
     return [

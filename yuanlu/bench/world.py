@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -65,9 +66,11 @@ async def program(words: Sequence[str], state: Path, *, writes: Path | None = No
 
 
 async def _written(file: Path) -> str:
-    while not file.exists():
+    """What another process writes, once it has: it appears whole, by a rename."""
+    while True:
+        with suppress(FileNotFoundError):
+            return await asyncio.to_thread(file.read_text)
         await asyncio.sleep(0.02)
-    return file.read_text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ async def made(server: Server) -> AsyncIterator[World]:
         await server.create("yuanlu")
         database = db.Database(server.url("yuanlu"), logs_in_as_roles=True)
         await db.migrate(database)
-        spot = server.state.parent / "sim"
+        spot = Path(tempfile.mkdtemp(prefix="sim-", dir=server.state.parent))
         words = ("sim", "--port", "0", "--dir", str(spot))
         simulated = await stack.enter_async_context(program(words, server.state, writes=spot / "sim.json"))
         sim = json.loads(simulated.said)
