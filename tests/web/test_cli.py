@@ -156,7 +156,7 @@ def test_a_case_is_put_right_without_a_worker(shop: Shop) -> None:
     refund = shop.told("show", case["refund"])
     assert (refund["state"], refund["amount_fen"]) == ("DONE", 11520)
     told = shop.told("timeline", case["id"], "--json")
-    assert [item["kind"] for item in told["items"]][0] == "PaymentOpened"
+    assert told["items"][0]["kind"] == "PaymentOpened"
     assert "CaseClosed" in [item["kind"] for item in told["items"]]
 
 
