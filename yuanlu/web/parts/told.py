@@ -1,7 +1,8 @@
 """Facts in words: what happened, in both languages, for timelines and for problems.
 
 A fact's fields fill the words of its kind (`fact.<Kind>` in words.toml). Amounts are shown as ¥12.80 under the field's
-name without `_fen`; what has words of its own (a channel, a reason, a remedy) is shown in those.
+name without `_fen`; what has words of its own (a channel, a reason, a remedy) is shown in those; of a fact that is there
+in both languages (`advice_zh`, `advice_en`), the right one.
 """
 
 from __future__ import annotations
@@ -63,6 +64,9 @@ def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:
     for name, value in facts.items():
         if name.endswith("_fen"):
             found[name.removesuffix("_fen")] = shown_money(value) if isinstance(value, int) else _none(lang)
+        elif name.endswith(("_zh", "_en")):
+            if name.endswith(f"_{lang}"):
+                found[name[:-3]] = value
         elif isinstance(value, list | tuple):
             found[name] = ", ".join(map(str, value))
         else:
