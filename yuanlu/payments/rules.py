@@ -496,11 +496,13 @@ def hear(
     if outcome.word is Word.SETTLED and outcome.amount is not None and outcome.amount != payment.amount:
         return _clash(payment, outcome, at, f"amount {outcome.amount.amount}, not {payment.amount_fen}")
     bound = facts[payment.channel]
-    if _is_dead(payment, outcome, bound, at):
-        outcome = replace(outcome, word=Word.ENDED)
     if _is_overtaken(bound, payment, outcome, at):
         return Stay(payment)
+    if _is_dead(payment, outcome, bound, at):
+        outcome = replace(outcome, word=Word.ENDED)
     turn = TABLE.turn(payment.state, outcome.word)
+    if turn is State.LATE_PAID and _is_doubtful(payment, outcome):
+        return _doubted(payment, outcome, at)
     if outcome.word is Word.ENDED and payment.state in HAS_MONEY and payment.back_fen:
         turn = Turn.CLASH
         if not payment.rest.amount:
@@ -512,6 +514,18 @@ def hear(
     if not isinstance(turn, State) or turn is payment.state:
         return _noted(bound, payment, outcome, at)
     return _turned(bound, payment, turn, outcome, at)
+
+
+def _is_overtaken(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> bool:
+    """Whether it answers a question older than the word that paid or ended the payment.
+
+    Law: nothing is lost by not believing it: what is paid stays so, what is ended is looked at once more.
+    """
+    if not outcome.set_out_before(payment.asked_at):
+        return False
+    if payment.state in (State.REVERSED, State.CLOSED):
+        return at < (payment.ended_at or at) + bound.last_look_after
+    return payment.state in HAS_MONEY
 
 
 def _is_dead(payment: Payment, outcome: Outcome, bound: Facts, at: datetime) -> bool:
@@ -529,16 +543,26 @@ def _is_dead(payment: Payment, outcome: Outcome, bound: Facts, at: datetime) -> 
     )
 
 
-def _is_overtaken(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> bool:
-    """Whether it answers a question older than the word that paid or ended the payment.
+def _is_doubtful(payment: Payment, outcome: Outcome) -> bool:
+    """Whether a "paid" may have been said before the payment ended: a slow answer, or a notice that comes again.
 
-    Law: nothing is lost by not believing it: what is paid stays so, what is ended is looked at once more.
+    Only the answer to a question asked after the end proves a late payment.
     """
-    if not outcome.set_out_before(payment.asked_at):
+    if payment.state is State.CLOSING or outcome.evidence is None:
         return False
-    if payment.state in (State.REVERSED, State.CLOSED):
-        return at < (payment.ended_at or at) + bound.last_look_after
-    return payment.state in HAS_MONEY
+    return outcome.asked_at is None or outcome.set_out_before(payment.ended_at)
+
+
+def _doubted(payment: Payment, outcome: Outcome, at: datetime) -> Change[Payment]:
+    """Keep the word as evidence, and ask anew."""
+    return Change(
+        row=replace(payment, version=payment.version + 1),
+        at=at,
+        who="channel",
+        looks=(Look(DRIVE, payment.id, at),),
+        evidence=(outcome.evidence,) if outcome.evidence else (),
+        step=query(payment),
+    )
 
 
 def _twice(payment: Payment, bound: Facts, at: datetime) -> bool:
@@ -564,6 +588,7 @@ def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Ch
     row = replace(
         payment,
         looks=payment.looks + 1,
+        qr=outcome.qr or payment.qr,  # shown twice: the newer picture killed the older one
         last_word=outcome.word,
         reason=outcome.reason or "",
         code=outcome.code,

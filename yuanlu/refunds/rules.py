@@ -543,7 +543,7 @@ def hear(
         return _clash(refund, outcome, at, f"{outcome.word} heard when {refund.state}")
     if turn is State.DONE and refund.recalled:
         return _clash(refund, outcome, at, "settled after a recall: the payer or the merchant may have it")
-    if turn is State.READY and not _twice(refund, bound, at):
+    if turn is State.READY and refund.state is State.SENT and not _twice(refund, bound, at):
         return _noted(bound, replace(refund, absent_at=refund.absent_at or at), outcome, at)
     if turn is State.PROVEN and _source(outcome) == refund.done_by:
         return _noted(bound, refund, outcome, at)
@@ -553,9 +553,10 @@ def hear(
 
 
 def _is_overtaken(refund: Refund, outcome: Outcome) -> bool:
-    """Whether a word is older than what we know: "no such number" from before it was there, or the first stranding,
-    told once more while the money is already on its way elsewhere. There the channel's fresh answer decides."""
-    if outcome.word is Word.ABSENT:
+    """Whether a word is older than what we know: "no such number" from before it was there, "running" from before it
+    ended, or the first stranding told once more while the money is already on its way elsewhere: there only the
+    channel's fresh answer decides."""
+    if outcome.word in (Word.ABSENT, Word.PENDING):
         return outcome.set_out_before(refund.asked_at)
     if refund.state in (State.REDIRECTING, State.RECALLING) and outcome.word is Word.STRANDED:
         return _is_notice(outcome) or outcome.set_out_before(refund.asked_at)
@@ -682,10 +683,10 @@ def _noted(bound: Facts, refund: Refund, outcome: Outcome, at: datetime) -> Chan
 
 def _pace(bound: Facts, refund: Refund, outcome: Outcome) -> timedelta:
     """When to ask again: at the channel's own gaps; a first ABSENT is asked again just after it may count."""
-    if outcome.word is Word.ABSENT:
-        return bound.absent_gap
     if refund.state in (State.MANUAL, State.STRANDED):
         return SLOW
+    if outcome.word is Word.ABSENT:
+        return bound.absent_gap
     if not refund.looks:
         return bound.refund_query_after
     return bound.refund_query_gaps[min(refund.looks - 1, len(bound.refund_query_gaps) - 1)]
