@@ -198,13 +198,13 @@ ATTENTION = {R.REFUSED, R.CANCELLED, R.STRANDED, R.MANUAL, R.RETURNED}
 BACK = {R.DONE, R.PROVEN}
 
 
-def own(row: Case, state: RefundState, **given: Any) -> Refund:
-    """The refund that the case itself asked for."""
-    return refund(state, fingerprint=rules.refund_ask(row).fingerprint, **given)
-
-
 def driven(row: Case, state: RefundState, **given: Any) -> Change[Case] | Stay[Case]:
     return rules.next_step(CaseSeen(row, payment(P.PAID), own(row, state, **given)), after(120))
+
+
+def own(row: Case, state: RefundState, **given: Any) -> Refund:
+    """The refund that this case asked for."""
+    return refund(state, **({"fingerprint": rules.refund_ask(row).fingerprint} | given))
 
 
 @pytest.mark.parametrize("state", RefundState)
