@@ -63,9 +63,11 @@ def after(seconds: float = 0, **span: float) -> datetime:
 
 
 def heard(word: Word, reason: Reason | None = None, **told: Any) -> Outcome:
-    """An outcome as an answer of the channel; `by` names the operation or `notice`."""
+    """A fresh answer of the channel, asked after all that was known; `by` names the operation or `notice`."""
     by = told.pop("by", "query")
     kind = "notice" if by == "notice" else "answer"
+    if kind == "answer":
+        told.setdefault("asked_at", after(days=30))
     evidence = Evidence(
         id=ids.new(Kind.EVIDENCE),
         kind=kind,
