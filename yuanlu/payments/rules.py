@@ -503,6 +503,8 @@ def hear(
         turn = Turn.CLASH
         if not payment.rest.amount:
             return Stay(payment)  # all of it went back by our own refunds: the channel calls that closed
+    if payment.state in (State.CLOSING, State.CLOSED) and _is_past_paying(bound, payment, outcome, at):
+        turn = State.CLOSED
     if turn is Turn.CLASH:
         return _clash(payment, outcome, at, f"{outcome.word} heard when {payment.state}")
     if turn in (State.REVERSED, State.CLOSED) and outcome.word is Word.ABSENT and not _twice(payment, bound, at):
@@ -522,6 +524,15 @@ def _is_overtaken(bound: Facts, payment: Payment, outcome: Outcome, at: datetime
     if payment.state in (State.REVERSED, State.CLOSED):
         return at < (payment.ended_at or at) + bound.last_look_after
     return payment.state in HAS_MONEY
+
+
+def _is_past_paying(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> bool:
+    """Whether "not paid" is the end of it: a shown QR that could not be closed, and whose time is over by a margin.
+
+    Alipay knows no trade, so it has nothing to close, until somebody scans; until then the QR can still be paid.
+    """
+    not_paid = outcome.word is Word.PENDING and outcome.reason is Reason.NOT_PAID
+    return payment.mode is Mode.SHOWN and not_paid and at >= payment.give_up_at + bound.last_look_after
 
 
 def _twice(payment: Payment, bound: Facts, at: datetime) -> bool:
@@ -559,7 +570,8 @@ def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Ch
     if out_of_time:
         ended = _ended(row, at, "out of time")
         return replace(ended, facts=(*facts, *ended.facts), evidence=evidence)
-    at_rest = final and outcome.word in (Word.ENDED, Word.ABSENT, Word.REFUSED)
+    clear = outcome.word in (Word.ENDED, Word.ABSENT, Word.REFUSED) or _is_past_paying(bound, payment, outcome, at)
+    at_rest = final and clear
     look = Look(DRIVE, row.id, None if at_rest else at + _pace(bound, row))
     accepted = payment.state is State.SENT and not payment.looks and outcome.reason is Reason.PROCESSING
     return Change(
