@@ -12,12 +12,12 @@ import msgspec
 import structlog
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
 
 from yuanlu.channels.contract import Callback, Channel
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, is_id
 from yuanlu.web.parts import problems
+from yuanlu.web.parts.answers import Told
 from yuanlu.web.parts.calls import body_of
 from yuanlu.web.parts.office import Office
 
@@ -26,15 +26,15 @@ PATH = "/callbacks/{channel}/{merchant}"
 log = structlog.get_logger(__name__)
 
 
-def _no_wechat(problem: problems.Problem) -> ASGIResponse:
+def _no_wechat(problem: problems.Problem) -> Told:
     """Source: WeChat Pay v3, notifications: 4xx or 5xx with `code` FAIL and a reason; it is sent again."""
     body = msgspec.json.encode({"code": "FAIL", "message": problem.code})
-    return ASGIResponse(body=body, status_code=problem.status, media_type="application/json")
+    return Told(body, problem.status)
 
 
-def _no_alipay(problem: problems.Problem) -> ASGIResponse:
+def _no_alipay(problem: problems.Problem) -> Told:
     """Source: Alipay, asynchronous notification: whatever is not the seven letters `success` is sent again."""
-    return ASGIResponse(body=b"fail", status_code=problem.status, media_type="text/plain")
+    return Told(b"fail", problem.status, "text/plain")
 
 
 _NO = {Channel.WECHAT: _no_wechat, Channel.ALIPAY: _no_alipay}
@@ -49,7 +49,7 @@ def _demand_known(channel: str, merchant_id: str) -> None:
 def handler(office: Office) -> HTTPRouteHandler:
     """What the server runs for callbacks."""
 
-    async def overhear(request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def overhear(request: Request[Any, Any, Any]) -> Told:
         request.scope["state"]["route"] = PATH
         name, merchant_id = request.path_params["channel"], request.path_params["merchant"]
         channel = Channel(name) if name in set(Channel) else Channel.WECHAT
@@ -63,7 +63,7 @@ def handler(office: Office) -> HTTPRouteHandler:
             problem = problems.of_error(error)
             log.warning("callback.denied", channel=name[:32], merchant=merchant_id, code=problem.code)
             return _NO[channel](problem)
-        return ASGIResponse(body=told, status_code=status, media_type=kind)
+        return Told(told, status, kind)
 
     path = PATH.replace("}", ":str}")
     return HTTPRouteHandler(path, http_method="POST", status_code=200, include_in_schema=False)(overhear)

@@ -10,9 +10,9 @@ import asyncpg
 import msgspec
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
 
 from yuanlu.recorder import QUEUE_MAX
+from yuanlu.web.parts.answers import Told
 from yuanlu.web.parts.meters import Meters
 from yuanlu.web.parts.office import Office
 
@@ -34,19 +34,19 @@ async def _ready(office: Office) -> dict[str, bool]:
 def handlers(office: Office, meters: Meters, in_flight: Callable[[], int]) -> Sequence[HTTPRouteHandler]:
     """What the server runs for health and metrics."""
 
-    async def alive(request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def alive(request: Request[Any, Any, Any]) -> Told:
         request.scope["state"]["route"] = "/healthz"
-        return ASGIResponse(body=b'{"alive":true}', media_type="application/json")
+        return Told(b'{"alive":true}')
 
-    async def ready(request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def ready(request: Request[Any, Any, Any]) -> Told:
         request.scope["state"]["route"] = "/readyz"
         found = await _ready(office)
         body = msgspec.json.encode({"ready": all(found.values()), **found})
-        return ASGIResponse(body=body, status_code=200 if all(found.values()) else 503, media_type="application/json")
+        return Told(body, 200 if all(found.values()) else 503)
 
-    async def metrics(request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def metrics(request: Request[Any, Any, Any]) -> Told:
         request.scope["state"]["route"] = "/metrics"
-        return ASGIResponse(body=await meters.page(in_flight()), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Told(await meters.page(in_flight()), kind="text/plain; version=0.0.4; charset=utf-8")
 
     return [
         HTTPRouteHandler(path, http_method="GET", include_in_schema=False)(run)

@@ -22,14 +22,14 @@ from litestar import Litestar, Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from yuanlu.web import callbacks, health
 from yuanlu.web.api import books, cases, codes, payments, refunds
-from yuanlu.web.parts import openapi, problems
+from yuanlu.web.parts import logs, openapi, problems
+from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
-from yuanlu.web.parts.calls import BODY_MAX, Route, handler_of, refused
+from yuanlu.web.parts.calls import BODY_MAX, Route, handler_of
 from yuanlu.web.parts.meters import Meters
 from yuanlu.web.parts.office import Office
 
@@ -80,24 +80,23 @@ class Gate:
             await send(message)
 
         self.in_flight += 1
+        numbered = logs.request_id.set(request_id)
         try:
-            with structlog.contextvars.bound_contextvars(request=request_id):
-                if self.in_flight > self._calls_max:
-                    await refused(problems.Problem("service.busy"), request_id, dict(scope["headers"]))(
-                        scope, receive, tell
-                    )
-                else:
-                    await self.inner(scope, receive, tell)
+            if self.in_flight > self._calls_max:
+                await refused(problems.Problem("service.busy"), request_id, dict(scope["headers"]))(
+                    scope, receive, tell
+                )
+            else:
+                await self.inner(scope, receive, tell)
         finally:
             self.in_flight -= 1
             seconds = perf_counter() - started
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._meters.served(method, state["route"], status, seconds)
             if status >= 500:
-                log.warning(
-                    "request.trouble", request=request_id, method=method, route=state["route"], status=status,
-                    seconds=round(seconds, 3),
-                )  # fmt: skip
+                took = round(seconds, 3)
+                log.warning("request.trouble", method=method, route=state["route"], status=status, seconds=took)
+            logs.request_id.reset(numbered)
 
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
@@ -127,21 +126,17 @@ def _broken(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
 
 
 def _answer(request: Request[Any, Any, Any], problem: problems.Problem, **headers: str) -> Response[bytes]:
-    told = refused(problem, request.scope["state"].get("request_id", ""), dict(request.scope["headers"]))
-    return Response(
-        content=told.body,
-        status_code=told.status_code,
-        headers={**dict(told.headers), **headers},
-        media_type=problems.MEDIA_TYPE,
-    )
+    asked = dict(request.scope["headers"])
+    told = refused(problem, request.scope["state"].get("request_id", ""), asked, **headers)
+    return Response(content=told.body, status_code=told.status, headers=told.headers, media_type=problems.MEDIA_TYPE)
 
 
 def _described() -> HTTPRouteHandler:
     body = msgspec.json.format(msgspec.json.encode(openapi.description(ROUTES, API_VERSION)), indent=2)
 
-    async def describe(request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def describe(request: Request[Any, Any, Any]) -> Told:
         request.scope["state"]["route"] = "/v1/openapi.json"
-        return ASGIResponse(body=body, media_type="application/json")
+        return Told(body)
 
     return HTTPRouteHandler("/v1/openapi.json", http_method="GET", include_in_schema=False)(describe)
 
@@ -189,6 +184,8 @@ async def serve(asgi: ASGIApp, host: str, port: int, ready: Callable[[str], None
 
     Shape: port 0 picks a free one; `ready` is told the address once calls are answered.
     """
+    if not structlog.is_configured():
+        logs.set_up()  # structlog's own default shows the values around a failure: payment codes too
     config = uvicorn.Config(
         asgi,
         loop="none",

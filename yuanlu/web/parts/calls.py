@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
-from litestar.response.base import ASGIResponse
 from litestar.types import Receive
 from msgspec import Struct
 
@@ -23,6 +22,7 @@ from yuanlu.errors import Denied
 from yuanlu.ids import Kind, is_id
 from yuanlu.merchants.store import ApiKey
 from yuanlu.web.parts import problems
+from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.office import Office
 from yuanlu.web.parts.shapes import Nothing
@@ -88,7 +88,7 @@ def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandl
     encoder = msgspec.json.Encoder()
     takes_body = route.method == "POST"
 
-    async def run(request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def run(request: Request[Any, Any, Any]) -> Told:
         scope = request.scope
         scope["state"]["route"] = route.path
         headers = dict(scope["headers"])
@@ -104,11 +104,7 @@ def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandl
             status, told = await route.verb(Call(office, key, wish, query, request.path_params))
         except Exception as error:  # every caller gets an answer; what is our bug is logged and told as such
             return refused(problems.of_error(error), scope["state"].get("request_id", ""), headers)
-        return ASGIResponse(
-            body=told if isinstance(told, bytes) else encoder.encode(told),
-            status_code=status,
-            media_type="application/json",
-        )
+        return Told(told if isinstance(told, bytes) else encoder.encode(told), status)
 
     run.__name__ = f"{route.method.lower()} {route.path}"
     return HTTPRouteHandler(
@@ -119,17 +115,6 @@ def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandl
 def _litestar_path(path: str) -> str:
     """`/v1/payments/{payment}` as Litestar writes it."""
     return path.replace("}", ":str}")
-
-
-def refused(problem: problems.Problem, request_id: str, headers: Mapping[bytes, bytes]) -> ASGIResponse:
-    """The answer to a call that is denied."""
-    language = problems.language(headers.get(b"accept-language", b"").decode("latin-1"))
-    return ASGIResponse(
-        body=problem.body(language, request_id),
-        status_code=problem.status,
-        headers=[("content-language", language), ("vary", "accept-language"), *problem.headers],
-        media_type=problems.MEDIA_TYPE,
-    )
 
 
 def asked(query_string: bytes, query: type[W]) -> W:

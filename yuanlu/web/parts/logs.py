@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 import msgspec
@@ -54,6 +55,16 @@ def _without_secrets(value: object, name: str = "") -> object:
             return masked(str(value))
 
 
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+"""The number of the call being served: in every line that is logged meanwhile."""
+
+
+def _numbered(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    if number := request_id.get():
+        event["request"] = number
+    return event
+
+
 def hide(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Mask everything a line of the log would say."""
     return {name: _without_secrets(value, name) for name, value in event.items()}
@@ -64,7 +75,7 @@ def _written(_: WrappedLogger, __: str, event: EventDict) -> str:
 
 
 _CHAIN: list[Any] = [
-    structlog.contextvars.merge_contextvars,
+    _numbered,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,

@@ -6,6 +6,7 @@ the facts that go with it stand beside.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -79,13 +80,13 @@ class Problem:
         return STATUSES.get(self.code) or ENDINGS.get(self.code.rpartition(".")[2], 409)
 
     @property
-    def headers(self) -> list[tuple[str, str]]:
+    def headers(self) -> Mapping[str, str]:
         """What the caller must know beside the body."""
         if self.status == 401:
-            return [("www-authenticate", 'Bearer realm="yuanlu"')]
+            return {"www-authenticate": 'Bearer realm="yuanlu"'}
         if self.status == 503:
-            return [("retry-after", str(RETRY_AFTER_SECONDS))]
-        return []
+            return {"retry-after": str(RETRY_AFTER_SECONDS)}
+        return {}
 
     def body(self, language: str, request_id: str) -> bytes:
         """The problem document, in the language the caller reads; both languages' headlines are in it."""
@@ -119,7 +120,8 @@ def of_error(error: Exception) -> Problem:
         case msgspec.DecodeError() | UnicodeDecodeError() | RecursionError():
             return Problem("request.malformed")
         case _:
-            log.error("request.failed", exc_info=error)
+            # Text, masked: whatever shows locals beside a traceback would show payment codes.
+            log.error("request.failed", trace=masked("".join(traceback.format_exception(error))))
             return Problem("service.broken")
 
 
