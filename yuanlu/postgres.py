@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -163,14 +164,15 @@ class Server:
         if supervisor.is_running(self.state):
             return
         paths = [str(_PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])]
-        started = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "yuanlu.supervisor", str(self.state),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        # In a thread: uvloop's own pipes never end here, for the supervisor goes on when what was started has ended.
+        started = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "yuanlu.supervisor", str(self.state)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, cwd="/",
         )  # fmt: skip
-        said, cried = await started.communicate()
         if started.returncode != 0:
-            words = (said + cried).decode(errors="replace").strip()
+            words = started.stdout.decode(errors="replace").strip()
             raise Broken(f"the embedded PostgreSQL cannot start: {words}\n{self.log_end()}")
 
     async def _answer(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,11 +12,11 @@ import asyncpg
 import structlog
 
 from yuanlu import jobs
-from yuanlu.app import LATE_PAID, OUTSIDE_REFUND, App
+from yuanlu.app import CONTRADICTED, OUTSIDE_REFUND, App
 from yuanlu.cases import flow as cases
-from yuanlu.cases.rules import What
+from yuanlu.cases.rules import LATE_PAID, What
 from yuanlu.desk import Desk
-from yuanlu.errors import Denied
+from yuanlu.errors import Busy, Denied
 from yuanlu.payments import flow as payments
 from yuanlu.refunds import flow as refunds
 
@@ -34,6 +34,9 @@ VERBS: Mapping[str, Verb] = {
     "cases.drive.wake": cases.drive,
     LATE_PAID: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.LATE_PAID
+    ),
+    CONTRADICTED: lambda desk, merchant_id, payment_id: cases.request_itself(
+        desk, merchant_id, payment_id, What.CONTRADICTED
     ),
     OUTSIDE_REFUND: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.OUTSIDE_REFUND
@@ -80,6 +83,15 @@ class Worker:
             ran += len(found)
         return ran
 
+    async def once_for(self, merchant_id: str, objects: Sequence[str]) -> int:
+        """Run what is due now of some objects to its end; answers how many jobs ran. For whoever waits for them."""
+        ran = 0
+        pool, clock = self.app.pools.recorder, self.app.clock
+        while found := await jobs.lease_of(pool, clock.now(), self._free, merchant_id, objects):
+            await asyncio.gather(*(self._one(job) for job in found))
+            ran += len(found)
+        return ran
+
     async def _keep_months(self) -> None:
         """Once a day, make the coming months' partitions. Rows without one fall into the default: nothing is lost."""
         today = self.app.clock.now().date()
@@ -120,6 +132,9 @@ class Worker:
             await VERBS[job.name](self.app.desk, job.merchant_id, job.object_id)
         except Denied as no:
             log.warning("job.denied", job=job.name, object=job.object_id, code=no.code)
+        except Busy as later:
+            log.info("job.busy", job=job.name, object=job.object_id, why=str(later))
+            failed = True
         except Exception:  # one object's trouble must not stop the others
             log.exception("job.failed", job=job.name, object=job.object_id, attempts=job.attempts)
             failed = True

@@ -363,7 +363,7 @@ async def test_a_payer_who_left_cannot_be_refunded(caller: Caller) -> None:
 
 @pytest.mark.parametrize("kind", ["USER_BANK_CARD", "MERCHANT_BANK_CARD"])
 async def test_an_abnormal_refund_is_rescued(caller: Caller, kind: str) -> None:
-    async with Listener(lambda: web.Response()) as listener:
+    async with Listener(web.Response) as listener:
         await caller.codepay("ORDER1")
         await caller.steer("fault", {"kind": "abnormal"})
         _, fields = await caller.refund("ORDER1", "R1", 480, notify_url=listener.url)

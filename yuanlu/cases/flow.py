@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from yuanlu import ids
 from yuanlu.cases import rules, store
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, State, What
 from yuanlu.change import Done
@@ -33,12 +32,16 @@ async def requested(desk: Desk, ask: CaseAsk) -> Done[Case]:
 async def request_itself(desk: Desk, merchant_id: str, payment_id: str, what: What) -> Case | None:
     """Open the case that a fact calls for (paid late, refunded outside): once, under an id that follows from it.
 
-    Answers None when people already have a case about this payment: then that is where it is put right.
+    What comes a second time, after its case was closed, opens another one. Answers None when a payment is not paid late
+    at all, or people already have a case about it: then that is where it is put right, and should that close as unpaid
+    it asks again.
     """
     payment = await desk.see(payments_store.by_id(merchant_id, payment_id))
     if payment is None:
         raise Denied("payment.unknown")
-    case_id = ids.derived(ids.Kind.CASE, payment.opened_at, payment.id, what)
+    if what is What.LATE_PAID and payment.state is not payment_rules.State.LATE_PAID:
+        return None
+    case_id = rules.own_id(payment, what)
     ask = CaseAsk(merchant_id=merchant_id, id=case_id, payment_id=payment_id, what=what, who="system")
     try:
         return await request(desk, ask)

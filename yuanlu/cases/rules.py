@@ -18,18 +18,22 @@ from enum import StrEnum
 from yuanlu import ids
 from yuanlu.change import Change, Look, Row, Stay
 from yuanlu.channels.contract import Outcome, Word
-from yuanlu.errors import Denied
+from yuanlu.errors import Busy, Denied
 from yuanlu.facts import Fact
 from yuanlu.money import Money
-from yuanlu.payments.rules import HAS_MONEY, Payment
+from yuanlu.payments.rules import HAS_MONEY, OPEN, Payment
 from yuanlu.payments.rules import State as PaymentState
 from yuanlu.refunds.rules import Refund, RefundAsk
 from yuanlu.refunds.rules import State as RefundState
 
 DRIVE = "cases.drive"
 WAKE = "cases.drive.wake"
+LATE_PAID = "cases.late_paid.wake"
+"""Look whether a payment was paid after we gave it up, and open its case if nobody has."""
 AGAIN = timedelta(seconds=5)
 SLOW = timedelta(minutes=10)
+UNPAID = (Word.ENDED, Word.ABSENT, Word.REFUSED)
+"""Clear answers of the live check that nothing is paid."""
 
 
 class State(StrEnum):
@@ -51,6 +55,8 @@ class What(StrEnum):
     """Opened by itself: paid after we had given the payment up."""
     OUTSIDE_REFUND = "outside_refund"
     """Opened by itself: the channel paid a refund back that we never asked for."""
+    CONTRADICTED = "contradicted"
+    """Opened by itself: the channel says about the payment what our books cannot take in."""
 
 
 BY_PEOPLE = (What.WRONG_AMOUNT, What.WRONG_CODE, What.CHARGED_TWICE, What.WRONG_CUSTOMER, What.OTHER)
@@ -205,6 +211,16 @@ def open_case(ask: CaseAsk, seen: CaseSeen, at: datetime) -> Change[Case] | Stay
     return Change(row=case, at=at, who=ask.who, facts=(opened,), looks=(Look(DRIVE, case.id, at),))
 
 
+def own_id(payment: Payment, what: What) -> str:
+    """The id of a case that opens by itself: the same however often the same thing is heard."""
+    marks = {
+        What.LATE_PAID: str(payment.ended_at),
+        What.OUTSIDE_REFUND: str(payment.parts),
+        What.CONTRADICTED: payment.incident,
+    }
+    return ids.derived(ids.Kind.CASE, payment.opened_at, payment.id, what, marks[what])
+
+
 def refund_id(case: Case, attempt: int) -> str:
     """The id of a case's refund: it follows from the case, so asking again asks for the same."""
     return ids.derived(ids.Kind.REFUND, case.opened_at, case.id, str(attempt))
@@ -245,14 +261,14 @@ def _chosen(case: Case, payment: Payment, outcome: Outcome, at: datetime) -> Cha
             return _attention(case, at, f"the channel contradicts our books: {payment.incident}")
         case PaymentState.PAID | PaymentState.LATE_PAID if outcome.word is Word.SETTLED:
             return _refund_of(case, payment, at)
-        case PaymentState.PAID | PaymentState.LATE_PAID:
-            return _again(case, at)  # the live check was not answered clearly: ask again before money moves
-        case PaymentState.FAILED | PaymentState.REVERSED | PaymentState.CLOSED:
+        case PaymentState.PAID | PaymentState.LATE_PAID if outcome.word is Word.ENDED and not payment.rest.amount:
+            return _refund_of(case, payment, at)  # all of it went back already: some channels call that closed
+        case PaymentState.FAILED | PaymentState.REVERSED | PaymentState.CLOSED if outcome.word in UNPAID:
             return _closed(case, at, Conclusion.NOTHING_PAID)
-        case PaymentState.SENT | PaymentState.SHOWN:
+        case state if state in OPEN:
             return _remedied(case, at, Remedy.CANCEL, 0)
         case _:
-            return _remedied(case, at, Remedy.CANCEL, 0)
+            return _again(case, at)  # the live check was not answered clearly: ask again before anything is decided
 
 
 def _refund_of(case: Case, payment: Payment, at: datetime) -> Change[Case]:
@@ -262,14 +278,14 @@ def _refund_of(case: Case, payment: Payment, at: datetime) -> Change[Case]:
             return _attention(case, at, "the reporter must say what is wrong, or a person chooses the remedy")
         case What.OUTSIDE_REFUND:
             return _attention(case, at, "a refund was made at the channel that we never asked for")
+        case What.CONTRADICTED:
+            return _attention(case, at, "the channel contradicted our books")
         case What.WRONG_AMOUNT if payment.state is not PaymentState.LATE_PAID:
             difference = payment.amount_fen - (case.meant_fen or 0)
-            if difference <= 0:
+            if difference <= 0 or not rest:
                 return _closed(case, at, Conclusion.NOTHING_OWED)
-            if not rest:
-                return _closed(case, at, Conclusion.NOTHING_OWED)
-            if difference > rest:
-                return _attention(case, at, "part of the difference has already gone back")
+            if payment.back_fen:  # for this mistake, or for something else? only a person knows what is still owed
+                return _attention(case, at, "part of it has already gone back")
             whole = difference == payment.amount_fen
             return _remedied(case, at, Remedy.REFUND_ALL if whole else Remedy.REFUND_DIFFERENCE, difference)
         case _ if not rest:
@@ -301,53 +317,102 @@ def _again(case: Case, at: datetime) -> Change[Case]:
 
 
 def _attention(case: Case, at: datetime, why: str) -> Change[Case]:
-    row = replace(case, version=case.version + 1, state=State.ATTENTION, note=why)
+    row = replace(
+        case,
+        version=case.version + 1,
+        state=State.ATTENTION,
+        note=why,
+        conclusion=Conclusion.OPEN,
+        closed_at=None,
+    )
     return Change(row=row, at=at, who="system", facts=(CaseNeedsPerson(why=why),), looks=(Look(DRIVE, row.id, None),))
 
 
 def _closed(case: Case, at: datetime, conclusion: Conclusion, amount_fen: int = 0, who: str = "system") -> Change[Case]:
     row = replace(case, version=case.version + 1, state=State.CLOSED, conclusion=conclusion, closed_at=at, note="")
     closed = CaseClosed(conclusion=conclusion, amount_fen=amount_fen)
-    return Change(row=row, at=at, who=who, facts=(closed,), looks=(Look(DRIVE, row.id, None),))
+    looks = [Look(DRIVE, row.id, None)]
+    if conclusion in (Conclusion.NOTHING_PAID, Conclusion.ENDED_UNPAID):
+        looks.append(Look(LATE_PAID, row.payment_id, at))  # it may have turned late paid while this case was deciding
+    return Change(row=row, at=at, who=who, facts=(closed,), looks=tuple(looks))
 
 
 def next_step(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
     """Whether a case in its remedy is done with it, waits on, or needs a person.
 
     The flow carries out what the returned row asks for (`OPENED`: check; `REMEDY`: cancel or refund).
+    Law: a case that closed with the money back is open again as soon as the channel takes that word back.
     """
     case, payment, refund = seen.case, seen.payment, seen.refund
     if case is None or payment is None:
         raise Denied("case.unknown")
-    if case.state is State.ATTENTION and refund is not None and refund.state in (RefundState.DONE, RefundState.PROVEN):
-        return _closed(case, at, Conclusion.MONEY_BACK, refund.amount_fen)
-    if case.state is not State.REMEDY:
-        return Stay(case)
-    if case.remedy is Remedy.CANCEL:
+    if refund is not None and not _is_own(case, refund):
+        return Stay(case) if case.state is State.CLOSED else _attend_stranger(case, at)
+    if case.state is State.CLOSED:
+        return _reopened(seen, case, at)
+    if case.state is State.REMEDY and case.remedy is Remedy.CANCEL:
         return _cancelled(case, payment, at)
-    if refund is None:
+    if refund is None or case.state is State.OPENED:
         return Stay(case)
+    if _has_arrived(refund):
+        return _closed(case, at, Conclusion.MONEY_BACK, refund.amount_fen)
+    why = _trouble(refund)
+    known = case.state is State.ATTENTION and case.note == why
+    return _attention(case, at, why) if why and not known else Stay(case)
+
+
+def _has_arrived(refund: Refund) -> bool:
+    return refund.state in (RefundState.DONE, RefundState.PROVEN) and not refund.incident
+
+
+def _trouble(refund: Refund) -> str:
+    """Why a person must look at a case because of its refund; nothing, if nobody has to."""
+    if refund.incident:
+        return f"the channel contradicts our books: {refund.incident}"
     match refund.state:
-        case RefundState.DONE | RefundState.PROVEN:
-            return _closed(case, at, Conclusion.MONEY_BACK, refund.amount_fen)
         case RefundState.REFUSED:
-            return _attention(case, at, f"the channel refused the refund: {refund.code}")
+            return f"the channel refused the refund: {refund.code}"
         case RefundState.CANCELLED:
-            return _attention(case, at, "the refund was cancelled before it was sent")
+            return "the refund was cancelled before it was sent"
         case RefundState.STRANDED:
-            return _attention(case, at, "the money cannot reach the payer; two people choose another card")
+            return "the money cannot reach the payer; two people choose another card"
         case RefundState.MANUAL:
-            return _attention(case, at, "no clear word about the refund for too long")
+            return "no clear word about the refund for too long"
         case RefundState.RETURNED:
-            return _attention(case, at, "the money came back to the merchant; the payer is still owed it")
-        case _ if refund.incident:
-            return _attention(case, at, f"the channel contradicts our books: {refund.incident}")
+            return "the money came back to the merchant; the payer is still owed it"
         case _:
-            return Stay(case)
+            return ""
+
+
+def _is_own(case: Case, refund: Refund) -> bool:
+    """Whether the case asked for this refund: ids are made by callers, anybody may have taken the number first."""
+    return refund.fingerprint == refund_ask(case).fingerprint
+
+
+def _attend_stranger(case: Case, at: datetime) -> Change[Case] | Stay[Case]:
+    """The number of the case's refund is taken by a refund that the case did not ask for."""
+    if case.state is State.ATTENTION:
+        return Stay(case)
+    return _attention(case, at, "another refund was made under the number of this case's refund")
+
+
+def _reopened(seen: CaseSeen, case: Case, at: datetime) -> Change[Case] | Stay[Case]:
+    """A case closed as paid back needs a person when the channel takes its word back: final is never sealed.
+
+    Raises Busy while another case about the payment is open: the wake comes again.
+    """
+    why = _trouble(seen.refund) if seen.refund is not None else ""
+    if case.conclusion is not Conclusion.MONEY_BACK or not why:
+        return Stay(case)
+    if seen.other is not None:
+        raise Busy("case.already_open")
+    return _attention(case, at, why)
 
 
 def _cancelled(case: Case, payment: Payment, at: datetime) -> Change[Case] | Stay[Case]:
     match payment.state:
+        case _ if payment.incident:
+            return _attention(case, at, f"the channel contradicts our books: {payment.incident}")
         case PaymentState.REVERSED | PaymentState.CLOSED:
             return _closed(case, at, Conclusion.ENDED_UNPAID)
         case PaymentState.FAILED:
@@ -397,7 +462,7 @@ def decide(decision: Decision, seen: CaseSeen, at: datetime) -> Change[Case] | S
     if case.state is not State.ATTENTION:
         raise Denied("case.not_waiting", id=case.id, state=case.state)
     ended = (RefundState.REFUSED, RefundState.CANCELLED, RefundState.RETURNED)
-    if refund is not None and refund.state not in ended:
+    if refund is not None and _is_own(case, refund) and (refund.state not in ended or refund.incident):
         raise Denied("case.refund_open", refund=refund.id, state=refund.state)
     if decision.refund is None:
         return _closed(case, at, Conclusion.NOTED, who=decision.who)

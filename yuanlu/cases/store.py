@@ -31,6 +31,11 @@ def _of_case(names: str, table: str, column: str) -> str:
 
 PAYMENT_OF = _of_case(", ".join(f"t.{each.name}" for each in fields(Payment)), "payments", "payment_id")
 REFUND_OF = _of_case(", ".join(f"t.{each.name}" for each in fields(Refund)), "refunds", "refund_id")
+OPEN_BESIDE = over_keys(
+    "select k.place, t.id from keys k join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
+    " join cases t on t.merchant_id = c.merchant_id and t.payment_id = c.payment_id"
+    " where t.state <> 'CLOSED' and t.id <> c.id"
+)
 made = maker(Case)
 
 
@@ -40,13 +45,19 @@ def one(found: Sequence[Mapping[str, Any]]) -> Case | None:
 
 
 def by_id(merchant_id: str, case_id: str) -> View[CaseSeen]:
-    """A case with its payment and the refund of its present attempt."""
+    """A case with its payment, the refund of its present attempt, and another open case about the payment."""
     reads = (
         Read(BY_ID, merchant_id, case_id),
         Read(PAYMENT_OF, merchant_id, case_id),
         Read(REFUND_OF, merchant_id, case_id),
+        Read(OPEN_BESIDE, merchant_id, case_id),
     )
-    return View(reads, lambda found: CaseSeen(one(found[0]), payments.one(found[1]), refunds.one(found[2])))
+
+    def make(found: Found) -> CaseSeen:
+        other = found[3][0]["id"] if found[3] else None
+        return CaseSeen(one(found[0]), payments.one(found[1]), refunds.one(found[2]), other)
+
+    return View(reads, make)
 
 
 def for_ask(merchant_id: str, case_id: str, payment_id: str) -> View[CaseSeen]:

@@ -120,7 +120,13 @@ class Outcome:
     back_seen: Money | None = None
     """Payments: all that went back to the payer so far, where the channel says so."""
     qr: str = ""
+    asked_at: datetime | None = None
+    """When we asked, by our clock, if this answers a step. A notice has none."""
     evidence: Evidence | None = None
+
+    def set_out_before(self, at: datetime | None) -> bool:
+        """Whether this answers a question older than a moment: it may not know of what was heard since."""
+        return at is not None and self.asked_at is not None and self.asked_at < at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,42 @@ def key_by_secret(text: str) -> View[ApiKey | None]:
     return View((Read(KEY, "", key_id),), make)
 
 
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """A merchant, and how many tills stand in its stores."""
+
+    id: str
+    name: str
+    created_at: datetime
+    tills: int
+
+
+async def merchants_called(pool: asyncpg.Pool[Any], wish: str, most: int, after: str = "") -> Sequence[Merchant]:
+    """The merchants with this name or id (all where nobody is wished for), by id, behind `after`."""
+    rows = await pool.fetch(
+        "select m.merchant_id, m.name, m.created_at,"
+        " (select count(*) from tills t where t.merchant_id = m.merchant_id) as tills"
+        " from merchants m where ($1 = '' or m.merchant_id = $1 or m.name = $1) and m.merchant_id > $3"
+        " order by m.merchant_id limit $2",
+        wish,
+        most,
+        after,
+    )
+    return [Merchant(row["merchant_id"], row["name"], row["created_at"], row["tills"]) for row in rows]
+
+
+async def tills_called(pool: asyncpg.Pool[Any], merchant_id: str, wish: str, most: int) -> Sequence[Till]:
+    """The tills of a merchant with this name or id."""
+    rows = await pool.fetch(
+        "select merchant_id, id, store_id, name from tills where merchant_id = $1 and (id = $2 or name = $2)"
+        " order by id limit $3",
+        merchant_id,
+        wish,
+        most,
+    )
+    return [Till(row["merchant_id"], row["id"], row["store_id"], row["name"]) for row in rows]
+
+
 async def add_merchant(pool: asyncpg.Pool[Any], name: str, at: datetime) -> str:
     """Make a merchant; answers its id."""
     merchant_id = ids.new(ids.Kind.MERCHANT, at)

@@ -67,3 +67,12 @@ async def learn(desk: Desk, merchant_id: str, payment_id: str, outcome: Outcome)
     if done.step is None:
         return done.row
     return await learn(desk, merchant_id, payment_id, await desk.ask(done.step))
+
+
+async def contradict(desk: Desk, merchant_id: str, payment_id: str, why: str, outcome: Outcome) -> Payment:
+    """Mark a payment about which the channel says what our books cannot take in: a person must look.
+
+    Raises Denied: payment.unknown.
+    """
+    done = await desk.decide(store.by_id(merchant_id, payment_id), partial(rules.contradict, why, outcome))
+    return done.row

@@ -97,8 +97,9 @@ TABLE = parse(
     | CLOSING          | LATE_PAID | ·         | ·        | ·       | CLOSED   | CLOSED   | CLOSED   | ·     | ·       |
     | REVERSED         | LATE_PAID | REVERSING | ·        | ·       | ·        | ·        | ·        | ·     | ·       |
     | CLOSED           | LATE_PAID | CLOSING   | ·        | ·       | ·        | ·        | ·        | ·     | ·       |
-    | FAILED           | LATE_PAID | ·         | ·        | ·       | ·        | ·        | ·        | ·     | ·       |
-    | PAID, LATE_PAID  | ·         | ·         | ·        | ·       | !        | !        | !        | ·     | ·       |
+    | FAILED           | LATE_PAID | REVERSING | ·        | ·       | ·        | ·        | ·        | ·     | ·       |
+    | PAID             | ·         | ·         | ·        | ·       | !        | !        | !        | ·     | ·       |
+    | LATE_PAID        | ·         | ·         | ·        | ·       | !        | !        | REVERSED | ·     | ·       |
     """,
 )
 
@@ -424,7 +425,7 @@ def next_step(facts: Mapping[Channel, Facts], payment: Payment | None, at: datet
     """What to do about a payment now.
 
     Law: only SENT, SHOWN, REVERSING and CLOSING are driven; REVERSED and CLOSED are looked at once more, later,
-    because a request that was lost on its way may still arrive.
+    because a request that was lost on its way may still arrive; FAILED only when somebody says that it was paid.
     """
     if payment is None:
         raise Denied("payment.unknown")
@@ -432,7 +433,7 @@ def next_step(facts: Mapping[Channel, Facts], payment: Payment | None, at: datet
     match payment.state:
         case State.SENT if payment.mode is Mode.SHOWN:
             return _ended(payment, at, "out of time") if at >= payment.give_up_at else Stay(payment, _show(payment))
-        case State.SENT | State.SHOWN | State.REVERSED | State.CLOSED:
+        case State.SENT | State.SHOWN | State.REVERSED | State.CLOSED | State.FAILED:
             return Stay(payment, query(payment))
         case State.REVERSING if at < payment.sent_at + bound.reverse_not_before:
             return Stay(payment)
@@ -494,17 +495,74 @@ def hear(
         raise Broken(f"{outcome.word} is no word about a payment")
     if outcome.word is Word.SETTLED and outcome.amount is not None and outcome.amount != payment.amount:
         return _clash(payment, outcome, at, f"amount {outcome.amount.amount}, not {payment.amount_fen}")
-    turn = TABLE.turn(payment.state, outcome.word)
-    if turn is Turn.CLASH:
-        if outcome.word is Word.ENDED and not payment.rest.amount:
-            return Stay(payment)  # all of it went back by our own refunds: the channel calls that closed
-        return _clash(payment, outcome, at, f"{outcome.word} heard when {payment.state}")
     bound = facts[payment.channel]
+    if _is_overtaken(bound, payment, outcome, at):
+        return Stay(payment)
+    if _is_dead(payment, outcome, bound, at):
+        outcome = replace(outcome, word=Word.ENDED)
+    turn = TABLE.turn(payment.state, outcome.word)
+    if turn is State.LATE_PAID and _is_doubtful(payment, outcome):
+        return _doubted(payment, outcome, at)
+    if outcome.word is Word.ENDED and payment.state in HAS_MONEY and payment.back_fen:
+        turn = Turn.CLASH
+        if not payment.rest.amount:
+            return Stay(payment)  # all of it went back by our own refunds: the channel calls that closed
+    if turn is Turn.CLASH:
+        return _clash(payment, outcome, at, f"{outcome.word} heard when {payment.state}")
     if turn in (State.REVERSED, State.CLOSED) and outcome.word is Word.ABSENT and not _twice(payment, bound, at):
         return _noted(bound, replace(payment, absent_at=payment.absent_at or at), outcome, at)
     if not isinstance(turn, State) or turn is payment.state:
         return _noted(bound, payment, outcome, at)
     return _turned(bound, payment, turn, outcome, at)
+
+
+def _is_overtaken(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> bool:
+    """Whether it answers a question older than the word that paid or ended the payment.
+
+    Law: nothing is lost by not believing it: what is paid stays so, what is ended is looked at once more.
+    """
+    if not outcome.set_out_before(payment.asked_at):
+        return False
+    if payment.state in (State.REVERSED, State.CLOSED):
+        return at < (payment.ended_at or at) + bound.last_look_after
+    return payment.state in HAS_MONEY
+
+
+def _is_dead(payment: Payment, outcome: Outcome, bound: Facts, at: datetime) -> bool:
+    """Whether "not paid" is the last word: what we showed cannot be scanned any more.
+
+    Alipay knows no trade until the payer scans, so neither close nor query of such an order ever says more. A QR made
+    at the last moment of its time lives as long again.
+    """
+    return (
+        payment.state in (State.SHOWN, State.CLOSING, State.CLOSED)
+        and payment.mode is Mode.SHOWN
+        and outcome.word is Word.PENDING
+        and outcome.reason is Reason.NOT_PAID
+        and at >= payment.give_up_at + bound.shown_for
+    )
+
+
+def _is_doubtful(payment: Payment, outcome: Outcome) -> bool:
+    """Whether a "paid" may have been said before the payment ended: a slow answer, or a notice that comes again.
+
+    Only the answer to a question asked after the end proves a late payment.
+    """
+    if payment.state is State.CLOSING or outcome.evidence is None:
+        return False
+    return outcome.asked_at is None or outcome.set_out_before(payment.ended_at)
+
+
+def _doubted(payment: Payment, outcome: Outcome, at: datetime) -> Change[Payment]:
+    """Keep the word as evidence, and ask anew."""
+    return Change(
+        row=replace(payment, version=payment.version + 1),
+        at=at,
+        who="channel",
+        looks=(Look(DRIVE, payment.id, at),),
+        evidence=(outcome.evidence,) if outcome.evidence else (),
+        step=query(payment),
+    )
 
 
 def _twice(payment: Payment, bound: Facts, at: datetime) -> bool:
@@ -515,11 +573,11 @@ def _twice(payment: Payment, bound: Facts, at: datetime) -> bool:
 def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Change[Payment] | Stay[Payment]:
     """No new state. While it is open: write down what was heard and when to look again, or run out of time."""
     final = payment.state not in OPEN
-    if final and payment.state not in (State.REVERSED, State.CLOSED):
+    if payment.state in HAS_MONEY:
         return Stay(payment)
-    last_look_at = (payment.ended_at or at) + bound.last_look_after
-    if final and at < last_look_at:
+    if final and at < (payment.ended_at or at) + bound.last_look_after:
         return Stay(payment)
+    at_rest = final and outcome.word in (Word.ENDED, Word.ABSENT, Word.REFUSED)
     out_of_time = payment.state in (State.SENT, State.SHOWN) and at >= payment.give_up_at
     changed = (outcome.word, outcome.reason or "") != (payment.last_word, payment.reason)
     facts: tuple[Fact, ...] = ()
@@ -530,6 +588,7 @@ def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Ch
     row = replace(
         payment,
         looks=payment.looks + 1,
+        qr=outcome.qr or payment.qr,  # shown twice: the newer picture killed the older one
         last_word=outcome.word,
         reason=outcome.reason or "",
         code=outcome.code,
@@ -542,7 +601,6 @@ def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Ch
     if out_of_time:
         ended = _ended(row, at, "out of time")
         return replace(ended, facts=(*facts, *ended.facts), evidence=evidence)
-    at_rest = final and outcome.word in (Word.ENDED, Word.ABSENT, Word.REFUSED)
     look = Look(DRIVE, row.id, None if at_rest else at + _pace(bound, row))
     accepted = payment.state is State.SENT and not payment.looks and outcome.reason is Reason.PROCESSING
     return Change(
@@ -564,6 +622,16 @@ def _pace(bound: Facts, payment: Payment) -> timedelta:
     return min(bound.reverse_every * doubled, UNCLEAR_EVERY_MAX)
 
 
+def contradict(why: str, outcome: Outcome, payment: Payment | None, at: datetime) -> Change[Payment] | Stay[Payment]:
+    """Write down that the channel says about a payment what our books cannot take in: a person must look.
+
+    Raises Denied: payment.unknown.
+    """
+    if payment is None:
+        raise Denied("payment.unknown")
+    return _clash(payment, outcome, at, why)
+
+
 def _clash(payment: Payment, outcome: Outcome, at: datetime, why: str) -> Change[Payment] | Stay[Payment]:
     if payment.incident == why:
         return Stay(payment)
@@ -577,7 +645,9 @@ def _clash(payment: Payment, outcome: Outcome, at: datetime, why: str) -> Change
 
 
 def _turned(bound: Facts, payment: Payment, state: State, outcome: Outcome, at: datetime) -> Change[Payment]:
-    """A new state, with its posting, its fact and its next look."""
+    """A new state, with its posting, its fact and its next look. What was shown is closed, never reversed."""
+    if payment.mode is Mode.SHOWN:
+        state = {State.REVERSING: State.CLOSING, State.REVERSED: State.CLOSED}.get(state, state)
     row = replace(
         payment,
         version=payment.version + 1,
@@ -590,15 +660,15 @@ def _turned(bound: Facts, payment: Payment, state: State, outcome: Outcome, at: 
         qr=outcome.qr,
         channel_number=outcome.channel_number or payment.channel_number,
         payer=outcome.payer or payment.payer,
-        paid_at=(outcome.at or at) if state in HAS_MONEY else payment.paid_at,
+        paid_at=(outcome.at or at) if state in HAS_MONEY else None,
         ended_at=at if state in (State.FAILED, State.REVERSED, State.CLOSED) else payment.ended_at,
     )
-    fact, look_after = _news(bound, row, outcome)
+    fact, look_after = _news(bound, payment, row, outcome)
     return Change(
         row=row,
         at=at,
         who="channel",
-        moves=(Move(due(row.channel), OWED, row.amount),) if state in HAS_MONEY else (),
+        moves=_moves(payment, row),
         facts=(fact,),
         looks=(Look(DRIVE, row.id, None if look_after is None else at + look_after),),
         evidence=(outcome.evidence,) if outcome.evidence else (),
@@ -606,7 +676,16 @@ def _turned(bound: Facts, payment: Payment, state: State, outcome: Outcome, at: 
     )
 
 
-def _news(bound: Facts, row: Payment, outcome: Outcome) -> tuple[Fact, timedelta | None]:
+def _moves(was: Payment, now: Payment) -> tuple[Move, ...]:
+    """Paid: the channel owes it, we owe it. Taken for paid, but it had gone back: the same the other way round."""
+    if (was.state in HAS_MONEY) == (now.state in HAS_MONEY):
+        return ()
+    if now.state in HAS_MONEY:
+        return (Move(due(now.channel), OWED, now.amount),)
+    return (Move(OWED, due(now.channel), now.amount),)
+
+
+def _news(bound: Facts, was: Payment, row: Payment, outcome: Outcome) -> tuple[Fact, timedelta | None]:
     """The fact of a new state, and when to look next (None: never)."""
     match row.state:
         case State.PAID:
@@ -622,8 +701,10 @@ def _news(bound: Facts, row: Payment, outcome: Outcome) -> tuple[Fact, timedelta
         case State.CLOSED:
             return PaymentClosed(code=outcome.code), bound.last_look_after
         case State.REVERSING:
-            return PaymentReversing(why="it came late"), timedelta()
-        case State.CLOSING:
+            return PaymentReversing(why="it can still be paid"), timedelta()
+        case State.CLOSING if was.state is State.REVERSING:
             return PaymentClosing(why="it cannot be reversed"), bound.reverse_every
+        case State.CLOSING:
+            return PaymentClosing(why="it can still be paid"), timedelta()
         case State.SENT:
             raise Broken("nothing turns back to SENT")

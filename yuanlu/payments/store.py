@@ -14,7 +14,8 @@ Found = Sequence[Sequence[Mapping[str, Any]]]
 BY_ID = rows_by_id(Payment)
 SAME_CODE = over_keys(
     "select k.place, t.id from keys k join payments t on t.merchant_id = k.merchant_id and t.till_id = k.a"
-    " and t.code_mark = k.b and t.amount_fen = k.c where t.state in ('SENT', 'REVERSING') and t.code_mark <> ''"
+    " and t.code_mark = k.b and t.amount_fen = k.c where t.code_mark <> ''"
+    " and t.state in ('SENT', 'REVERSING', 'CLOSING')"
 )
 made = maker(Payment)
 

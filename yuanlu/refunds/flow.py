@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 
-from yuanlu.change import Done
+from yuanlu.change import Change, Done, Stay
 from yuanlu.channels.contract import News, Outcome
 from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
-from yuanlu.payments import store as payments
+from yuanlu.errors import Denied
+from yuanlu.payments import flow as payments
+from yuanlu.payments import store as payments_store
 from yuanlu.refunds import rules, store
-from yuanlu.refunds.rules import Refund, RefundAsk, RescueAsk, Resolution
+from yuanlu.refunds.rules import Refund, RefundAsk, RefundSeen, RescueAsk, Resolution
 
 STEPS_MAX = 4
 """Released, ready, sent, heard: what one drive may do when nothing is in the way."""
@@ -55,15 +58,23 @@ async def learn(desk: Desk, merchant_id: str, refund_id: str, outcome: Outcome) 
     return done.row
 
 
-async def learn_outside(desk: Desk, merchant_id: str, news: News) -> Refund:
+async def learn_outside(desk: Desk, merchant_id: str, news: News) -> Refund | None:
     """Hear of a refund under a number that is not ours: somebody made it at the channel by hand. It is posted.
 
-    Raises Denied: refund.payment_unknown, refund.does_not_fit.
+    What cannot be posted, because more would have gone back than was paid, marks its payment: a person must look.
+    Raises Denied: refund.payment_unknown.
     """
-    payment = await desk.see(payments.by_id(merchant_id, news.payment_id))
+    payment = await desk.see(payments_store.by_id(merchant_id, news.payment_id))
     refund_id = rules.outside_id(payment, news.refund_id) if payment else ""
     view = store.for_ask(merchant_id, refund_id, news.payment_id)
-    done = await desk.decide(view, partial(rules.found_outside, news))
+    try:
+        done = await desk.decide(view, partial(rules.found_outside, news))
+    except Denied as no:
+        if no.code != "refund.does_not_fit":
+            raise
+        why = f"refund {news.refund_id} made outside does not fit"
+        await payments.contradict(desk, merchant_id, news.payment_id, why, news.outcome)
+        return None
     if done.changed:
         return done.row
     return await learn(desk, merchant_id, done.row.id, news.outcome)
@@ -112,7 +123,12 @@ async def approve_resolution(desk: Desk, merchant_id: str, refund_id: str, who: 
 
     Raises Denied: see `rules.approve_resolution`.
     """
-    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.approve_resolution, who, end))
+
+    def rule(seen: RefundSeen, at: datetime) -> Change[Refund] | Stay[Refund]:
+        rest = seen.payment.rest if seen.payment else None
+        return rules.approve_resolution(who, end, seen.refund, at, rest=rest)
+
+    done = await desk.decide(store.with_payment(merchant_id, refund_id), rule)
     return done.row
 
 

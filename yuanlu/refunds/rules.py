@@ -33,6 +33,7 @@ from yuanlu.channels.contract import (
     Evidence,
     Facts,
     News,
+    Operation,
     Outcome,
     QueryRefund,
     Reason,
@@ -105,7 +106,9 @@ COMMANDS: Mapping[tuple[State, str], State] = {
     (State.READY, "send"): State.SENT,
     (State.WAITING, "try again"): State.READY,
     (State.SENT, "unclear too long"): State.MANUAL,
-    (State.MANUAL, "resolve"): State.DONE,
+    (State.MANUAL, "resolve as done"): State.DONE,
+    (State.MANUAL, "resolve as refused"): State.REFUSED,
+    (State.MANUAL, "resolve as ready"): State.READY,
     (State.STRANDED, "rescue"): State.REDIRECTING,
     (State.STRANDED, "recall"): State.RECALLING,
     (State.RETURNED, "supersede"): State.SUPERSEDED,
@@ -190,6 +193,8 @@ class Refund(Row):
     ended_at: datetime | None = None
     proposed_by: str = ""
     proposal: str = ""
+    recalled: bool = False
+    """Its money was sent towards the merchant's card, and that was not the end: "settled" no longer says who has it."""
     incident: str = ""
 
     @property
@@ -417,6 +422,8 @@ def next_step(facts: Mapping[Channel, Facts], seen: RefundSeen, at: datetime) ->
         raise Denied("refund.unknown")
     bound = facts[refund.channel]
     match refund.state:
+        case State.RESERVED | State.READY | State.WAITING if refund.incident:
+            return Stay(refund)  # nothing is sent while the channel contradicts our books
         case State.RESERVED | State.WAITING if at < refund.release_at:
             return Stay(refund)
         case State.RESERVED:
@@ -527,10 +534,16 @@ def hear(
     if outcome.word is Word.SETTLED and outcome.amount is not None and outcome.amount != refund.amount:
         return _clash(refund, outcome, at, f"amount {outcome.amount.amount}, not {refund.amount_fen}")
     bound = facts[refund.channel]
-    turn = TABLE.turn(refund.state, outcome.word)
+    # What waits to be sent once more was sent before: the word may be about that. It counts by rank, as if SENT.
+    sent_before = refund.state is State.READY and refund.sent_times
+    turn = TABLE.turn(State.SENT if sent_before else refund.state, outcome.word)
+    if turn in (Turn.CLASH, State.STRANDED) and _is_overtaken(refund, outcome):
+        return Stay(refund)
     if turn is Turn.CLASH:
         return _clash(refund, outcome, at, f"{outcome.word} heard when {refund.state}")
-    if turn is State.READY and not _twice(refund, bound, at):
+    if turn is State.DONE and refund.recalled:
+        return _clash(refund, outcome, at, "settled after a recall: the payer or the merchant may have it")
+    if turn is State.READY and refund.state is State.SENT and not _twice(refund, bound, at):
         return _noted(bound, replace(refund, absent_at=refund.absent_at or at), outcome, at)
     if turn is State.PROVEN and _source(outcome) == refund.done_by:
         return _noted(bound, refund, outcome, at)
@@ -539,9 +552,24 @@ def hear(
     return _turned(bound, refund, turn, outcome, at)
 
 
+def _is_overtaken(refund: Refund, outcome: Outcome) -> bool:
+    """Whether a word is older than what we know: "no such number" from before it was there, "running" from before it
+    ended, or the first stranding told once more while the money is already on its way elsewhere: there only the
+    channel's fresh answer decides."""
+    if outcome.word in (Word.ABSENT, Word.PENDING):
+        return outcome.set_out_before(refund.asked_at)
+    if refund.state in (State.REDIRECTING, State.RECALLING) and outcome.word is Word.STRANDED:
+        return _is_notice(outcome) or outcome.set_out_before(refund.asked_at)
+    return False
+
+
 def _twice(refund: Refund, bound: Facts, at: datetime) -> bool:
     """Whether ABSENT was heard before, long enough ago: one such answer may have overtaken the request itself."""
     return refund.absent_at is not None and at >= refund.absent_at + bound.absent_gap
+
+
+def _is_notice(outcome: Outcome) -> bool:
+    return outcome.evidence is not None and outcome.evidence.kind == "notice"
 
 
 def _source(outcome: Outcome) -> str:
@@ -580,6 +608,8 @@ def _turned(bound: Facts, refund: Refund, state: State, outcome: Outcome, at: da
         case State.STRANDED:
             fact = RefundStranded(code=outcome.code, was=refund.state)
             fields |= {"waiting_for": "people", "proposed_by": "", "proposal": ""}
+            fields |= {"done_at": None, "done_by": "", "ended_at": None}
+            fields["recalled"] = refund.recalled or _may_still_be_recalled(refund, outcome)
             look = at + SLOW
         case State.RETURNED:
             fact = RefundReturned()
@@ -600,6 +630,13 @@ def _turned(bound: Facts, refund: Refund, state: State, outcome: Outcome, at: da
         case _:
             raise Broken(f"nothing heard turns a refund to {state}")
     return _to(refund, state, at, "channel", (fact,), look=look, evidence=outcome.evidence, **fields)
+
+
+def _may_still_be_recalled(refund: Refund, outcome: Outcome) -> bool:
+    """Whether the recall may be under way although the refund is called stranded (a notice comes again, a query was
+    too early). Only the refusal of the recall itself says that it is not."""
+    refused = outcome.evidence is not None and outcome.evidence.operation == Operation.RESCUE
+    return refund.state is State.RECALLING and not refused
 
 
 def _noted(bound: Facts, refund: Refund, outcome: Outcome, at: datetime) -> Change[Refund] | Stay[Refund]:
@@ -646,10 +683,10 @@ def _noted(bound: Facts, refund: Refund, outcome: Outcome, at: datetime) -> Chan
 
 def _pace(bound: Facts, refund: Refund, outcome: Outcome) -> timedelta:
     """When to ask again: at the channel's own gaps; a first ABSENT is asked again just after it may count."""
-    if outcome.word is Word.ABSENT:
-        return bound.absent_gap
     if refund.state in (State.MANUAL, State.STRANDED):
         return SLOW
+    if outcome.word is Word.ABSENT:
+        return bound.absent_gap
     if not refund.looks:
         return bound.refund_query_after
     return bound.refund_query_gaps[min(refund.looks - 1, len(bound.refund_query_gaps) - 1)]
@@ -676,7 +713,7 @@ def cancel(who: str, refund: Refund | None, at: datetime) -> Change[Refund] | St
         raise Denied("refund.unknown")
     if refund.state is State.CANCELLED:
         return Stay(refund)
-    if refund.state not in (State.RESERVED, State.READY) or refund.sent_times:
+    if refund.state not in (State.RESERVED, State.READY) or refund.sent_times or refund.incident:
         raise Denied("refund.already_sent", id=refund.id, state=refund.state)
     return _to(refund, State.CANCELLED, at, who, (RefundCancelled(),), look=None, ended_at=at)
 
@@ -738,7 +775,16 @@ def approve_rescue(who: str, ask: RescueAsk, refund: Refund | None, at: datetime
     state = State.REDIRECTING if ask.to is RescueTo.PAYER_CARD else State.RECALLING
     sent = RefundRedirected(to=ask.to, card_tail=ask.card_number[-4:], proposed_by=refund.proposed_by)
     change = _to(
-        refund, state, at, who, (sent,), look=at + timedelta(minutes=1), waiting_for="channel", last_word="", looks=0
+        refund,
+        state,
+        at,
+        who,
+        (sent,),
+        look=at + timedelta(minutes=1),
+        waiting_for="channel",
+        asked_at=at,
+        last_word="",
+        looks=0,
     )
     step = Rescue(
         merchant_id=refund.merchant_id,
@@ -785,12 +831,14 @@ def propose_resolution(
 ) -> Change[Refund] | Stay[Refund]:
     """First of two people: what became of it, with proof.
 
-    Raises Denied: refund.unknown, refund.not_manual.
+    Raises Denied: refund.unknown, refund.not_manual, refund.not_sendable.
     """
     if refund is None:
         raise Denied("refund.unknown")
     if refund.state not in RESOLVABLE and not refund.incident:
         raise Denied("refund.not_manual", id=refund.id, state=refund.state)
+    if resolution.end is End.READY and PLACE[refund.channel][refund.state] != HELD:
+        raise Denied("refund.not_sendable", id=refund.id, state=refund.state)  # it may have been paid, or replaced
     if (refund.proposed_by, refund.proposal) == (who, resolution.plan):
         return Stay(refund)
     proposed = RefundResolutionProposed(end=resolution.end)
@@ -800,7 +848,7 @@ def propose_resolution(
         at,
         who,
         (proposed,),
-        look=at + SLOW,
+        look=at + SLOW if refund.state in DRIVEN else None,
         evidence=resolution.proof,
         proposed_by=who,
         proposal=resolution.plan,
@@ -808,11 +856,12 @@ def propose_resolution(
 
 
 def approve_resolution(
-    who: str, resolution: Resolution, refund: Refund | None, at: datetime
+    who: str, resolution: Resolution, refund: Refund | None, at: datetime, *, rest: Money | None = None
 ) -> Change[Refund] | Stay[Refund]:
-    """Second of two people: the same end on the same proof.
+    """Second of two people: the same end on the same proof. `rest` is what of the payment may still go back.
 
-    Raises Denied: refund.unknown, refund.nothing_proposed, refund.same_person, refund.proposal_differs.
+    Raises Denied: refund.unknown, refund.nothing_proposed, refund.same_person, refund.proposal_differs,
+    refund.over_limit, refund.not_sendable.
     """
     if refund is None:
         raise Denied("refund.unknown")
@@ -823,15 +872,21 @@ def approve_resolution(
     if resolution.plan != refund.proposal:
         raise Denied("refund.proposal_differs", id=refund.id)
     state = State(resolution.end)
+    place = PLACE[refund.channel]
+    if state is State.READY and place[refund.state] != HELD:
+        raise Denied("refund.not_sendable", id=refund.id, state=refund.state)
+    if rest is not None and place[refund.state] == OWED != place[state] and refund.amount > rest:
+        raise Denied("refund.over_limit", rest_fen=rest.amount)
     resolved = RefundResolved(end=resolution.end, proposed_by=refund.proposed_by)
     ended = state is not State.READY
+    look = {State.READY: at, State.DONE: at + PROVE_AFTER}.get(state)
     return _to(
         refund,
         state,
         at,
         who,
         (resolved,),
-        look=None if ended else at,
+        look=look,
         evidence=resolution.proof,
         proposed_by="",
         proposal="",

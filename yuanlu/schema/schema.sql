@@ -357,6 +357,7 @@ CREATE TABLE public.refunds (
     ended_at timestamp with time zone,
     proposed_by text NOT NULL,
     proposal text NOT NULL,
+    recalled boolean NOT NULL,
     incident text NOT NULL,
     CONSTRAINT refunds_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT refunds_check CHECK ((amount_fen <= total_fen)),
@@ -461,11 +462,13 @@ ALTER TABLE ONLY public.tills
 
 CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_id);
 
+CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (payment_id, merchant_id) WHERE (state <> 'CLOSED'::text);
+
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
 CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);
 
-CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text])) AND (code_mark <> ''::text));
+CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text, 'CLOSING'::text])) AND (code_mark <> ''::text));
 
 CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merchant_id);
 

@@ -64,6 +64,8 @@ class Agenda:
         """Step the clock, from one due moment to the next, letting each be done with before the next."""
         async with self._stepping:
             goal = self.now() + timedelta(seconds=seconds)
+            self.fire()
+            await self.quiet()  # what is under way may write down more that falls due before the goal
             while self._heap and self._heap[0][0] <= goal:
                 self._step_to(self._heap[0][0])
                 self.fire()

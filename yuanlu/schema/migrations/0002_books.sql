@@ -80,7 +80,7 @@ create table payments (
 );
 -- One code at one till for one amount is one payment until that has an end.
 create unique index payments_code_once on payments (till_id, code_mark, amount_fen, merchant_id)
-  where state in ('SENT', 'REVERSING') and code_mark <> '';
+  where state in ('SENT', 'REVERSING', 'CLOSING') and code_mark <> '';
 create index payments_by_channel_number on payments (channel_number, merchant_id) where channel_number <> '';
 
 create table refunds (
@@ -116,6 +116,7 @@ create table refunds (
   ended_at timestamptz,
   proposed_by text not null,
   proposal text not null,
+  recalled boolean not null,
   incident text not null,
   primary key (merchant_id, id),
   foreign key (merchant_id, payment_id) references payments,
@@ -148,6 +149,8 @@ create table cases (
   foreign key (merchant_id, payment_id) references payments
 );
 create index cases_of_payment on cases (payment_id, merchant_id);
+-- One payment has one open case: two reports of one mistake at once must not both put it right.
+create unique index cases_one_open on cases (payment_id, merchant_id) where state <> 'CLOSED';
 
 -- Kept balances of the accounts that have a floor. All other balances are the sum of their moves.
 create table accounts (

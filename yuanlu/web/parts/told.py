@@ -47,11 +47,14 @@ def both(code: str, facts: Mapping[str, object]) -> tuple[str, str]:
 def told(kind: str, body: Mapping[str, object]) -> tuple[str, str]:
     """What a fact of this kind says, in Chinese and English.
 
-    Shape: `body` as it is stored. Facts of newer code than ours are told by their name.
+    Shape: `body` as it is stored. Facts of newer code than ours are told by their name. Where a value is null and
+    there are words without it (`fact.<Kind>.bare`), these are used.
     """
     code = f"fact.{kind}"
     if code not in words.catalogue():
         return kind, kind
+    if None in body.values() and f"{code}.bare" in words.catalogue():
+        code = f"{code}.bare"
     return both(code, body)
 
 
@@ -64,21 +67,31 @@ def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:
         elif name.endswith(("_zh", "_en")):
             if name.endswith(f"_{lang}"):
                 found[name[:-3]] = value
-        elif name in _VOCABULARIES and isinstance(value, str):
-            found[name] = _worded(_VOCABULARIES[name], value, lang)
+        elif isinstance(value, list | tuple):
+            found[name] = ", ".join(map(str, value))
         else:
             found[name] = _none(lang) if value in ("", None) else value
+    plain = dict(found)
+    for name, value in facts.items():
+        if name in _VOCABULARIES and isinstance(value, str):
+            found[name] = _worded(_VOCABULARIES[name], value, lang, plain)
     return found
 
 
-def _worded(vocabulary: str, value: str, lang: str) -> str:
-    """A value in words. What stands behind a colon is a detail; a code of ours is told by its problem's headline."""
+def _worded(vocabulary: str, value: str, lang: str, facts: Mapping[str, object]) -> str:
+    """A value in words, which may show other facts.
+
+    What stands behind a colon is a detail; a code of ours is told by its problem's headline.
+    """
     if not value:
         return _none(lang)
     head, colon, detail = value.partition(": ")
     code = f"{vocabulary}.{head.replace(' ', '_')}"
     if code in words.catalogue():
-        return words.catalogue()[code][lang] + (f"{'：' if lang == 'zh' else ': '}{detail}" if colon else "")
+        text = words.catalogue()[code][lang]
+        return (text.format_map(facts) if "{" in text else text) + (
+            f"{'：' if lang == 'zh' else ': '}{detail}" if colon else ""
+        )
     ours = f"problem.{head.partition(' ')[0]}"
     if ours in words.catalogue():
         return words.catalogue()[ours][lang].partition("\n")[0].partition("{")[0].rstrip(" ：:")

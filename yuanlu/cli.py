@@ -1,0 +1,691 @@
+"""The command `yuanlu`: the same verbs for a terminal, and what starts everything.
+
+What a command needs is imported when it runs: `recognise` and `diagnose` answer at once, and no command pays for the
+libraries of another.
+
+Exit codes: 0 it was done; 1 something unexpected, or a story that did not end well; 2 a rule of ours said no, or the
+command was not understood: nothing was changed.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from yuanlu.errors import Busy, Denied, YuanluError
+
+if TYPE_CHECKING:
+    from yuanlu.config import Settings
+    from yuanlu.terminal.verbs import Counter
+
+STORIES = (
+    "mistaken-scan",
+    "double-charge",
+    "lost-answer",
+    "password-timeout",
+    "late-paid",
+    "funds-short",
+    "abnormal",
+    "wrong-code",
+)
+WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "other")
+OPERATIONS = ("pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue")
+
+
+# --- how every command answers ---
+
+
+def _print_json(told: object) -> None:
+    """One object: on one line for programs, spread out for people."""
+    print(json.dumps(told, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None), flush=True)
+
+
+def _told(shape: Any) -> Any:
+    """A shape of the API as plain JSON values."""
+    import msgspec
+
+    return msgspec.to_builtins(shape)
+
+
+def _denied(no: Denied, as_json: bool) -> NoReturn:
+    """A rule said no: its words on stderr, the problem on stdout where JSON is wanted; nothing was changed."""
+    from yuanlu import words
+    from yuanlu.terminal.screen import flat
+    from yuanlu.web.parts.told import both
+
+    code = f"problem.{no.code}"
+    zh, en = both(code, no.facts) if code in words.catalogue() else (str(no), "")
+    for line in (zh, en):
+        if line:
+            click.echo(flat(line), err=True)
+    if as_json:
+        facts = {name: value for name, value in no.facts.items() if name not in {"code", "title_zh", "title_en"}}
+        titles = {"title_zh": zh.partition("\n")[0], "title_en": (en or zh).partition("\n")[0]}
+        _print_json({"code": no.code, **titles, **json.loads(json.dumps(facts, default=str))})
+    sys.exit(2)
+
+
+class _Commands(click.Group):
+    """The group of all commands: one place where trouble becomes a line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Denied as no:
+            _denied(no, as_json=bool(ctx.obj and ctx.obj.get("json")))
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Busy as busy:
+            _failed(ctx, f"busy, nothing is lost: ask again with the same id ({busy})")
+        except (YuanluError, Exception) as wrong:
+            _failed(ctx, f"{type(wrong).__name__}: {wrong}")
+
+
+def _failed(ctx: click.Context, words: str) -> NoReturn:
+    if ctx.params.get("debug"):
+        traceback.print_exc()
+    first = words.partition("\n")[0]
+    click.echo(f"yuanlu: {first}" + ("" if ctx.params.get("debug") else "  (yuanlu --debug … shows where)"), err=True)
+    sys.exit(1)
+
+
+class _Fen(click.ParamType[int]):
+    """A whole number of fen, in plain digits: 1280 is ¥12.80."""
+
+    name = "fen"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(r"-?[0-9]{1,15}", value):
+            self.fail(f"{value!r} is not a whole number of fen (1280 is ¥12.80)", param, ctx)
+        return int(value)
+
+
+FEN = _Fen()
+
+Command = Callable[..., Any]
+
+
+def _example(*lines: str) -> dict[str, Any]:
+    """The epilog of a command's help."""
+    return {"epilog": "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)}
+
+
+def _state_option(command: Command) -> Command:
+    """`--state DIR`, for whoever has several installations on a machine."""
+    return click.option(
+        "--state",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The installation's state directory, instead of $YUANLU_STATE.",
+    )(command)
+
+
+def _json_option(command: Command) -> Command:
+    @functools.wraps(command)
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+    @click.pass_context
+    def noted(ctx: click.Context, /, *args: Any, as_json: bool, **rest: Any) -> Any:
+        ctx.find_root().ensure_object(dict)["json"] = as_json
+        return ctx.invoke(command, *args, as_json=as_json, **rest)
+
+    return noted
+
+
+def _settings(state: Path | None, **changed: Any) -> Settings:
+    """The settings of the environment, with what was said on the command line."""
+    from dataclasses import replace
+
+    from yuanlu import config
+    from yuanlu.web.parts import logs
+
+    settings = config.read()
+    given: dict[str, Any] = {name: value for name, value in changed.items() if value is not None}
+    if state is not None:
+        given["state"] = state.absolute()
+    settings = replace(settings, **given)
+    logs.set_up("error")
+    return settings
+
+
+def _at_counter(
+    state: Path | None, merchant: str, wait: float, verb: Callable[[Counter], Any], tell: Callable[[Any, Counter], Any]
+) -> None:
+    """Open the installation for one merchant, do the verb, print what it tells as JSON."""
+    from yuanlu.terminal import loop, verbs
+
+    settings = _settings(state)
+
+    async def main() -> Any:
+        async with verbs.at_counter(settings, merchant, wait) as counter:
+            return tell(await verb(counter), counter)
+
+    told = loop.run(main)
+    if told is None:
+        sys.exit(130)
+    _print_json(_told(told))
+
+
+def _counter_options(command: Command) -> Command:
+    """What every verb at a counter takes. Its answer is always JSON."""
+
+    @functools.wraps(command)
+    @click.option("--merchant", default="", metavar="NAME|ID", help="Which merchant, where there are several.")
+    @_state_option
+    @click.option("--json", "as_json", is_flag=True, hidden=True, help="It is always JSON.")
+    @click.pass_context
+    def noted(ctx: click.Context, /, *args: Any, as_json: bool, **rest: Any) -> Any:
+        ctx.find_root().ensure_object(dict)["json"] = True
+        return ctx.invoke(command, *args, **rest)
+
+    return noted
+
+
+def _wait_option(seconds: float) -> Callable[[Command], Command]:
+    return click.option(
+        "--wait",
+        type=click.FloatRange(0, 86400),
+        default=seconds,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to stand by until it has an end. What is left then goes on in the worker.",
+    )
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+             **_example("yuanlu demo", "yuanlu recognise 130123990123456789"))  # fmt: skip
+@click.option("--debug", is_flag=True, help="Show where trouble came from.")
+@click.version_option(package_name="yuanlu", message="yuanlu %(version)s")
+@click.pass_context
+def main(ctx: click.Context, debug: bool) -> None:
+    """yuanlu 原路: scan-to-pay that puts mistaken scans right. Money goes back the way it came, provably, once."""
+    ctx.ensure_object(dict)
+
+
+# --- to try ---
+
+
+@main.command(**_example("yuanlu demo", "yuanlu demo abnormal --once", "yuanlu demo double-charge --once --json"))
+@click.argument("story", type=click.Choice(STORIES), default=STORIES[0], metavar="[STORY]")
+@click.option("--once", is_flag=True, help="End after the story. Exit code 0 only if it ended well.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the simulated world.")
+@_state_option
+@_json_option
+def demo(story: str, once: bool, seed: int, state: Path | None, as_json: bool) -> None:
+    """Play a STORY on this machine: database, simulated providers, service and worker, from charge to money back.
+
+    It then stays to be looked at until Ctrl-C, which ends all of it. Without --state (or YUANLU_STATE) nothing is left.
+
+    \b
+    mistaken-scan     128.00 charged for 12.80: the difference goes back (the default)
+    double-charge     the answer is lost, the code is charged twice: the second goes back
+    lost-answer       the answer is lost: a query finds out that it was paid, once
+    password-timeout  the payer walks away: asked, then reversed
+    late-paid         paid after it was reversed: a case opens by itself, the money goes back
+    funds-short       the refund waits for the merchant's funds and goes on by itself
+    abnormal          the payer cannot be paid: two people send the money to another card
+    wrong-code        a product's barcode, a receiving code, our own number: told at once
+    """
+    import os
+
+    from yuanlu.demo import play
+    from yuanlu.terminal import loop
+
+    named = os.environ.get("YUANLU_STATE")
+    place = state or (Path(named) if named else None)
+    code = loop.run(lambda: play(story, state=place, seed=seed, once=once, as_json=as_json))
+    sys.exit(130 if code is None else code)
+
+
+@main.command(**_example("yuanlu sim --port 9000 --dir /tmp/sim"))
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 picks a free one.")
+@click.option("--dir", "directory", type=click.Path(file_okay=False, path_type=Path), required=True,
+              help="Where keys and sim.json are written.")  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True, help="One seed reproduces a run.")
+def sim(port: int, directory: Path, seed: int) -> None:
+    """Serve the simulated WeChat Pay and Alipay on loopback, until Ctrl-C.
+
+    DIR/sim.json is there when the port answers. docs/reference/sim.md tells how to make trouble.
+    """
+    from yuanlu.sim import serve
+    from yuanlu.terminal import loop
+
+    loop.run(lambda: serve(port, directory, seed))
+
+
+@main.command(**_example("yuanlu recognise 6901234567892", "yuanlu recognise 130123990123456789 --json"))
+@click.argument("text")
+@click.option("--typed", is_flag=True, help="It was typed by hand, not scanned.")
+@_json_option
+def recognise(text: str, typed: bool, as_json: bool) -> None:
+    """Say what a scanned TEXT is, and whether it may be charged now. TEXT - reads it from standard input."""
+    from datetime import UTC, datetime
+
+    from yuanlu.channels.codes import recognise as recognised
+    from yuanlu.clock import business_day
+    from yuanlu.terminal.screen import flat
+
+    found = recognised(_text(text), typed=typed, today=business_day(datetime.now(UTC)))
+    if as_json:
+        _print_json(found.as_dict())
+        return
+    mark = "✓" if found.ok else "✗"
+    wallet = f" · {found.wallet}" if found.wallet else ""
+    click.secho(f"{mark} {found.kind}{wallet}", fg="green" if found.ok else "yellow", bold=True)
+    for advice in (found.advice_zh, found.advice_en):
+        click.echo(f"  {flat(advice)}")
+
+
+def _text(text: str) -> str:
+    """A code given on the command line, or (`-`) on standard input, where other users of the machine do not see it."""
+    return sys.stdin.readline().rstrip("\n") if text == "-" else text
+
+
+@main.command(**_example("yuanlu diagnose wechat USERPAYING", "yuanlu diagnose alipay ACQ.SYSTEM_ERROR --json"))
+@click.argument("channel")
+@click.argument("code")
+@click.option("--operation", type=click.Choice(OPERATIONS), help="In which operation it was heard.")
+@_json_option
+def diagnose(channel: str, code: str, operation: str | None, as_json: bool) -> None:
+    """Say what a channel's CODE means: the cause, what became of the money, whether to retry, what to do.
+
+    CHANNEL is wechat_v3, wechat_v2, alipay, unionpay_acp, iso8583 or client; or wechat, unionpay, card for the newest.
+    """
+    from yuanlu.channels.diagnosis import ALIASES, CHANNELS
+    from yuanlu.channels.diagnosis import diagnose as diagnosed
+
+    known = (*CHANNELS, *ALIASES)
+    if channel.strip().lower() not in known:
+        raise click.BadParameter(f"{channel!r} is none of {', '.join(known)}", param_hint="CHANNEL")
+    found = diagnosed(channel, code, operation)
+    if as_json:
+        _print_json(found.as_dict())
+        return
+    click.secho(f"{found.channel} {found.code}", bold=True, nl=False)
+    click.echo("" if found.known else "  (unknown code 未知代码)")
+    for zh, en in ((found.meaning_zh, found.meaning_en), (found.cashier_action_zh, found.cashier_action_en)):
+        click.echo(f"  {zh}\n  {en}")
+    click.echo(f"  cause {found.cause} · outcome {found.outcome} · retry {found.retry}")
+
+
+@main.command(**_example("yuanlu bench", "yuanlu bench record --json"))
+@click.argument("names", nargs=-1)
+@_json_option
+def bench(names: Sequence[str], as_json: bool) -> None:
+    """Measure yuanlu, each figure beside its floor in the same run: all, or only NAMES."""
+    from importlib import import_module
+
+    sys.exit(import_module("yuanlu.bench").run(list(names), as_json))
+
+
+# --- the verbs ---
+
+
+@main.command(
+    **_example(
+        "yuanlu pay --till T1 --amount-fen 1280 --code 130123990123456789",
+        "yuanlu pay --till T1 --amount-fen 1280 --show wechat --wait 0",
+    )
+)
+@click.option("--till", required=True, metavar="NAME|ID", help="The till that charges.")
+@click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
+@click.option("--code", default="", help="The payer's code; - reads it from standard input.")
+@click.option("--show", "shown_on", type=click.Choice(("wechat", "alipay")), help="Show our own QR instead.")
+@click.option(
+    "--id", "payment_id", default="", metavar="YP…", help="The id, where you made it: charging again is safe."
+)
+@click.option("--typed", is_flag=True, help="The code was typed by hand.")
+@click.option("--no-id-card", is_flag=True, help="You looked: the code is no identity card.")
+@click.option("--description", default="", help="What the payer's bill says.")
+@_wait_option(60)
+@_counter_options
+def pay(
+    till: str, amount_fen: int, code: str, shown_on: str | None, payment_id: str, typed: bool, no_id_card: bool,
+    description: str, wait: float, merchant: str, state: Path | None,
+) -> None:  # fmt: skip
+    """Charge a payer's code (or show our own QR) and stand by until the payment has an end. Prints the payment."""
+    if bool(code) == bool(shown_on):
+        raise click.UsageError("Say either --code or --show.")
+    from yuanlu.channels.contract import Channel
+    from yuanlu.terminal import verbs
+    from yuanlu.web.parts.shapes import payment_told
+
+    text = _text(code)
+    _at_counter(
+        state, merchant, wait,
+        lambda counter: verbs.pay(
+            counter, till=till, amount_fen=amount_fen, code=text, payment_id=payment_id, typed=typed,
+            no_id_card=no_id_card, shown_on=Channel(shown_on) if shown_on else None, description=description,
+        ),
+        lambda payment, counter: payment_told(payment, counter.app.clock.now()),
+    )  # fmt: skip
+
+
+@main.command(**_example("yuanlu refund YP01KATE3S40000000000000000S8 --amount-fen 1280 --reason 'returned goods'"))
+@click.argument("payment")
+@click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
+@click.option("--id", "refund_id", default="", metavar="YR…", help="The id, where you made it: asking again is safe.")
+@click.option("--reason", default="", help="Why; the payer may see it.")
+@_wait_option(0)
+@_counter_options
+def refund(
+    payment: str, amount_fen: int, refund_id: str, reason: str, wait: float, merchant: str, state: Path | None
+) -> None:
+    """Send money of a PAYMENT back the way it came. Prints the refund."""
+    from yuanlu.terminal import verbs
+    from yuanlu.web.parts.shapes import refund_told
+
+    _at_counter(
+        state, merchant, wait,
+        lambda counter: verbs.refund(
+            counter, payment_id=payment, amount_fen=amount_fen, refund_id=refund_id, reason=reason
+        ),
+        lambda one, counter: refund_told(one, counter.app.clock.now()),
+    )  # fmt: skip
+
+
+@main.group(**_example("yuanlu case open YP01KATE3S40000000000000000S8 --what wrong_amount --meant-fen 1280"))
+def case() -> None:
+    """Mistaken scans: report one, and it is put right."""
+
+
+@case.command("open", **_example("yuanlu case open YP01KATE3S40000000000000000S8 --what wrong_amount --meant-fen 1280"))
+@click.argument("payment")
+@click.option("--what", type=click.Choice(WHATS), required=True, help="What went wrong.")
+@click.option("--meant-fen", type=FEN, help="What should have been charged (wrong_amount only).")
+@click.option("--id", "case_id", default="", metavar="YC…", help="The id, where you made it: reporting again is safe.")
+@click.option("--said", default="", help="In your own words.")
+@_wait_option(0)
+@_counter_options
+def case_open(
+    payment: str, what: str, meant_fen: int | None, case_id: str, said: str, wait: float, merchant: str,
+    state: Path | None,
+) -> None:  # fmt: skip
+    """Report that a PAYMENT was a mistaken scan. Checks it at the channel, puts it right, prints the case."""
+    from yuanlu.cases.rules import What
+    from yuanlu.terminal import verbs
+    from yuanlu.web.parts.shapes import case_told
+
+    _at_counter(
+        state, merchant, wait,
+        lambda counter: verbs.open_case(
+            counter, payment_id=payment, what=What(what), meant_fen=meant_fen, case_id=case_id, said=said
+        ),
+        lambda seen, _: case_told(seen.case),
+    )  # fmt: skip
+
+
+@main.group(**_example("yuanlu payment list --in PAID"))
+def payment() -> None:
+    """Payments: see them, list them, give one up."""
+
+
+@payment.command("show", **_example("yuanlu payment show YP01KATE3S40000000000000000S8"))
+@click.argument("payment_id", metavar="PAYMENT")
+@_counter_options
+def payment_show(payment_id: str, merchant: str, state: Path | None) -> None:
+    """Print one payment."""
+    _shown(payment_id, ("YP",), merchant, state)
+
+
+@payment.command("list", **_example("yuanlu payment list --in PAID --limit 20"))
+@click.option("--in", "payment_state", default="", metavar="STATE", help="Only those in this state.")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@click.option("--after", default="", metavar="YP…", help="The `next` of the page before.")
+@_counter_options
+def payment_list(payment_state: str, limit: int, after: str, merchant: str, state: Path | None) -> None:
+    """Print payments, newest first: {items, next}."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: verbs.payments_listed(counter, payment_state, limit, after),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@payment.command("cancel", **_example("yuanlu payment cancel YP01KATE3S40000000000000000S8"))
+@click.argument("payment_id", metavar="PAYMENT")
+@_wait_option(60)
+@_counter_options
+def payment_cancel(payment_id: str, wait: float, merchant: str, state: Path | None) -> None:
+    """Give a payment up before it is paid: reversed if we scanned, closed if we showed. Prints the payment."""
+    from yuanlu.terminal import verbs
+    from yuanlu.web.parts.shapes import payment_told
+
+    _at_counter(
+        state, merchant, wait,
+        lambda counter: verbs.cancel(counter, payment_id),
+        lambda one, counter: payment_told(one, counter.app.clock.now()),
+    )  # fmt: skip
+
+
+@main.command(**_example("yuanlu show YC01KATE3S40000000000000000J3"))
+@click.argument("any_id", metavar="ID")
+@_counter_options
+def show(any_id: str, merchant: str, state: Path | None) -> None:
+    """Print the payment, refund or case with this ID."""
+    _shown(any_id, ("YP", "YR", "YC"), merchant, state)
+
+
+def _shown(any_id: str, kinds: Sequence[str], merchant: str, state: Path | None) -> None:
+    from yuanlu.ids import Kind
+    from yuanlu.terminal import verbs
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: verbs.shown(counter, any_id, tuple(Kind(each) for each in kinds)),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@main.command(**_example("yuanlu timeline YC01KATE3S40000000000000000J3", "yuanlu timeline YP… --json"))
+@click.argument("any_id", metavar="ID")
+@_state_option
+@click.option("--merchant", default="", metavar="NAME|ID", help="Which merchant, where there are several.")
+@_json_option
+def timeline(any_id: str, merchant: str, state: Path | None, as_json: bool) -> None:
+    """Tell what happened to the payment, refund or case with this ID: when, who, what, on what evidence."""
+    from yuanlu.terminal import loop, verbs
+    from yuanlu.terminal.screen import happened, screen
+
+    settings = _settings(state)
+
+    async def run() -> Any:
+        async with verbs.at_counter(settings, merchant) as counter:
+            return await verbs.timeline(counter, any_id)
+
+    told = _told(loop.run(run))
+    if as_json:
+        _print_json(told)
+        return
+    on = screen(sys.stdout)
+    for item in told["items"]:
+        happened(on, item)
+
+
+# --- merchants ---
+
+
+@main.group(**_example("yuanlu merchant import-sim /tmp/sim/sim.json"))
+def merchant() -> None:
+    """Merchants and the keys that act for them."""
+
+
+def _of_installation(state: Path | None, verb: Callable[[Any], Any]) -> Any:
+    from yuanlu.terminal import loop, verbs
+
+    settings = _settings(state)
+
+    async def run() -> Any:
+        async with verbs.opened(settings) as app:
+            return await verb(app)
+
+    told = loop.run(run)
+    if told is None:
+        sys.exit(130)
+    return told
+
+
+@merchant.command("import-sim", **_example("yuanlu merchant import-sim /tmp/sim/sim.json --json"))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", default="Simulated shop 模拟小店", show_default=True)
+@click.option("--actor", default="cashier", show_default=True, help="Who is named when the key is used.")
+@_state_option
+@_json_option
+def merchant_import_sim(file: Path, name: str, actor: str, state: Path | None, as_json: bool) -> None:
+    """Make a merchant of sim's FILE (sim.json): a store, tills T1 and T2, both channels. Prints its API key."""
+    from yuanlu.terminal import verbs
+
+    told = _of_installation(state, lambda app: verbs.import_sim(app, file, name, actor))
+    if as_json:
+        _print_json(told)
+        return
+    click.echo(f"merchant  {told['merchant_id']}  {told['name']}")
+    for till in told["tills"]:
+        click.echo(f"till      {till['id']}  {till['name']}")
+    _tell_key(told)
+
+
+def _tell_key(told: dict[str, Any]) -> None:
+    click.echo(f"API key   {told['api_key']}")
+    click.echo("          这个密钥只显示这一次。 It is shown this once.")
+
+
+@merchant.command("list", **_example("yuanlu merchant list"))
+@click.option("--after", default="", metavar="YM…", help="The last id of the page before.")
+@_state_option
+@_json_option
+def merchant_list(after: str, state: Path | None, as_json: bool) -> None:
+    """Print the merchants, oldest first."""
+    from yuanlu.terminal import verbs
+
+    told = _of_installation(state, lambda app: verbs.merchants_listed(app, after))
+    if as_json:
+        _print_json(told)
+        return
+    for item in told["items"]:
+        click.echo(f"{item['id']}  {item['tills']:>4} tills  {item['name']}")
+    if told["next"]:
+        click.echo(f"… more: --after {told['next']}")
+
+
+@merchant.command("key", **_example("yuanlu merchant key 'Corner shop' --actor manager --json"))
+@click.argument("merchant_name", metavar="NAME|ID")
+@click.option("--actor", required=True, help="Who is named when the key is used: a person, a till, a machine.")
+@_state_option
+@_json_option
+def merchant_key(merchant_name: str, actor: str, state: Path | None, as_json: bool) -> None:
+    """Make an API key for somebody who acts for a merchant, and print it this once."""
+    from yuanlu.terminal import verbs
+
+    told = _of_installation(state, lambda app: verbs.new_key(app, merchant_name, actor))
+    if as_json:
+        _print_json(told)
+        return
+    click.echo(f"key id    {told['key_id']}  {told['actor']}")
+    _tell_key(told)
+
+
+@merchant.command("key-revoke", **_example("yuanlu merchant key-revoke 'Corner shop' YK01KATE3S4000000000000000045"))
+@click.argument("merchant_name", metavar="NAME|ID")
+@click.argument("key_id", metavar="KEY-ID")
+@_state_option
+@_json_option
+def merchant_key_revoke(merchant_name: str, key_id: str, state: Path | None, as_json: bool) -> None:
+    """End an API key at once."""
+    from yuanlu.terminal import verbs
+
+    told = _of_installation(state, lambda app: verbs.revoke_key(app, merchant_name, key_id))
+    if as_json:
+        _print_json(told)
+        return
+    click.echo(f"{key_id} is revoked.")
+
+
+# --- what runs ---
+
+
+@main.command(**_example("yuanlu serve --port 8000 --with-worker"))
+@click.option("--host", help="Address to listen on, instead of $YUANLU_HOST.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Its port, instead of $YUANLU_PORT; 0 picks a free one.")
+@click.option("--with-worker", is_flag=True, help="Run a worker in the same process.")
+@_state_option
+def serve(host: str | None, port: int | None, with_worker: bool, state: Path | None) -> None:
+    """Serve the HTTP API until Ctrl-C or SIGTERM. Says "ready at …" once it answers."""
+    from yuanlu.terminal import loop, services
+    from yuanlu.web.parts import logs
+
+    settings = _settings(state, host=host, port=port)
+    logs.set_up(settings.log_level)
+    loop.run(lambda: services.serve(settings, functools.partial(print, flush=True), with_worker=with_worker))
+
+
+@main.command(**_example("yuanlu worker"))
+@_state_option
+def worker(state: Path | None) -> None:
+    """Run jobs until Ctrl-C or SIGTERM: ask, send, reverse, refund. As many workers as you like may run."""
+    from yuanlu.terminal import loop, services
+    from yuanlu.web.parts import logs
+
+    settings = _settings(state)
+    logs.set_up(settings.log_level)
+    loop.run(lambda: services.work(settings, functools.partial(print, flush=True)))
+
+
+@main.group(
+    invoke_without_command=True, **_example("yuanlu db url", "yuanlu db psql -- -c 'select count(*) from payments'")
+)
+@_state_option
+@click.pass_context
+def db(ctx: click.Context, state: Path | None) -> None:
+    """The database: where it is, a prompt in it, bring its schema forward. Alone: says where it is."""
+    ctx.obj = {**(ctx.obj or {}), "state": state}
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(db_url)
+
+
+@db.command("url", **_example("yuanlu db url"))
+@click.pass_context
+def db_url(ctx: click.Context) -> None:
+    """Print where the database is. The embedded one answers there while anything of yuanlu runs."""
+    from yuanlu.terminal import database
+
+    click.echo(database.url(_settings(ctx.obj.get("state"))))
+
+
+@db.command("psql", **_example("yuanlu db psql", "yuanlu db psql -- -c 'select count(*) from payments'"))
+@click.argument("arguments", nargs=-1)
+@click.pass_context
+def db_psql(ctx: click.Context, arguments: Sequence[str]) -> None:
+    """Open psql in the database (the embedded one is started while it is open). ARGUMENTS go to psql."""
+    from yuanlu.terminal import database, loop
+
+    settings = _settings(ctx.obj.get("state"))
+    code = loop.run(lambda: database.psql(settings, list(arguments)))
+    sys.exit(130 if code is None else code)
+
+
+@db.command("migrate", **_example("yuanlu db migrate"))
+@click.pass_context
+def db_migrate(ctx: click.Context) -> None:
+    """Bring the schema forward. Every start does it too; any number may do it at once."""
+    from yuanlu.terminal import database, loop
+
+    settings = _settings(ctx.obj.get("state"))
+    applied = loop.run(lambda: database.migrate(settings))
+    if applied is None:
+        sys.exit(130)
+    click.echo(f"{applied} migrations applied" if applied else "up to date")
+
+
+if __name__ == "__main__":
+    main()

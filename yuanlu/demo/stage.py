@@ -1,0 +1,155 @@
+"""The stage of a story: everything a shop needs, on this machine, with a time that can be stepped.
+
+Service and worker run in this process; the simulated providers have a server of their own, so that every word between
+a till, yuanlu and the providers goes over HTTP on loopback. Both keep the same time: it is stepped in both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from yuanlu import db
+from yuanlu.app import App, running
+from yuanlu.clock import SystemClock
+from yuanlu.config import Settings
+from yuanlu.demo.people import Told, Wire
+from yuanlu.demo.timeline import Timeline
+from yuanlu.sim import Sim
+from yuanlu.terminal import services, verbs
+from yuanlu.terminal.screen import Screen
+
+STEP = timedelta(seconds=5)
+"""Time is stepped by so much at most: news of the providers then comes close to its own moment."""
+STEPS_MAX = 400
+SETTLE_WITHIN = 20.0
+ACTORS = ("cashier", "finance", "manager")
+
+S = TypeVar("S")
+
+_WAITING = """
+select count(*) filter (where run_at <= $2) as due, min(run_at) filter (where run_at > $2) as next_at
+from jobs where merchant_id = $1
+"""
+
+
+class WentWrong(Exception):
+    """A story did not go as it must."""
+
+
+@dataclass
+class Stage:
+    """What a story is given. `payments` are the ids of all it charged: their timelines are read."""
+
+    app: App
+    clock: SystemClock
+    merchant_id: str
+    till_ids: tuple[str, ...]
+    keys: dict[str, str]
+    cashier: Wire
+    finance: Wire
+    manager: Wire
+    sim: Wire
+    codes: dict[str, str]
+    timeline: Timeline
+    service_address: str
+    sim_address: str
+    payments: list[str] = field(default_factory=list)
+
+    def tell(self, who: str, zh: str, en: str, evidence: str = "") -> None:
+        """Somebody did something."""
+        self.timeline.tell(who, zh, en, evidence)
+
+    def expect(self, holds: bool, what: str) -> None:
+        """Raises WentWrong when it does not hold."""
+        if not holds:
+            raise WentWrong(what)
+
+    async def catch_up(self) -> None:
+        """Write down what yuanlu did meanwhile."""
+        for payment_id in self.payments:
+            await self.timeline.catch_up(self.cashier, payment_id)
+
+    async def until(self, look: Callable[[], Awaitable[S]], is_so: Callable[[S], bool], what: str) -> S:
+        """Let time pass, step by step, until something is so.
+
+        Raises WentWrong when it does not come about in half an hour.
+        """
+        passed = timedelta()
+        for _ in range(STEPS_MAX):
+            next_at = await self._settled()
+            seen = await look()
+            await self.catch_up()
+            if is_so(seen):
+                return seen
+            passed += await self._step(next_at)
+        raise WentWrong(f"{what}: still not so after {passed}")
+
+    async def _settled(self) -> datetime | None:
+        """Wait until the worker has done all that is due; answers when something is due next."""
+        async with asyncio.timeout(SETTLE_WITHIN):
+            while True:
+                row = await self.app.pools.recorder.fetchrow(_WAITING, self.merchant_id, self.clock.now())
+                if not row["due"]:
+                    at: datetime | None = row["next_at"]
+                    return at
+                await asyncio.sleep(0.01)
+
+    async def _step(self, next_at: datetime | None) -> timedelta:
+        """Step both clocks: to the next thing due, never by much. The world goes first, as it does."""
+        span = STEP if next_at is None else min(STEP, max(next_at - self.clock.now(), timedelta(seconds=0.01)))
+        await self.sim.post("/_sim/clock", advance_seconds=span.total_seconds())
+        self.clock.step(span)
+        self.timeline.passed(span.total_seconds())
+        return span
+
+    async def books(self, wallet: str) -> Told:
+        """The provider's books."""
+        told: Told = (await self.sim.get("/_sim/books", wallet=wallet, calls=0))[wallet]
+        return told
+
+
+@asynccontextmanager
+async def stage(state: Path, seed: int, screen: Screen | None) -> AsyncIterator[Stage]:
+    """Build everything up on free ports, for one new merchant; and take it down again."""
+    clock = SystemClock()
+    settings = Settings(state=state)
+    async with AsyncExitStack() as stack:
+        sim = await stack.enter_async_context(Sim(state / "sim", seed=seed, clock=SystemClock()))
+        database = await stack.enter_async_context(db.ground(None, state))
+        app = await stack.enter_async_context(running(settings, database, clock=clock))
+        shop = await verbs.import_sim(app, state / "sim" / "sim.json", "原路小店 Yuanlu's corner shop", ACTORS[0])
+        keys = {ACTORS[0]: str(shop["api_key"])}
+        for actor in ACTORS[1:]:
+            keys[actor] = (await verbs.new_key(app, shop["merchant_id"], actor))["api_key"]
+        address, _ = await stack.enter_async_context(services.answering(app, "127.0.0.1", 0))
+        app.settings = replace(settings, public_url=_numbered(address))  # the providers call back from now on
+        await stack.enter_async_context(services.working(app))
+        wires = {actor: await stack.enter_async_context(Wire(_numbered(address), key)) for actor, key in keys.items()}
+        steering = await stack.enter_async_context(Wire(sim.base_url))
+        told: dict[str, Any] = sim.describe()
+        yield Stage(
+            app=app,
+            clock=clock,
+            merchant_id=shop["merchant_id"],
+            till_ids=tuple(till["id"] for till in shop["tills"]),
+            keys=keys,
+            cashier=wires["cashier"],
+            finance=wires["finance"],
+            manager=wires["manager"],
+            sim=steering,
+            codes=told["payer_codes"],
+            timeline=Timeline(screen, clock.now),
+            service_address=address,
+            sim_address=sim.base_url.replace("127.0.0.1", "localhost"),
+        )
+
+
+def _numbered(address: str) -> str:
+    """The address as it is called: `localhost` may mean IPv6 first, where nobody listens."""
+    return address.replace("localhost", "127.0.0.1")

@@ -1,0 +1,84 @@
+"""What runs until it is told to stop: the HTTP service and the worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from yuanlu import db
+from yuanlu.app import App, running
+from yuanlu.config import Settings
+from yuanlu.errors import Denied
+from yuanlu.web import server
+from yuanlu.worker import Worker
+
+
+@asynccontextmanager
+async def answering(app: App, host: str, port: int) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
+    """Answer HTTP from when the block begins until it ends; gives the address as people write it, and the task.
+
+    Raises Denied: serve.address_taken.
+    """
+    address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(server.serve(server.make_asgi(app), host, port, address.set_result), name="http")
+    try:
+        waited: set[asyncio.Future[Any]] = {address, task}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await _started(task, host, port)
+        yield await address, task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _started(task: asyncio.Task[None], host: str, port: int) -> None:
+    try:
+        await task
+    except (OSError, OverflowError) as taken:
+        raise Denied("serve.address_taken", host=host, port=port) from taken
+
+
+@asynccontextmanager
+async def working(app: App) -> AsyncIterator[asyncio.Task[None]]:
+    """Run jobs from when the block begins until it ends; what runs then is finished first."""
+    worker = Worker(app)
+    task = asyncio.create_task(worker.run(), name="worker")
+    try:
+        yield task
+    finally:
+        worker.stop()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def serve(settings: Settings, say: Callable[[str], None], *, with_worker: bool) -> None:
+    """Be the service until told to stop; with a worker in the same process where that is wanted."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(db.ground(settings.database_url or None, settings.state))
+        app = await stack.enter_async_context(running(settings, database))
+        address, serving = await stack.enter_async_context(answering(app, settings.host, settings.port))
+        tasks = [serving]
+        if with_worker:
+            tasks.append(await stack.enter_async_context(working(app)))
+        say(f"ready at {address}")
+        await _first_to_end(tasks)
+
+
+async def work(settings: Settings, say: Callable[[str], None]) -> None:
+    """Be a worker until told to stop."""
+    async with (
+        db.ground(settings.database_url or None, settings.state) as database,
+        running(settings, database) as app,
+        working(app) as task,
+    ):
+        say("working")
+        await task
+
+
+async def _first_to_end(tasks: list[asyncio.Task[None]]) -> None:
+    """None of them ends by itself: the first that does has met trouble, which is raised."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        await task

@@ -1,0 +1,436 @@
+"""The verbs of payments, refunds and cases, in this process, on the installation's own database.
+
+Each verb does what the API does and then stands by: what is due of its objects is run here, so that a terminal works
+without a worker, and beside one does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any, TypeVar
+
+from yuanlu import db, ids, jobs
+from yuanlu.app import App, running
+from yuanlu.cases import flow as cases
+from yuanlu.cases import rules as case_rules
+from yuanlu.cases import store as cases_store
+from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, What
+from yuanlu.channels.contract import Channel
+from yuanlu.channels.registry import CODECS
+from yuanlu.config import Settings
+from yuanlu.errors import Denied
+from yuanlu.ids import Kind
+from yuanlu.merchants import store as merchants
+from yuanlu.merchants.store import Merchant, Till
+from yuanlu.money import Money
+from yuanlu.payments import flow as payments
+from yuanlu.payments import rules as payment_rules
+from yuanlu.payments import store as payments_store
+from yuanlu.payments.rules import ChargeAsk, Payment
+from yuanlu.refunds import flow as refunds
+from yuanlu.refunds import rules as refund_rules
+from yuanlu.refunds import store as refunds_store
+from yuanlu.refunds.rules import Refund, RefundAsk
+from yuanlu.web.parts import lists
+from yuanlu.web.parts.shapes import (
+    CaseTold,
+    PaymentsTold,
+    PaymentTold,
+    RefundTold,
+    TimelineTold,
+    case_told,
+    payment_told,
+    refund_told,
+)
+from yuanlu.worker import Worker
+
+PAUSE = 0.1
+"""Seconds between two looks: a service or a worker beside us may be first."""
+BESIDE_WITHIN = timedelta(seconds=15)
+LISTED_MAX = 200
+HAPPENED_MAX = 500
+
+S = TypeVar("S")
+
+
+def who() -> str:
+    """Who is named in facts: the person logged in at this machine."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container may know no name for its user
+        name = str(os.getuid())
+    return f"cli:{name}"
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[App]:
+    """The installation of these settings, as long as one command takes."""
+    async with (
+        db.ground(settings.database_url or None, settings.state) as database,
+        running(settings, database) as app,
+    ):
+        yield app
+
+
+@dataclass(frozen=True)
+class Counter:
+    """Where one command stands: an installation, a merchant, and how long it may wait."""
+
+    app: App
+    merchant_id: str
+    wait_within: timedelta
+
+    async def stand_by(
+        self,
+        see: Callable[[], Awaitable[S]],
+        objects: Callable[[S], Sequence[str]],
+        is_done: Callable[[S], bool],
+    ) -> S:
+        """Run what is due of these objects until they are done, or the wait is over; answers how they then stand.
+
+        What a worker beside us has taken up is waited for, within `BESIDE_WITHIN`.
+        """
+        started, worker = monotonic(), Worker(self.app)
+        while True:
+            seen = await see()
+            while not is_done(seen) and await worker.once_for(self.merchant_id, objects(seen)):
+                seen = await see()
+            waited = timedelta(seconds=monotonic() - started)
+            if is_done(seen) or waited >= max(self.wait_within, BESIDE_WITHIN):
+                return seen
+            pool, now = self.app.pools.recorder, self.app.clock.now()
+            if waited >= self.wait_within and not await jobs.due_of(pool, now, self.merchant_id, objects(seen)):
+                return seen
+            await asyncio.sleep(PAUSE)
+
+
+@asynccontextmanager
+async def at_counter(settings: Settings, merchant: str, wait_seconds: float = 0.0) -> AsyncIterator[Counter]:
+    """Open the installation for one merchant: the one named, or the only one there is.
+
+    Raises Denied: merchant.unknown, merchant.several, merchant.none.
+    """
+    async with opened(settings) as app:
+        found = await _merchant(app, merchant)
+        yield Counter(app, found.id, timedelta(seconds=wait_seconds))
+
+
+async def _merchant(app: App, wish: str) -> Merchant:
+    found = await merchants.merchants_called(app.pools.recorder, wish, 2)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Denied("merchant.several", name=wish)
+    if wish:
+        raise Denied("merchant.unknown", name=wish)
+    raise Denied("merchant.none")
+
+
+async def till_of(counter: Counter, wish: str) -> Till:
+    """The till with this id or name.
+
+    Raises Denied: till.unknown, till.several.
+    """
+    found = await merchants.tills_called(counter.app.pools.recorder, counter.merchant_id, wish, 2)
+    if not found:
+        raise Denied("till.unknown", till=wish)
+    if len(found) > 1:
+        raise Denied("till.several", till=wish)
+    return found[0]
+
+
+# --- payments ---
+
+
+async def pay(
+    counter: Counter,
+    *,
+    till: str,
+    amount_fen: int,
+    code: str,
+    payment_id: str,
+    typed: bool,
+    no_id_card: bool,
+    shown_on: Channel | None,
+    description: str,
+) -> Payment:
+    """Charge a code, or show our own, and stand by until the payment has an end.
+
+    Raises Denied: see `payments.flow.request`.
+    """
+    ask = ChargeAsk(
+        merchant_id=counter.merchant_id,
+        id=ids.checked(payment_id, Kind.PAYMENT) if payment_id else ids.new(Kind.PAYMENT),
+        till_id=(await till_of(counter, till)).id,
+        amount=Money(amount_fen),
+        who=who(),
+        description=description,
+        code=code,
+        typed=typed,
+        no_id_card=no_id_card,
+        channel=shown_on,
+    )
+    payment = await payments.request(counter.app.desk, ask)
+    return await followed_payment(counter, payment.id)
+
+
+async def followed_payment(counter: Counter, payment_id: str) -> Payment:
+    """Stand by a payment until it has an end."""
+
+    async def see() -> Payment:
+        return await payment_of(counter, payment_id)
+
+    return await counter.stand_by(
+        see, lambda payment: (payment.id,), lambda payment: payment.state not in payment_rules.OPEN
+    )
+
+
+async def payment_of(counter: Counter, payment_id: str) -> Payment:
+    """One payment.
+
+    Raises Denied: payment.unknown.
+    """
+    payment = await counter.app.desk.see(payments_store.by_id(counter.merchant_id, payment_id))
+    if payment is None:
+        raise Denied("payment.unknown")
+    return payment
+
+
+async def cancel(counter: Counter, payment_id: str) -> Payment:
+    """Give a payment up before it is paid, and stand by until that is clear.
+
+    Raises Denied: payment.unknown, payment.already_paid.
+    """
+    await payments.cancel(counter.app.desk, counter.merchant_id, payment_id, who())
+    return await followed_payment(counter, payment_id)
+
+
+# --- refunds ---
+
+
+async def refund(counter: Counter, *, payment_id: str, amount_fen: int, refund_id: str, reason: str) -> Refund:
+    """Send money back and stand by until it has an end.
+
+    Raises Denied: see `refunds.flow.request`.
+    """
+    ask = RefundAsk(
+        merchant_id=counter.merchant_id,
+        id=ids.checked(refund_id, Kind.REFUND) if refund_id else ids.new(Kind.REFUND),
+        payment_id=payment_id,
+        amount=Money(amount_fen),
+        who=who(),
+        reason=reason,
+    )
+    opened_refund = await refunds.request(counter.app.desk, ask)
+
+    async def see() -> Refund:
+        return await refund_of(counter, opened_refund.id)
+
+    return await counter.stand_by(see, lambda one: (one.id,), _has_end)
+
+
+def _has_end(one: Refund) -> bool:
+    """Nothing more happens to it by itself."""
+    return one.state not in refund_rules.OPEN or one.waiting_for == "people"
+
+
+async def refund_of(counter: Counter, refund_id: str) -> Refund:
+    """One refund.
+
+    Raises Denied: refund.unknown.
+    """
+    found = await counter.app.desk.see(refunds_store.by_id(counter.merchant_id, refund_id))
+    if found is None:
+        raise Denied("refund.unknown")
+    return found
+
+
+# --- cases ---
+
+
+async def open_case(
+    counter: Counter, *, payment_id: str, what: What, meant_fen: int | None, case_id: str, said: str
+) -> CaseSeen:
+    """Report a mistaken scan and stand by until it is put right or a person must look.
+
+    Raises Denied: see `cases.flow.request`.
+    """
+    ask = CaseAsk(
+        merchant_id=counter.merchant_id,
+        id=ids.checked(case_id, Kind.CASE) if case_id else ids.new(Kind.CASE),
+        payment_id=payment_id,
+        what=what,
+        who=who(),
+        meant=None if meant_fen is None else Money(meant_fen),
+        said=said,
+    )
+    case = await cases.request(counter.app.desk, ask)
+
+    async def see() -> CaseSeen:
+        return await case_of(counter, case.id)
+
+    return await counter.stand_by(see, _objects_of_case, _case_rests)
+
+
+def _objects_of_case(seen: CaseSeen) -> Sequence[str]:
+    case = _there(seen)
+    return tuple(each for each in (case.id, case.payment_id, case.refund_id) if each)
+
+
+def _case_rests(seen: CaseSeen) -> bool:
+    return _there(seen).state in (case_rules.State.CLOSED, case_rules.State.ATTENTION)
+
+
+def _there(seen: CaseSeen) -> Case:
+    assert seen.case is not None
+    return seen.case
+
+
+async def case_of(counter: Counter, case_id: str) -> CaseSeen:
+    """One case, with its payment and its refund.
+
+    Raises Denied: case.unknown.
+    """
+    seen = await counter.app.desk.see(cases_store.by_id(counter.merchant_id, case_id))
+    if seen.case is None:
+        raise Denied("case.unknown")
+    return seen
+
+
+# --- merchants ---
+
+
+async def import_sim(app: App, file: Path, name: str, actor: str) -> dict[str, Any]:
+    """Make a merchant of the file that sim wrote: one store, two tills, both channels, a key.
+
+    Whole or not at all. Raises Denied: sim.file_unreadable, channel.config_invalid, key.actor_empty.
+    """
+    configs = _configs(file)
+    for channel, config in configs.items():
+        CODECS[channel].keys(config)
+    now = app.clock.now()
+    async with app.pools.recorder.acquire() as connection, connection.transaction():
+        merchant_id = await merchants.add_merchant(connection, name, now)
+        store_id = await merchants.add_store(connection, merchant_id, name, now)
+        tills = [
+            {"id": await merchants.add_till(connection, merchant_id, store_id, till, now), "name": till}
+            for till in ("T1", "T2")
+        ]
+        for channel, config in configs.items():
+            await merchants.set_channel(connection, merchant_id, channel, config, now)
+        key = await merchants.add_key(connection, merchant_id, actor, now)
+    return {
+        "api_key": key.secret,
+        "key_id": key.id,
+        "actor": actor,
+        "merchant_id": merchant_id,
+        "name": name,
+        "store_id": store_id,
+        "tills": tills,
+    }
+
+
+def _configs(file: Path) -> dict[Channel, Mapping[str, str]]:
+    """The channel configurations in sim.json, with absolute paths."""
+    try:
+        told = json.loads(file.read_text())
+        sim = {Channel.WECHAT: {"base_url": told["base_url"], **told["wechat"]}, Channel.ALIPAY: told["alipay"]}
+    except (OSError, ValueError, KeyError, TypeError) as wrong:
+        raise Denied("sim.file_unreadable", file=str(file), why=type(wrong).__name__) from wrong
+    return {
+        channel: {field: _absolute(file.parent, value) for field, value in config.items()}
+        for channel, config in sim.items()
+    }
+
+
+def _absolute(folder: Path, value: str) -> str:
+    return str((folder / value).resolve()) if value.endswith(".pem") else value
+
+
+async def new_key(app: App, merchant: str, actor: str) -> dict[str, str]:
+    """Make a key for somebody who acts for a merchant; its secret is told this once.
+
+    Raises Denied: merchant.unknown, merchant.several, merchant.none, key.actor_empty.
+    """
+    found = await _merchant(app, merchant)
+    key = await merchants.add_key(app.pools.recorder, found.id, actor, app.clock.now())
+    return {"api_key": key.secret, "key_id": key.id, "actor": actor, "merchant_id": found.id}
+
+
+async def revoke_key(app: App, merchant: str, key_id: str) -> dict[str, Any]:
+    """End a key at once.
+
+    Raises Denied: id.invalid, key.unknown, and as `new_key`.
+    """
+    found = await _merchant(app, merchant)
+    ids.checked(key_id, Kind.KEY)
+    if not await merchants.revoke_key(app.pools.recorder, found.id, key_id, app.clock.now()):
+        raise Denied("key.unknown", id=key_id)
+    return {"key_id": key_id, "merchant_id": found.id, "revoked": True}
+
+
+async def merchants_listed(app: App, after: str) -> dict[str, Any]:
+    """The merchants, oldest first."""
+    found = await merchants.merchants_called(app.pools.recorder, "", LISTED_MAX, after)
+    return {
+        "items": [
+            {"id": one.id, "name": one.name, "tills": one.tills, "created_at": one.created_at.isoformat()}
+            for one in found
+        ],
+        "next": found[-1].id if len(found) == LISTED_MAX else None,
+    }
+
+
+# --- looking ---
+
+
+async def shown(counter: Counter, any_id: str, kinds: Sequence[Kind]) -> PaymentTold | RefundTold | CaseTold:
+    """The payment, refund or case with this id, as the API tells it.
+
+    Raises Denied: id.invalid, payment.unknown, refund.unknown, case.unknown.
+    """
+    kind, now = _kind(any_id, kinds), counter.app.clock.now()
+    if kind is Kind.PAYMENT:
+        return payment_told(await payment_of(counter, any_id), now)
+    if kind is Kind.REFUND:
+        return refund_told(await refund_of(counter, any_id), now)
+    return case_told(_there(await case_of(counter, any_id)))
+
+
+def _kind(any_id: str, kinds: Sequence[Kind]) -> Kind:
+    return Kind(ids.checked(any_id, *kinds)[:2])
+
+
+async def payments_listed(counter: Counter, state: str, limit: int, after: str) -> PaymentsTold:
+    """Payments, newest first.
+
+    Raises Denied: id.invalid.
+    """
+    if after:
+        ids.checked(after, Kind.PAYMENT)
+    pool, now = counter.app.pools.reader, counter.app.clock.now()
+    found = await lists.page(pool, counter.merchant_id, Payment, after, limit, {"state": state})
+    return PaymentsTold(items=[payment_told(payments_store.made(row), now) for row in found.rows], next=found.next)
+
+
+async def timeline(counter: Counter, any_id: str) -> TimelineTold:
+    """What happened to a payment (or to that of a refund or a case), in order.
+
+    Raises Denied: id.invalid, payment.unknown, refund.unknown, case.unknown.
+    """
+    kind = _kind(any_id, (Kind.PAYMENT, Kind.REFUND, Kind.CASE))
+    payment_id = any_id
+    if kind is Kind.REFUND:
+        payment_id = (await refund_of(counter, any_id)).payment_id
+    elif kind is Kind.CASE:
+        payment_id = _there(await case_of(counter, any_id)).payment_id
+    return await lists.timeline(counter.app.pools.reader, counter.merchant_id, payment_id, 0, HAPPENED_MAX)
