@@ -443,12 +443,20 @@ def test_an_answer_older_than_the_end_does_not_make_it_late_paid() -> None:
     ended = payment(S.REVERSED, asked_at=after(60))
     overtaken = heard(W.SETTLED, asked_at=after(59))
     assert rules.hear(RAILS, overtaken, ended, after(61)) == Stay(ended)
-    fresh = changed(rules.hear(RAILS, heard(W.SETTLED, asked_at=after(60)), ended, after(61)))
-    assert fresh.row.state is S.LATE_PAID
-    for at, doubtful in ((61, heard(W.SETTLED, by="notice")), (400, overtaken)):
-        doubted = changed(rules.hear(RAILS, doubtful, ended, after(at)))
-        assert (doubted.row.state, type(doubted.step), doubted.moves) == (S.REVERSED, Query, ())
-        assert doubted.looks == (Look(DRIVE, PAYMENT, after(at)),), "should the answer be lost, it is asked again"
+    fresh = heard(W.SETTLED, asked_at=after(60))
+    assert changed(rules.hear(RAILS, fresh, ended, after(61))).row.state is S.LATE_PAID
+    after_the_last_look = changed(rules.hear(RAILS, overtaken, ended, after(400)))
+    assert isinstance(after_the_last_look.step, Query), "no look comes after it: it is asked anew"
+
+
+@pytest.mark.parametrize("state", [S.REVERSED, S.CLOSED, S.FAILED])
+def test_a_notice_of_paid_after_the_end_is_kept_and_asked_about_at_once(state: State) -> None:
+    change = changed(rules.hear(RAILS, heard(W.SETTLED, by="notice"), payment(state), after(120)))
+    assert (change.row.state, change.moves, change.facts) == (state, (), ())
+    assert isinstance(change.step, Query)
+    assert (change.looks, len(change.evidence)) == ((Look(DRIVE, PAYMENT, after(120)),), 1), "a crash does not lose it"
+    assert isinstance(rules.next_step(RAILS, change.row, after(121)).step, Query)
+    assert changed(rules.hear(RAILS, heard(W.SETTLED), change.row, after(122))).row.state is S.LATE_PAID
 
 
 @pytest.mark.parametrize("word", [W.ABSENT, W.REFUSED, W.ENDED])
@@ -458,12 +466,16 @@ def test_an_answer_older_than_paid_says_nothing_against_it(word: Word) -> None:
     assert changed(rules.hear(RAILS, heard(word, asked_at=after(10)), paid, after(12))).row.incident
 
 
-def test_paid_is_asked_about_after_a_failure_however_old_the_answer() -> None:
+def test_paid_after_a_failure_is_never_passed_over_however_old_the_answer() -> None:
     failed = payment(S.FAILED, asked_at=after(60))
-    doubted = changed(rules.hear(RAILS, heard(W.SETTLED, asked_at=after(1)), failed, after(61)))
-    assert (doubted.row.state, type(doubted.step)) == (S.FAILED, Query)
-    fresh = heard(W.SETTLED, asked_at=after(61))
-    assert changed(rules.hear(RAILS, fresh, doubted.row, after(62))).row.state is S.LATE_PAID
+    assert isinstance(rules.hear(RAILS, heard(W.SETTLED, asked_at=after(1)), failed, after(61)).step, Query)
+
+
+@pytest.mark.parametrize(("hours", "state"), [(4, S.CLOSED), (3.99, S.CLOSING)])
+def test_a_picture_that_nobody_can_scan_any_more_is_closed_by_not_paid(hours: float, state: State) -> None:
+    not_paid = heard(W.PENDING, Reason.NOT_PAID)
+    row = changed(rules.hear(RAILS, not_paid, shown(S.CLOSING), after(hours=hours))).row
+    assert row.state is state, "made in the last moment of its two hours, it lives two hours more"
 
 
 @pytest.mark.parametrize("state", [S.FAILED, S.CLOSED])
