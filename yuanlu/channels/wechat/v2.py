@@ -1,7 +1,7 @@
 """WeChat Pay v2: XML, for merchants whose payment codes (or refunds) still go by it.
 
-HTTP is always 200; read `return_code` (transport), then `result_code` (business), then `err_code`. A transport failure is
-unsigned and has no code: it says nothing. Every business answer is signed, failures too, and is verified first.
+HTTP is always 200; read `return_code` (transport), then `result_code` (business), then `err_code`. A transport failure
+is unsigned and has no code: it says nothing. Every business answer is signed, failures too, and is verified first.
 Source: channels.md section 3, read 2026-11-23.
 """
 
@@ -165,9 +165,7 @@ def hear(step: Step, reply: Reply, keys: WechatKeys) -> Outcome:
     told = fields(reply.body)
     if told.get("return_code") != "SUCCESS":
         return wire.unknown("return_code=FAIL" if told.get("return_code") == "FAIL" else wire.MALFORMED)
-    if not hmac.compare_digest(
-        told.get("sign", "").encode(), signature(told, keys.v2_key, keys.v2_sign_type).encode()
-    ):
+    if not hmac.compare_digest(told.get("sign", "").encode(), signature(told, keys.v2_key, keys.v2_sign_type).encode()):
         return wire.unknown(wire.BAD_SIGNATURE)
     if (told.get("mch_id"), told.get("appid")) != (keys.mchid, keys.appid):
         return wire.unknown(wire.MISMATCH)
