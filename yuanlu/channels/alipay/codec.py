@@ -50,8 +50,6 @@ BOOK = "alipay"
 _json = msgspec.json.Encoder().encode
 
 EXCEPTIONS: law.Exceptions = {
-    # "10003 waiting for the payer".
-    (Operation.PAY, "10003"): Said(Word.PENDING, Reason.PAYER_CONFIRMS),
     # "Trade closed by timeout or full refund": whatever was paid under this number went back.
     (Operation.PAY, "ACQ.TRADE_HAS_CLOSE"): Said(Word.ENDED),
     (Operation.CLOSE, "ACQ.TRADE_HAS_CLOSE"): Said(Word.ENDED),

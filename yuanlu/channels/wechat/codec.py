@@ -2,9 +2,9 @@
 
 What is believed: every 2xx is signed and verified before a byte of it counts. 4xx and 5xx are *not* signed by WeChat
 Pay (channels.md 2.2), so a refusal rests on TLS alone: who can forge one already sits inside our connection. Could a
-forged "refused" hurt? It could make a cashier charge again for what was paid, but it moves no money by itself, the payer's
-wallet shows both, and the statement brings it to light. A 5xx never means failed, a query's refusal never says anything
-about the payment, and "no such number" (ABSENT) needs two answers apart in time before it frees anything.
+forged "refused" hurt? It could make a cashier charge again for what was paid, but it moves no money by itself, the
+payer's wallet shows both, and the statement brings it to light. A 5xx never means failed, a query's refusal never says
+anything about the payment, and "no such number" (ABSENT) needs two answers apart in time before it frees anything.
 
 What is checked besides: that the answer is about what we asked (order and refund number, merchant, app, amounts).
 Source: channels.md section 2, read 2026-11-23.
