@@ -21,6 +21,7 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
@@ -36,6 +37,16 @@ CONNECTIONS = 2
 QUEUE_MAX = 20_000
 DEADLINE = 30.0
 """Seconds a batch may take before its connection is given up."""
+
+SESSION = {
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "client_min_messages": "error",
+}
+"""What a recording connection is set to: rows are found by key and locked in the order sent."""
 
 log = structlog.get_logger(__name__)
 
@@ -223,15 +234,75 @@ def _insert_sql(name: str, columns: Sequence[Column]) -> str:
   end if;"""
 
 
+class Layout:
+    """How a batch is laid out: the sections of the call, and the arguments that fill them."""
+
+    def __init__(self, row_types: Sequence[type[Row]]) -> None:
+        self.sql = function_sql(row_types)
+        order = sorted((t.table for t in row_types), key=lambda name: (name == _PAYMENTS, name))
+        self.sections = (*order, *_SIDE_TYPES)
+        self.call = f"select pg_temp.record({', '.join(f'${n + 1}' for n in range(len(self.sections)))})"
+        self._places = {name: place for place, name in enumerate(self.sections)}
+        self._values = {t: attrgetter(*(column.name for column in columns_of(t))) for t in row_types}
+
+    def arguments(self, batch: Sequence[Change[Row]]) -> list[list[tuple[object, ...]]]:
+        """The changes of a batch as the sections of one call; a change is known by its place in the batch."""
+        arrays: list[list[tuple[object, ...]]] = [[] for _ in self._places]
+        places = self._places
+        draws, moves, facts = arrays[places["draw"]], arrays[places["move"]], arrays[places["fact"]]
+        evidence, looks = arrays[places["evidence"]], arrays[places["look"]]
+        for item, change in enumerate(batch):
+            row = change.row
+            merchant_id, object_id, version = row.merchant_id, row.id, row.version
+            arrays[places[row.table]].append((item, *self._values[type(row)](row)))
+            if change.draw is not None:
+                draws.append((item, version == 1, merchant_id, change.draw.payment_id, change.draw.amount.amount))
+            for seq, move in enumerate(change.moves):
+                money = move.money
+                moves.append(
+                    (item, merchant_id, object_id, version, seq, move.source, move.target, money.amount, money.currency)
+                )
+            cited = change.evidence[0].id if change.evidence else ""
+            for seq, fact in enumerate(change.facts):
+                body = msgspec.json.encode(fact).decode()
+                facts.append(
+                    (item, merchant_id, object_id, version, seq, fact.kind, change.who, change.at, cited, body)
+                )
+            for each in change.evidence:
+                evidence.append(
+                    (
+                        item,
+                        merchant_id,
+                        object_id,
+                        each.id,
+                        each.kind,
+                        each.at,
+                        each.operation,
+                        each.status,
+                        each.took_ms,
+                        each.digest,
+                        each.body,
+                    )
+                )
+            for look in change.looks:
+                looks.append((item, merchant_id, look.name, look.object_id, look.at))
+        return arrays
+
+
 @dataclass(slots=True)
 class _Waiting:
+    """A change and who waits for it. A caller that was cancelled meanwhile is told nothing: that is no error."""
+
     change: Change[Row]
     answer: asyncio.Future[bool]
 
+    def tell(self, *, recorded: bool) -> None:
+        if not self.answer.done():
+            self.answer.set_result(recorded)
 
-def _fail(waiting: _Waiting, error: Exception) -> None:
-    if not waiting.answer.done():  # the caller may have left
-        waiting.answer.set_exception(error)
+    def refuse(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class Recorder:
@@ -246,12 +317,7 @@ class Recorder:
         connections: int = CONNECTIONS,
     ) -> None:
         self._connect = connect
-        self._sql = function_sql(row_types)
-        order = sorted((t.table for t in row_types), key=lambda name: (name == _PAYMENTS, name))
-        self._places = {name: place for place, name in enumerate([*order, *_SIDE_TYPES])}
-        self._columns = {t.table: tuple(c.name for c in columns_of(t)) for t in row_types}
-        arguments = ", ".join(f"${n + 1}" for n in range(len(self._places)))
-        self._call = f"select pg_temp.record({arguments})"
+        self.layout = Layout(row_types)
         self._batch_max = batch_max
         self._queue: deque[_Waiting] = deque()
         self._free = connections
@@ -289,8 +355,7 @@ class Recorder:
         while self._flights:
             await asyncio.gather(*self._flights, return_exceptions=True)
         for waiting in self._queue:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(Busy("record.closing"))
+            waiting.refuse(Busy("record.closing"))
         self._queue.clear()
         for connection, _ in self._idle:
             with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
@@ -330,7 +395,7 @@ class Recorder:
         except Exception as error:  # the last net: a waiting caller must always get an answer
             log.exception("record.failed")
             for waiting in batch:
-                _fail(waiting, Broken(f"recording failed: {error}"))
+                waiting.refuse(Broken(f"recording failed: {error}"))
         finally:
             self._free += 1
             self._kick()
@@ -345,22 +410,25 @@ class Recorder:
             gone = set(range(len(batch)))
         except Exception as error:  # one change that cannot be written down must not take the others with it
             if len(batch) > 1:
-                middle = len(batch) // 2
-                await self._send(batch[:middle])
-                await self._send(batch[middle:])
+                await self._halved(batch)
                 return
             if not isinstance(error, _CROSSED):
-                _fail(batch[0], Broken(f"cannot record {batch[0].change.row.key}: {error}"))
+                batch[0].refuse(Broken(f"cannot record {batch[0].change.row.key}: {error}"))
                 return
             gone = {0}
         self.batches += 1
         self.recorded += len(batch) - len(gone)
         for place, waiting in enumerate(batch):
-            if not waiting.answer.done():
-                waiting.answer.set_result(place not in gone)
+            waiting.tell(recorded=place not in gone)
+
+    async def _halved(self, batch: list[_Waiting]) -> None:
+        """Send a batch that was rolled back again, in two halves."""
+        middle = len(batch) // 2
+        await self._send(batch[:middle])
+        await self._send(batch[middle:])
 
     async def _attempt(self, batch: Sequence[_Waiting]) -> list[int]:
-        arguments = self._arguments(batch)
+        arguments = self.layout.arguments([waiting.change for waiting in batch])
         connection, statement = self._idle.pop() if self._idle else await self._opened()
         try:
             dead: list[int] = await statement.fetchval(*arguments, timeout=DEADLINE)
@@ -375,52 +443,6 @@ class Recorder:
 
     async def _opened(self) -> tuple[asyncpg.Connection[Any], Any]:
         connection = await self._connect()
-        await connection.execute(
-            "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off; set jit = off;"
-            "set plan_cache_mode = force_generic_plan; set client_min_messages = error"
-        )
-        await connection.execute(self._sql)
-        return connection, await connection.prepare(self._call)
-
-    def _arguments(self, batch: Sequence[_Waiting]) -> list[list[tuple[object, ...]]]:
-        arrays: list[list[tuple[object, ...]]] = [[] for _ in self._places]
-        places = self._places
-        draws, moves, facts = arrays[places["draw"]], arrays[places["move"]], arrays[places["fact"]]
-        evidence, looks = arrays[places["evidence"]], arrays[places["look"]]
-        for item, waiting in enumerate(batch):
-            change = waiting.change
-            row = change.row
-            merchant_id, object_id, version = row.merchant_id, row.id, row.version
-            arrays[places[row.table]].append((item, *[getattr(row, name) for name in self._columns[row.table]]))
-            if change.draw is not None:
-                draws.append((item, version == 1, merchant_id, change.draw.payment_id, change.draw.amount.amount))
-            for seq, move in enumerate(change.moves):
-                money = move.money
-                moves.append(
-                    (item, merchant_id, object_id, version, seq, move.source, move.target, money.amount, money.currency)
-                )
-            cited = change.evidence[0].id if change.evidence else ""
-            for seq, fact in enumerate(change.facts):
-                body = msgspec.json.encode(fact).decode()
-                facts.append(
-                    (item, merchant_id, object_id, version, seq, fact.kind, change.who, change.at, cited, body)
-                )
-            for each in change.evidence:
-                evidence.append(
-                    (
-                        item,
-                        merchant_id,
-                        object_id,
-                        each.id,
-                        each.kind,
-                        each.at,
-                        each.operation,
-                        each.status,
-                        each.took_ms,
-                        each.digest,
-                        each.body,
-                    )
-                )
-            for look in change.looks:
-                looks.append((item, merchant_id, look.name, look.object_id, look.at))
-        return arrays
+        await connection.execute(";".join(f"set {name} = {value}" for name, value in SESSION.items()))
+        await connection.execute(self.layout.sql)
+        return connection, await connection.prepare(self.layout.call)

@@ -426,7 +426,9 @@ def main() -> None:
             word = news.read()
         sys.stdout.buffer.write(word)
         sys.exit(0 if word in (READY, TAKEN) else 1)
-    os.close(heard)
+    # Whatever else the starter left open (uvloop leaves its ends of our stdout) would keep it waiting for our end.
+    os.closerange(3, tell)
+    os.closerange(tell + 1, os.sysconf("SC_OPEN_MAX"))
     os.setsid()
     os.chdir("/")
     os.umask(0o022)  # the service user must be able to read the programs we copy

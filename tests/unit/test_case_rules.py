@@ -17,6 +17,7 @@ from yuanlu.errors import Denied
 from yuanlu.money import Money
 from yuanlu.payments.rules import Payment
 from yuanlu.payments.rules import State as PaymentState
+from yuanlu.refunds.rules import Refund
 from yuanlu.refunds.rules import State as RefundState
 
 S, P, R, W = State, PaymentState, RefundState, Word
@@ -198,7 +199,12 @@ BACK = {R.DONE, R.PROVEN}
 
 
 def driven(row: Case, state: RefundState, **given: Any) -> Change[Case] | Stay[Case]:
-    return rules.next_step(CaseSeen(row, payment(P.PAID), refund(state, **given)), after(120))
+    return rules.next_step(CaseSeen(row, payment(P.PAID), own(row, state, **given)), after(120))
+
+
+def own(row: Case, state: RefundState, **given: Any) -> Refund:
+    """The refund that this case asked for."""
+    return refund(state, **({"fingerprint": rules.refund_ask(row).fingerprint} | given))
 
 
 @pytest.mark.parametrize("state", RefundState)
@@ -282,7 +288,7 @@ OPEN_ONES = [state for state in R if state not in (R.REFUSED, R.CANCELLED, R.RET
 
 def decided(amount: int | None, state: RefundState | None, back: int = 0, **given: Any) -> Change[Case]:
     row = replace(REMEDY, state=S.ATTENTION, note="?")
-    made = None if state is None else refund(state, **given)
+    made = None if state is None else own(row, state, **given)
     seen = CaseSeen(row, payment(P.PAID, back_fen=back), made)
     return changed(rules.decide(Decision(refund=None if amount is None else fen(amount), who="anna"), seen, after(200)))
 

@@ -271,10 +271,15 @@ def _heard(step: Step, reply: Reply, keys: AlipayKeys) -> Outcome:
         return wire.unknown(wire.BAD_SIGNATURE)
     if node.code != "10000" and (node.code, step.operation) != ("10003", Operation.PAY):
         return _refused(step, node)
-    # "out_trade_no" comes back in every answer: one about another order says nothing about this one.
-    if node.out_trade_no not in ({None, step.payment_id} if step.operation is Operation.REVERSE else {step.payment_id}):
+    # "out_trade_no" comes back in every answer that found something: one about another order says nothing about this.
+    if node.out_trade_no not in ({None, step.payment_id} if _may_be_empty(step, node) else {step.payment_id}):
         return wire.unknown(wire.MISMATCH)
     return _HEARD[step.operation](step, node)
+
+
+def _may_be_empty(step: Step, node: _Node) -> bool:
+    """A cancel of an unknown order, and a query of a refund that is not there, are answered without a number (4.4)."""
+    return step.operation is Operation.REVERSE or (step.operation is Operation.REFUND_QUERY and not node.refund_status)
 
 
 def _refused(step: Step, node: _Node) -> Outcome:

@@ -1,0 +1,60 @@
+"""What yuanlu can do, measured beside a floor of the same run: `yuanlu bench`, `make bench`.
+
+docs/reference/bench.md says what each name means. Nothing heavy is imported before a bench runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from yuanlu.bench.measure import Figure, Size
+
+BENCHES = {
+    "record": "record",
+    "record_single": "record",
+    "record_objections": "record",
+    "record_one_merchant": "record",
+    "record_alone": "record",
+    "read": "work",
+    "payment": "payment",
+    "serve_start": "work",
+    "serve_memory": "work",
+    "jobs": "work",
+    "growth": "growth",
+}
+"""Every bench: its name, which is its function's too, and the module it is in. One bench may give several figures."""
+
+
+def run(names: Sequence[str], as_json: bool, size: Size | None = None) -> int:
+    """Run the benches of these names (all, when none is named) and print their figures on stdout.
+
+    Shape: with `as_json` one list of objects, else a table. Answers an exit code.
+    Raises Denied: bench.unknown.
+    """
+    import asyncio  # noqa: PLC0415 - see the top
+
+    from yuanlu.bench import measure, table  # noqa: PLC0415
+    from yuanlu.errors import Denied  # noqa: PLC0415
+
+    unknown = sorted(set(names) - BENCHES.keys())
+    if unknown:
+        raise Denied("bench.unknown", names=unknown, known=sorted(BENCHES))
+    figures = asyncio.run(measured(list(names) or list(BENCHES), size or measure.Size()))
+    table.show(figures, as_json=as_json)
+    return 0
+
+
+async def measured(names: Sequence[str], size: Size) -> list[Figure]:
+    """The figures of these benches, each on a database of its own in one embedded PostgreSQL of their own."""
+    from importlib import import_module  # noqa: PLC0415 - see the top
+
+    from yuanlu.bench import ground  # noqa: PLC0415
+
+    figures: list[Figure] = []
+    async with ground.server() as server:
+        for name in names:
+            bench = getattr(import_module(f"yuanlu.bench.{BENCHES[name]}"), name)
+            figures.extend(await bench(server, size))
+    return figures
