@@ -158,7 +158,11 @@ def _settings(state: Path | None, **changed: Any) -> Settings:
 
 
 def _at_counter(
-    state: Path | None, merchant: str, wait: Seconds, verb: Callable[[Counter], Any], tell: Callable[[Any, Counter], Any]
+    state: Path | None,
+    merchant: str,
+    wait: Seconds,
+    verb: Callable[[Counter], Any],
+    tell: Callable[[Any, Counter], Any],
 ) -> None:
     """Open the installation for one merchant, do the verb, print what it tells as JSON."""
     from yuanlu.terminal import loop, verbs
@@ -322,9 +326,9 @@ def diagnose(channel: str, code: str, operation: str | None, as_json: bool) -> N
 @_json_option
 def bench(names: Sequence[str], as_json: bool) -> None:
     """Measure yuanlu, each figure beside its floor in the same run: all, or only NAMES."""
-    from importlib import import_module
+    from yuanlu.bench import run
 
-    sys.exit(import_module("yuanlu.bench").run(list(names), as_json))
+    sys.exit(run(list(names), as_json))
 
 
 # --- the verbs ---
