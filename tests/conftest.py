@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import tally
 from yuanlu.db import Database, Pools, migrate, open_pools
 from yuanlu.postgres import Server
 
@@ -64,3 +65,9 @@ async def pools(database: Database) -> AsyncIterator[Pools]:
     opened = await open_pools(database)
     yield opened
     await opened.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was crashed and killed."""
+    if tally.POINTS or tally.KILLS:
+        terminalreporter.write_line(tally.summary())

@@ -14,7 +14,7 @@ from yuanlu import db
 from yuanlu.cases.rules import LATE_PAID, WAKE, Case
 from yuanlu.change import Look, Row
 from yuanlu.channels import evidence
-from yuanlu.channels.contract import CALLBACK_OK, Callback, Channel, Outcome, Step, Word
+from yuanlu.channels.contract import CALLBACK_OK, Callback, Channel, News, Outcome, Step, Word
 from yuanlu.channels.driver import Driver
 from yuanlu.channels.registry import CODECS
 from yuanlu.clock import Clock, SystemClock
@@ -22,13 +22,15 @@ from yuanlu.config import Settings
 from yuanlu.desk import Desk, Follower
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
-from yuanlu.ids import Kind, is_id
 from yuanlu.merchants import store as merchants
+from yuanlu.money import Money
 from yuanlu.payments import flow as payments
-from yuanlu.payments.rules import Payment
+from yuanlu.payments import store as payments_store
+from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
+from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
 
 ROWS: Sequence[type[Row]] = (Payment, Refund, Case)
@@ -120,13 +122,27 @@ class App:
         now = self.clock.now()
         news = codec.overhear(callback, await self.driver.fresh(codec, keys, callback), now)
         news = replace(news, outcome=replace(news.outcome, evidence=evidence.of_notice(callback, news, now)))
-        if not news.refund_id:
-            await payments.learn(self.desk, merchant_id, news.payment_id, news.outcome)
-        elif is_id(news.refund_id, Kind.REFUND):
-            await refunds.learn(self.desk, merchant_id, news.refund_id, news.outcome)
-        elif news.outcome.word is Word.SETTLED:
-            await refunds.learn_outside(self.desk, merchant_id, news)
+        await self._learn(channel, merchant_id, news)
         return CALLBACK_OK[channel]
+
+    async def _learn(self, channel: Channel, merchant_id: str, news: News) -> None:
+        """Let whom the news is about learn it: what has this number, was made at this channel, and is of this payment.
+
+        A refund that is not so is one made outside, even under a number like ours (of a lost or another installation).
+        """
+        payment = await self.desk.see(payments_store.by_id(merchant_id, news.payment_id))
+        if payment is None or payment.channel is not channel:
+            raise Denied("payment.unknown", id=news.payment_id)
+        refund = await self.desk.see(refunds_store.by_id(merchant_id, news.refund_id)) if news.refund_id else None
+        if refund is not None and refund.payment_id == payment.id:
+            await refunds.learn(self.desk, merchant_id, refund.id, news.outcome)
+        elif news.refund_id:
+            if news.outcome.word is Word.SETTLED:
+                await refunds.learn_outside(self.desk, merchant_id, news)
+        else:
+            if (outside := back_outside(payment, news)) is not None:
+                await refunds.learn_outside(self.desk, merchant_id, outside)
+            await payments.learn(self.desk, merchant_id, payment.id, news.outcome)
 
     async def _keys(self, merchant_id: str, channel: Channel) -> Any:
         known = self._configs.get((merchant_id, channel))
@@ -143,6 +159,19 @@ class App:
         keys = known.keys if known is not None and known.text == text else CODECS[channel].keys(config)
         self._configs[merchant_id, channel] = _Config(text, keys, now)
         return keys
+
+
+def back_outside(payment: Payment, news: News) -> News | None:
+    """The refund made outside that news of a payment betrays: more went back than our refunds hold or sent.
+
+    Its number follows from how much went back in all, so the same news again is the same refund.
+    """
+    seen = news.outcome.back_seen
+    if seen is None or payment.state not in HAS_MONEY or seen.amount <= payment.back_fen:
+        return None
+    back = Money(seen.amount - payment.back_fen, seen.currency)
+    outcome = replace(news.outcome, word=Word.SETTLED, amount=back, channel_number="")
+    return replace(news, refund_id=f"back-{seen.amount}", outcome=outcome)
 
 
 @asynccontextmanager

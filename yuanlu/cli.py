@@ -58,13 +58,14 @@ def _told(shape: Any) -> Any:
 def _denied(no: Denied, as_json: bool) -> NoReturn:
     """A rule said no: its words on stderr, the problem on stdout where JSON is wanted; nothing was changed."""
     from yuanlu import words
+    from yuanlu.terminal.screen import flat
     from yuanlu.web.parts.told import both
 
     code = f"problem.{no.code}"
     zh, en = both(code, no.facts) if code in words.catalogue() else (str(no), "")
     for line in (zh, en):
         if line:
-            click.echo(" ".join(line.splitlines()), err=True)
+            click.echo(flat(line), err=True)
     if as_json:
         facts = {name: value for name, value in no.facts.items() if name not in {"code", "title_zh", "title_en"}}
         titles = {"title_zh": zh.partition("\n")[0], "title_en": (en or zh).partition("\n")[0]}
@@ -96,7 +97,7 @@ def _failed(ctx: click.Context, words: str) -> NoReturn:
     sys.exit(1)
 
 
-class _Fen(click.ParamType):
+class _Fen(click.ParamType[int]):
     """A whole number of fen, in plain digits: 1280 is ¥12.80."""
 
     name = "fen"
@@ -147,8 +148,10 @@ def _settings(state: Path | None, **changed: Any) -> Settings:
     from yuanlu.web.parts import logs
 
     settings = config.read()
-    given = {name: value for name, value in changed.items() if value is not None}
-    settings = replace(settings, **({"state": state.absolute()} if state else {}), **given)
+    given: dict[str, Any] = {name: value for name, value in changed.items() if value is not None}
+    if state is not None:
+        given["state"] = state.absolute()
+    settings = replace(settings, **given)
     logs.set_up("error")
     return settings
 
@@ -157,7 +160,7 @@ def _at_counter(
     state: Path | None, merchant: str, wait: float, verb: Callable[[Counter], Any], tell: Callable[[Any, Counter], Any]
 ) -> None:
     """Open the installation for one merchant, do the verb, print what it tells as JSON."""
-    from yuanlu.terminal import services, verbs
+    from yuanlu.terminal import loop, verbs
 
     settings = _settings(state)
 
@@ -165,7 +168,7 @@ def _at_counter(
         async with verbs.at_counter(settings, merchant, wait) as counter:
             return tell(await verb(counter), counter)
 
-    told = services.run(main)
+    told = loop.run(main)
     if told is None:
         sys.exit(130)
     _print_json(_told(told))
@@ -211,7 +214,7 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 
 @main.command(**_example("yuanlu demo", "yuanlu demo abnormal --once", "yuanlu demo double-charge --once --json"))
-@click.argument("story", type=click.Choice(STORIES), default=STORIES[0])
+@click.argument("story", type=click.Choice(STORIES), default=STORIES[0], metavar="[STORY]")
 @click.option("--once", is_flag=True, help="End after the story. Exit code 0 only if it ended well.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the simulated world.")
 @_state_option
@@ -234,11 +237,11 @@ def demo(story: str, once: bool, seed: int, state: Path | None, as_json: bool) -
     import os
 
     from yuanlu.demo import play
-    from yuanlu.terminal import services
+    from yuanlu.terminal import loop
 
     named = os.environ.get("YUANLU_STATE")
     place = state or (Path(named) if named else None)
-    code = services.run(lambda: play(story, state=place, seed=seed, once=once, as_json=as_json))
+    code = loop.run(lambda: play(story, state=place, seed=seed, once=once, as_json=as_json))
     sys.exit(130 if code is None else code)
 
 
@@ -253,9 +256,9 @@ def sim(port: int, directory: Path, seed: int) -> None:
     DIR/sim.json is there when the port answers. docs/reference/sim.md tells how to make trouble.
     """
     from yuanlu.sim import serve
-    from yuanlu.terminal import services
+    from yuanlu.terminal import loop
 
-    services.run(lambda: serve(port, directory, seed))
+    loop.run(lambda: serve(port, directory, seed))
 
 
 @main.command(**_example("yuanlu recognise 6901234567892", "yuanlu recognise 130123990123456789 --json"))
@@ -268,6 +271,7 @@ def recognise(text: str, typed: bool, as_json: bool) -> None:
 
     from yuanlu.channels.codes import recognise as recognised
     from yuanlu.clock import business_day
+    from yuanlu.terminal.screen import flat
 
     found = recognised(_text(text), typed=typed, today=business_day(datetime.now(UTC)))
     if as_json:
@@ -277,7 +281,7 @@ def recognise(text: str, typed: bool, as_json: bool) -> None:
     wallet = f" · {found.wallet}" if found.wallet else ""
     click.secho(f"{mark} {found.kind}{wallet}", fg="green" if found.ok else "yellow", bold=True)
     for advice in (found.advice_zh, found.advice_en):
-        click.echo(f"  {' '.join(advice.splitlines())}")
+        click.echo(f"  {flat(advice)}")
 
 
 def _text(text: str) -> str:
@@ -317,9 +321,9 @@ def diagnose(channel: str, code: str, operation: str | None, as_json: bool) -> N
 @_json_option
 def bench(names: Sequence[str], as_json: bool) -> None:
     """Measure yuanlu, each figure beside its floor in the same run: all, or only NAMES."""
-    from yuanlu import bench as benches
+    from importlib import import_module
 
-    sys.exit(benches.run(list(names), as_json))
+    sys.exit(import_module("yuanlu.bench").run(list(names), as_json))
 
 
 # --- the verbs ---
@@ -335,7 +339,9 @@ def bench(names: Sequence[str], as_json: bool) -> None:
 @click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
 @click.option("--code", default="", help="The payer's code; - reads it from standard input.")
 @click.option("--show", "shown_on", type=click.Choice(("wechat", "alipay")), help="Show our own QR instead.")
-@click.option("--id", "payment_id", default="", metavar="YP…", help="The id, where you made it: charging again is safe.")
+@click.option(
+    "--id", "payment_id", default="", metavar="YP…", help="The id, where you made it: charging again is safe."
+)
 @click.option("--typed", is_flag=True, help="The code was typed by hand.")
 @click.option("--no-id-card", is_flag=True, help="You looked: the code is no identity card.")
 @click.option("--description", default="", help="What the payer's bill says.")
@@ -488,7 +494,7 @@ def _shown(any_id: str, kinds: Sequence[str], merchant: str, state: Path | None)
 @_json_option
 def timeline(any_id: str, merchant: str, state: Path | None, as_json: bool) -> None:
     """Tell what happened to the payment, refund or case with this ID: when, who, what, on what evidence."""
-    from yuanlu.terminal import services, verbs
+    from yuanlu.terminal import loop, verbs
     from yuanlu.terminal.screen import happened, screen
 
     settings = _settings(state)
@@ -497,7 +503,7 @@ def timeline(any_id: str, merchant: str, state: Path | None, as_json: bool) -> N
         async with verbs.at_counter(settings, merchant) as counter:
             return await verbs.timeline(counter, any_id)
 
-    told = _told(services.run(run))
+    told = _told(loop.run(run))
     if as_json:
         _print_json(told)
         return
@@ -515,7 +521,7 @@ def merchant() -> None:
 
 
 def _of_installation(state: Path | None, verb: Callable[[Any], Any]) -> Any:
-    from yuanlu.terminal import services, verbs
+    from yuanlu.terminal import loop, verbs
 
     settings = _settings(state)
 
@@ -523,7 +529,7 @@ def _of_installation(state: Path | None, verb: Callable[[Any], Any]) -> Any:
         async with verbs.opened(settings) as app:
             return await verb(app)
 
-    told = services.run(run)
+    told = loop.run(run)
     if told is None:
         sys.exit(130)
     return told
@@ -615,27 +621,29 @@ def merchant_key_revoke(merchant_name: str, key_id: str, state: Path | None, as_
 @_state_option
 def serve(host: str | None, port: int | None, with_worker: bool, state: Path | None) -> None:
     """Serve the HTTP API until Ctrl-C or SIGTERM. Says "ready at …" once it answers."""
-    from yuanlu.terminal import services
+    from yuanlu.terminal import loop, services
     from yuanlu.web.parts import logs
 
     settings = _settings(state, host=host, port=port)
     logs.set_up(settings.log_level)
-    services.run(lambda: services.serve(settings, functools.partial(print, flush=True), with_worker=with_worker))
+    loop.run(lambda: services.serve(settings, functools.partial(print, flush=True), with_worker=with_worker))
 
 
 @main.command(**_example("yuanlu worker"))
 @_state_option
 def worker(state: Path | None) -> None:
     """Run jobs until Ctrl-C or SIGTERM: ask, send, reverse, refund. As many workers as you like may run."""
-    from yuanlu.terminal import services
+    from yuanlu.terminal import loop, services
     from yuanlu.web.parts import logs
 
     settings = _settings(state)
     logs.set_up(settings.log_level)
-    services.run(lambda: services.work(settings, functools.partial(print, flush=True)))
+    loop.run(lambda: services.work(settings, functools.partial(print, flush=True)))
 
 
-@main.group(invoke_without_command=True, **_example("yuanlu db url", "yuanlu db psql -- -c 'select count(*) from payments'"))
+@main.group(
+    invoke_without_command=True, **_example("yuanlu db url", "yuanlu db psql -- -c 'select count(*) from payments'")
+)
 @_state_option
 @click.pass_context
 def db(ctx: click.Context, state: Path | None) -> None:
@@ -659,10 +667,10 @@ def db_url(ctx: click.Context) -> None:
 @click.pass_context
 def db_psql(ctx: click.Context, arguments: Sequence[str]) -> None:
     """Open psql in the database (the embedded one is started while it is open). ARGUMENTS go to psql."""
-    from yuanlu.terminal import database, services
+    from yuanlu.terminal import database, loop
 
     settings = _settings(ctx.obj.get("state"))
-    code = services.run(lambda: database.psql(settings, list(arguments)))
+    code = loop.run(lambda: database.psql(settings, list(arguments)))
     sys.exit(130 if code is None else code)
 
 
@@ -670,10 +678,10 @@ def db_psql(ctx: click.Context, arguments: Sequence[str]) -> None:
 @click.pass_context
 def db_migrate(ctx: click.Context) -> None:
     """Bring the schema forward. Every start does it too; any number may do it at once."""
-    from yuanlu.terminal import database, services
+    from yuanlu.terminal import database, loop
 
     settings = _settings(ctx.obj.get("state"))
-    applied = services.run(lambda: database.migrate(settings))
+    applied = loop.run(lambda: database.migrate(settings))
     if applied is None:
         sys.exit(130)
     click.echo(f"{applied} migrations applied" if applied else "up to date")

@@ -76,7 +76,7 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
     for name, value in given.items():
         each = known[name]
         if each.type == "int":
-            if not value.isdigit():
+            if not (value.isascii() and value.isdigit()):
                 raise Denied("settings.invalid", name=name, wants="a whole number")
             values[each.name] = int(value)
         else:

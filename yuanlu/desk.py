@@ -100,8 +100,8 @@ class Desk:
 
     async def ask(self, step: Step) -> Outcome:
         """Take a step outside. Never raises for trouble outside: that is an outcome too."""
-        started = perf_counter()
-        outcome = await self._ask(step)
+        started, asked_at = perf_counter(), self.clock.now()
+        outcome = replace(await self._ask(step), asked_at=asked_at)
         if self.watch is not None:
             self.watch.asked(step, outcome, perf_counter() - started)
         return outcome

@@ -42,6 +42,7 @@ update jobs j set lease_until = $3, lease_token = $4, attempts = least(j.attempt
 from due where j.merchant_id = due.merchant_id and j.name = due.name and j.object_id = due.object_id
 returning j.merchant_id, j.name, j.object_id, j.attempts
 """
+_DUE_OF = "select count(*) from jobs where merchant_id = $2 and object_id = any($3) and run_at <= $1"
 _FORGET = "delete from jobs where merchant_id = $1 and name = $2 and object_id = $3 and lease_token = $4"
 _AGAIN = """
 update jobs set run_at = $5, lease_until = null, lease_token = null
@@ -82,6 +83,12 @@ async def lease_of(
     token = secrets.token_hex(8)
     rows = await pool.fetch(_LEASE_OF, at, most, at + LEASE, token, merchant_id, list(objects))
     return _leased(rows, token)
+
+
+async def due_of(pool: asyncpg.Pool[Any], at: datetime, merchant_id: str, objects: Sequence[str]) -> int:
+    """How much is due of some objects, whoever is at it."""
+    due: int = await pool.fetchval(_DUE_OF, at, merchant_id, list(objects))
+    return due
 
 
 def _leased(rows: Sequence[Any], token: str) -> Sequence[Job]:

@@ -163,17 +163,34 @@ class Reader:
 
     async def _fly(self, select: Select, batch: Sequence[_Waiting]) -> None:
         try:
-            found = await self._fetched(select, batch)
-            for waiting, records in zip(batch, found, strict=True):
-                if not waiting.answer.done():
-                    waiting.answer.set_result(records)
-        except Exception as error:  # every caller gets an answer
-            for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(error)
+            await self._answer(select, batch)
         finally:
             self._free += 1
             self._kick()
+
+    async def _answer(self, select: Select, batch: Sequence[_Waiting]) -> None:
+        """Give every caller an answer. A key that cannot be read (no UTF-8, a NUL) takes no other reader with it."""
+        try:
+            found = await self._fetched(select, batch)
+        except Busy as error:
+            self._fail(batch, error)
+        except Exception as error:
+            if len(batch) == 1:
+                self._fail(batch, error)
+                return
+            middle = len(batch) // 2
+            await self._answer(select, batch[:middle])
+            await self._answer(select, batch[middle:])
+        else:
+            for waiting, records in zip(batch, found, strict=True):
+                if not waiting.answer.done():
+                    waiting.answer.set_result(records)
+
+    @staticmethod
+    def _fail(batch: Sequence[_Waiting], error: Exception) -> None:
+        for waiting in batch:
+            if not waiting.answer.done():
+                waiting.answer.set_exception(error)
 
     async def _fetched(self, select: Select, batch: Sequence[_Waiting]) -> list[list[Mapping[str, Any]]]:
         reads = [waiting.read for waiting in batch]
@@ -189,6 +206,7 @@ class Reader:
                 asyncpg.InterfaceError,
                 asyncpg.InternalClientError,
                 asyncpg.OperatorInterventionError,
+                asyncpg.InsufficientResourcesError,
             ):
                 await asyncio.sleep(0.1 * 2**attempt)
         else:

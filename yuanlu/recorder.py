@@ -65,11 +65,25 @@ _SIDE_TYPES = {
     "look": "item int, merchant_id text, name text, object_id text, run_at timestamptz",
 }
 
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""The database is away, full, or no longer the one that writes: it says nothing about the changes themselves."""
+
+_CROSSED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
 _DRAWS = """
   if cardinality(a_draw) > 0 then
     perform 1 from payments t where (t.merchant_id, t.id) in
       (select merchant_id, payment_id from unnest(a_draw) union select merchant_id, id from unnest(a_payments))
-      order by t.merchant_id, t.id for update;
+      order by t.merchant_id, t.id for no key update;  -- a foreign key's own lock may pass: reports are not draws
   end if;
 """
 
@@ -277,8 +291,18 @@ class Layout:
 
 @dataclass(slots=True)
 class _Waiting:
+    """A change and who waits for it. A caller that was cancelled meanwhile is told nothing: that is no error."""
+
     change: Change[Row]
     answer: asyncio.Future[bool]
+
+    def tell(self, *, recorded: bool) -> None:
+        if not self.answer.done():
+            self.answer.set_result(recorded)
+
+    def refuse(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class Recorder:
@@ -331,8 +355,7 @@ class Recorder:
         while self._flights:
             await asyncio.gather(*self._flights, return_exceptions=True)
         for waiting in self._queue:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(Busy("record.closing"))
+            waiting.refuse(Busy("record.closing"))
         self._queue.clear()
         for connection, _ in self._idle:
             with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
@@ -372,68 +395,45 @@ class Recorder:
         except Exception as error:  # the last net: a waiting caller must always get an answer
             log.exception("record.failed")
             for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(Broken(f"recording failed: {error}"))
+                waiting.refuse(Broken(f"recording failed: {error}"))
         finally:
             self._free += 1
             self._kick()
 
     async def _send(self, batch: list[_Waiting]) -> None:
         try:
-            dead = await self._attempt(batch)
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.CheckViolationError) as error:
-            if len(batch) == 1 and isinstance(error, asyncpg.CheckViolationError):
-                batch[0].answer.set_exception(Broken(f"the books refuse {batch[0].change.row.key}: {error}"))
-                return
-            if len(batch) == 1:
-                batch[0].answer.set_result(False)
-                return
-            middle = len(batch) // 2
-            await self._send(batch[:middle])
-            await self._send(batch[middle:])
-            return
-        except (
-            OSError,
-            TimeoutError,
-            asyncpg.PostgresConnectionError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-            asyncpg.OperatorInterventionError,
-        ) as error:
+            gone = set(await self._attempt(batch))
+        except _LOST as error:
             # We cannot know whether it was committed: deciding again finds out.
             log.warning("record.connection_lost", changes=len(batch), error=repr(error))
             await asyncio.sleep(0.05)
-            for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_result(False)
-            return
-        except asyncpg.PostgresError as error:
-            if len(batch) == 1:
-                batch[0].answer.set_exception(Broken(f"cannot record {batch[0].change.row.key}: {error}"))
+            gone = set(range(len(batch)))
+        except Exception as error:  # one change that cannot be written down must not take the others with it
+            if len(batch) > 1:
+                await self._halved(batch)
                 return
-            middle = len(batch) // 2
-            await self._send(batch[:middle])
-            await self._send(batch[middle:])
-            return
-        gone = set(dead)
+            if not isinstance(error, _CROSSED):
+                batch[0].refuse(Broken(f"cannot record {batch[0].change.row.key}: {error}"))
+                return
+            gone = {0}
         self.batches += 1
         self.recorded += len(batch) - len(gone)
         for place, waiting in enumerate(batch):
-            if not waiting.answer.done():
-                waiting.answer.set_result(place not in gone)
+            waiting.tell(recorded=place not in gone)
+
+    async def _halved(self, batch: list[_Waiting]) -> None:
+        """Send a batch that was rolled back again, in two halves."""
+        middle = len(batch) // 2
+        await self._send(batch[:middle])
+        await self._send(batch[middle:])
 
     async def _attempt(self, batch: Sequence[_Waiting]) -> list[int]:
+        arguments = self.layout.arguments([waiting.change for waiting in batch])
         connection, statement = self._idle.pop() if self._idle else await self._opened()
         try:
-            dead: list[int] = await statement.fetchval(
-                *self.layout.arguments([waiting.change for waiting in batch]), timeout=DEADLINE
-            )
+            dead: list[int] = await statement.fetchval(*arguments, timeout=DEADLINE)
         except BaseException as error:
-            if (
-                isinstance(error, asyncpg.PostgresError)
-                and not connection.is_closed()
-                and not isinstance(error, (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError))
-            ):
+            if isinstance(error, asyncpg.PostgresError) and not connection.is_closed() and not isinstance(error, _LOST):
                 self._idle.append((connection, statement))
             else:
                 connection.terminate()

@@ -20,7 +20,13 @@ async def test_a_row_type_has_the_columns_of_its_table(database: Database, row_t
         )
     finally:
         await connection.close()
-    types = {"bigint": "bigint", "text": "text", "character": "text", "timestamp with time zone": "timestamptz"}
+    types = {
+        "bigint": "bigint",
+        "boolean": "boolean",
+        "text": "text",
+        "character": "text",
+        "timestamp with time zone": "timestamptz",
+    }
     assert {row["column_name"]: types[row["data_type"]] for row in found} == {
         column.name: column.sql_type for column in columns_of(row_type)
     }

@@ -46,7 +46,7 @@ DEADLINES: Mapping[Operation, float] = {Operation.PAY: 20.0}
 """Seconds. A payment may take long at the payer's bank; all others have the driver's usual deadline."""
 
 
-class _Silence(Exception):  # noqa: N818 - it is no error of ours
+class _Silence(Exception):
     """No whole answer came."""
 
     def __init__(self, code: str, *, sent: bool, why: str) -> None:
@@ -109,7 +109,7 @@ class Driver:
 
         Law: an outcome always comes with its evidence.
         """
-        started, asked_at = perf_counter(), self._clock.now()
+        started = perf_counter()
         try:
             call = self._written(step, codec, await self.fresh(codec, keys))
             reply = await self._turn(step, call)
@@ -118,8 +118,7 @@ class Driver:
         newest = await self.fresh(codec, keys, reply)
         now = self._clock.now()
         outcome = codec.hear(step, reply, newest, now)
-        heard = evidence.of_answer(step, reply, now, _since(started))
-        return replace(outcome, asked_at=asked_at, evidence=heard)
+        return replace(outcome, evidence=evidence.of_answer(step, reply, now, _since(started)))
 
     async def fresh(self, codec: Codec, keys: Any, heard: Reply | Callback | None = None) -> Any:
         """The newest of these keys, fetched where the channel's keys age. Before `overhear`, hand in the callback."""

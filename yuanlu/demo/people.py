@@ -10,7 +10,7 @@ import aiohttp
 Told = dict[str, Any]
 
 
-class SaidNo(Exception):  # noqa: N818 - it is an answer
+class SaidNo(Exception):
     """The API's answer was no: its problem, as it came."""
 
     def __init__(self, status: int, problem: Told) -> None:
@@ -53,6 +53,13 @@ class Wire:
         Raises SaidNo.
         """
         return await self._call("POST", path, content=content)
+
+    async def delete(self, path: str, **query: str | int) -> Told:
+        """Take something away.
+
+        Raises SaidNo.
+        """
+        return await self._call("DELETE", path, query=query)
 
     async def _call(self, method: str, path: str, content: Told | None = None, query: Any = None) -> Told:
         assert self._session is not None

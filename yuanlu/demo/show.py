@@ -8,8 +8,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -107,7 +106,9 @@ def _title(shown: Screen, story: str) -> None:
     shown.line()
     shown.line(shown.ink(f"原路 yuanlu · {story}", "bold"))
     shown.line(stories.headline(story))
-    shown.line(shown.ink("在起：数据库、模拟渠道、服务、worker  Starting database, providers, service and worker …", "dim"))
+    shown.line(
+        shown.ink("在起：数据库、模拟渠道、服务、worker  Starting database, providers, service and worker …", "dim")
+    )
     shown.line()
 
 

@@ -38,7 +38,7 @@ from jobs where merchant_id = $1
 """
 
 
-class WentWrong(Exception):  # noqa: N818 - it is how a story ends
+class WentWrong(Exception):
     """A story did not go as it must."""
 
 
@@ -65,7 +65,7 @@ class Stage:
         """Somebody did something."""
         self.timeline.tell(who, zh, en, evidence)
 
-    def expect(self, holds: bool, what: str) -> None:  # noqa: FBT001 - it reads as a sentence
+    def expect(self, holds: bool, what: str) -> None:
         """Raises WentWrong when it does not hold."""
         if not holds:
             raise WentWrong(what)
@@ -84,18 +84,11 @@ class Stage:
         for _ in range(STEPS_MAX):
             next_at = await self._settled()
             seen = await look()
+            await self.catch_up()
             if is_so(seen):
-                self._passed(passed)
-                await self.catch_up()
                 return seen
             passed += await self._step(next_at)
-        self._passed(passed)
-        await self.catch_up()
         raise WentWrong(f"{what}: still not so after {passed}")
-
-    def _passed(self, span: timedelta) -> None:
-        if span >= timedelta(seconds=1):
-            self.timeline.passed(span.total_seconds())
 
     async def _settled(self) -> datetime | None:
         """Wait until the worker has done all that is due; answers when something is due next."""
@@ -112,6 +105,7 @@ class Stage:
         span = STEP if next_at is None else min(STEP, max(next_at - self.clock.now(), timedelta(seconds=0.01)))
         await self.sim.post("/_sim/clock", advance_seconds=span.total_seconds())
         self.clock.step(span)
+        self.timeline.passed(span.total_seconds())
         return span
 
     async def books(self, wallet: str) -> Told:
@@ -145,7 +139,9 @@ async def stage(state: Path, seed: int, screen: Screen | None) -> AsyncIterator[
             merchant_id=shop["merchant_id"],
             till_ids=tuple(till["id"] for till in shop["tills"]),
             keys=keys,
-            **wires,
+            cashier=wires["cashier"],
+            finance=wires["finance"],
+            manager=wires["manager"],
             sim=steering,
             codes=told["payer_codes"],
             timeline=Timeline(screen, clock.now),

@@ -14,6 +14,7 @@ from yuanlu.demo.people import SaidNo, Told
 from yuanlu.demo.stage import Stage
 from yuanlu.ids import Kind
 from yuanlu.money import Money
+from yuanlu.terminal.screen import flat
 
 GOODS = "6901234567892"
 RECEIVING = "https://qr.alipay.com/fkx01234abcdefgh"
@@ -112,6 +113,8 @@ async def mistaken_scan(on: Stage) -> End:
 async def double_charge(on: Stage) -> End:
     """The answer is lost and the same code is charged again: both are paid, the second goes back in full."""
     await on.sim.post("/_sim/fault", kind="lost_answer", match={"operation": "pay", "wallet": "wechat"}, count=1)
+    deaf = await on.sim.post("/_sim/fault", kind="lost_request", match={"operation": "query", "wallet": "wechat"},
+                             count=None)  # fmt: skip
     on.tell("network", "钱扣了，但答复在路上丢了", "The money is taken, and the answer is lost on its way.")
     on.tell("cashier", "在 T1 扫码收 ¥36.00，屏幕没有结果", "Charges ¥36.00 at till T1. The screen shows no result.")
     first = await charge(on, "wechat", "ok", 3600)
@@ -121,6 +124,8 @@ async def double_charge(on: Stage) -> End:
             f"Scans again at T1 and is stopped: {problem['title_en']}")  # fmt: skip
     on.tell("cashier", "换到 T2，用新单号再收一次同一个码", "Goes to till T2 and charges the same code under a new id.")
     second = await paid(on, await charge(on, "wechat", "ok", 3600, till=1))
+    await on.sim.delete("/_sim/fault", id=deaf["id"])
+    on.tell("network", "又通了", "Is back.")
     first = await paid(on, first)
     on.tell("cashier", "两笔都收到了，把第二笔报为重复收款", "Both were paid. Reports the second: charged twice.")
     case = await closed(on, await report(on, second, "charged_twice"))
@@ -209,8 +214,8 @@ async def abnormal(on: Stage) -> End:
     payment = await paid(on, await charge(on, "wechat", "ok", 5900))
     await on.sim.post("/_sim/fault", kind="abnormal", match={"wallet": "wechat"}, count=1)
     on.tell("customer", "零钱收款功能已经关闭", "Has a wallet that can no longer be paid into.")
-    opened = await report(on, payment, "wrong_customer")
     on.tell("cashier", "报错：扫错了顾客", "Reports it: the wrong customer was charged.")
+    opened = await report(on, payment, "wrong_customer")
 
     async def look() -> Told:
         return await on.cashier.get(f"/v1/cases/{opened['id']}")
@@ -220,6 +225,7 @@ async def abnormal(on: Stage) -> End:
     refund = await on.cashier.get(f"/v1/refunds/{case['refund']}")
     on.expect(refund["state"] == "STRANDED", f"the money is stranded, not {refund['state']}")
     await on.finance.post(rescue, **CARD)
+    await on.catch_up()
     problem = await refused(on, on.finance.post(f"{rescue}/approve", **CARD), "refund.same_person")
     on.tell("finance", f"想自己批准，被拦下：{problem['title_zh']}",
             f"Tries to approve it too, and is stopped: {problem['title_en']}")  # fmt: skip
@@ -239,15 +245,11 @@ async def wrong_code(on: Stage) -> End:
     for zh, en, text, kind in wrong:
         problem = await refused(on, charge(on, "alipay", "", 1990, code=text), "scan.not_payable")
         on.expect(problem.get("kind") == kind, f"it is {kind}, not {problem.get('kind')}")
-        on.tell("cashier", f"{zh}。{_line(problem['advice_zh'])}", f"{en}. {_line(problem['advice_en'])}")
+        on.tell("cashier", f"{zh}。{flat(problem['advice_zh'])}", f"{en}. {flat(problem['advice_en'])}")
     for wallet in ("wechat", "alipay"):
         on.expect(not (await on.books(wallet))["orders"], "nothing has reached a provider")
     on.tell("cashier", "顾客打开付款码，再扫一次，收 ¥19.90", "Scans the customer's payment code and charges ¥19.90.")
     return End(await paid(on, await charge(on, "alipay", "ok", 1990)))
-
-
-def _line(advice: str) -> str:
-    return advice.replace("\n", "。" if not advice.isascii() else " ")
 
 
 async def reversed_(on: Stage, payment: Told) -> Told:

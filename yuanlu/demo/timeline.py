@@ -20,6 +20,7 @@ class Timeline:
         self._screen = screen
         self._now = now
         self._read: dict[str, int] = {}
+        self._passed = 0.0
 
     def tell(self, who: str, zh: str, en: str, evidence: str = "") -> None:
         """Somebody did something."""
@@ -36,13 +37,15 @@ class Timeline:
             after = page["next"]
 
     def passed(self, seconds: float) -> None:
-        """Time was stepped. It is shown; it is nothing anybody did."""
-        if self._screen is not None:
-            passed(self._screen, seconds)
+        """Time was stepped. It is shown before the next thing that happens; it is nothing anybody did."""
+        self._passed += seconds
 
     def _add(self, item: dict[str, str]) -> None:
         self.items.append(item)
         if self._screen is not None:
+            if self._passed >= 1:
+                passed(self._screen, self._passed)
+            self._passed = 0.0
             happened(self._screen, item)
 
 

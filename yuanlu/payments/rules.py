@@ -425,7 +425,7 @@ def next_step(facts: Mapping[Channel, Facts], payment: Payment | None, at: datet
     """What to do about a payment now.
 
     Law: only SENT, SHOWN, REVERSING and CLOSING are driven; REVERSED and CLOSED are looked at once more, later,
-    because a request that was lost on its way may still arrive.
+    because a request that was lost on its way may still arrive; FAILED only when somebody says that it was paid.
     """
     if payment is None:
         raise Denied("payment.unknown")
@@ -433,7 +433,7 @@ def next_step(facts: Mapping[Channel, Facts], payment: Payment | None, at: datet
     match payment.state:
         case State.SENT if payment.mode is Mode.SHOWN:
             return _ended(payment, at, "out of time") if at >= payment.give_up_at else Stay(payment, _show(payment))
-        case State.SENT | State.SHOWN | State.REVERSED | State.CLOSED:
+        case State.SENT | State.SHOWN | State.REVERSED | State.CLOSED | State.FAILED:
             return Stay(payment, query(payment))
         case State.REVERSING if at < payment.sent_at + bound.reverse_not_before:
             return Stay(payment)
@@ -498,7 +498,11 @@ def hear(
     bound = facts[payment.channel]
     if _is_overtaken(bound, payment, outcome, at):
         return Stay(payment)
+    if _is_dead(payment, outcome, bound, at):
+        outcome = replace(outcome, word=Word.ENDED)
     turn = TABLE.turn(payment.state, outcome.word)
+    if turn is State.LATE_PAID and _is_doubtful(payment, outcome):
+        return _doubted(payment, outcome, at)
     if outcome.word is Word.ENDED and payment.state in HAS_MONEY and payment.back_fen:
         turn = Turn.CLASH
         if not payment.rest.amount:
@@ -524,6 +528,43 @@ def _is_overtaken(bound: Facts, payment: Payment, outcome: Outcome, at: datetime
     return payment.state in HAS_MONEY
 
 
+def _is_dead(payment: Payment, outcome: Outcome, bound: Facts, at: datetime) -> bool:
+    """Whether "not paid" is the last word: what we showed cannot be scanned any more.
+
+    Alipay knows no trade until the payer scans, so neither close nor query of such an order ever says more. A QR made
+    at the last moment of its time lives as long again.
+    """
+    return (
+        payment.state in (State.SHOWN, State.CLOSING, State.CLOSED)
+        and payment.mode is Mode.SHOWN
+        and outcome.word is Word.PENDING
+        and outcome.reason is Reason.NOT_PAID
+        and at >= payment.give_up_at + bound.shown_for
+    )
+
+
+def _is_doubtful(payment: Payment, outcome: Outcome) -> bool:
+    """Whether a "paid" may have been said before the payment ended: a slow answer, or a notice that comes again.
+
+    Only the answer to a question asked after the end proves a late payment.
+    """
+    if payment.state is State.CLOSING or outcome.evidence is None:
+        return False
+    return outcome.asked_at is None or outcome.set_out_before(payment.ended_at)
+
+
+def _doubted(payment: Payment, outcome: Outcome, at: datetime) -> Change[Payment]:
+    """Keep the word as evidence, and ask anew."""
+    return Change(
+        row=replace(payment, version=payment.version + 1),
+        at=at,
+        who="channel",
+        looks=(Look(DRIVE, payment.id, at),),
+        evidence=(outcome.evidence,) if outcome.evidence else (),
+        step=query(payment),
+    )
+
+
 def _twice(payment: Payment, bound: Facts, at: datetime) -> bool:
     """Whether "no such order" was heard before, long enough ago: a lost request may still be on its way."""
     return payment.absent_at is not None and at >= payment.absent_at + bound.absent_gap
@@ -532,11 +573,11 @@ def _twice(payment: Payment, bound: Facts, at: datetime) -> bool:
 def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Change[Payment] | Stay[Payment]:
     """No new state. While it is open: write down what was heard and when to look again, or run out of time."""
     final = payment.state not in OPEN
-    if final and payment.state not in (State.REVERSED, State.CLOSED):
+    if payment.state in HAS_MONEY:
         return Stay(payment)
-    last_look_at = (payment.ended_at or at) + bound.last_look_after
-    if final and at < last_look_at:
+    if final and at < (payment.ended_at or at) + bound.last_look_after:
         return Stay(payment)
+    at_rest = final and outcome.word in (Word.ENDED, Word.ABSENT, Word.REFUSED)
     out_of_time = payment.state in (State.SENT, State.SHOWN) and at >= payment.give_up_at
     changed = (outcome.word, outcome.reason or "") != (payment.last_word, payment.reason)
     facts: tuple[Fact, ...] = ()
@@ -547,6 +588,7 @@ def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Ch
     row = replace(
         payment,
         looks=payment.looks + 1,
+        qr=outcome.qr or payment.qr,  # shown twice: the newer picture killed the older one
         last_word=outcome.word,
         reason=outcome.reason or "",
         code=outcome.code,
@@ -559,7 +601,6 @@ def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Ch
     if out_of_time:
         ended = _ended(row, at, "out of time")
         return replace(ended, facts=(*facts, *ended.facts), evidence=evidence)
-    at_rest = final and outcome.word in (Word.ENDED, Word.ABSENT, Word.REFUSED)
     look = Look(DRIVE, row.id, None if at_rest else at + _pace(bound, row))
     accepted = payment.state is State.SENT and not payment.looks and outcome.reason is Reason.PROCESSING
     return Change(

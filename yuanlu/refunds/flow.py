@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 
-from yuanlu.change import Done
+from yuanlu.change import Change, Done, Stay
 from yuanlu.channels.contract import News, Outcome
 from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
@@ -12,7 +13,7 @@ from yuanlu.errors import Denied
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.refunds import rules, store
-from yuanlu.refunds.rules import Refund, RefundAsk, RescueAsk, Resolution
+from yuanlu.refunds.rules import Refund, RefundAsk, RefundSeen, RescueAsk, Resolution
 
 STEPS_MAX = 4
 """Released, ready, sent, heard: what one drive may do when nothing is in the way."""
@@ -125,7 +126,12 @@ async def approve_resolution(desk: Desk, merchant_id: str, refund_id: str, who: 
 
     Raises Denied: see `rules.approve_resolution`.
     """
-    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.approve_resolution, who, end))
+
+    def rule(seen: RefundSeen, at: datetime) -> Change[Refund] | Stay[Refund]:
+        rest = seen.payment.rest if seen.payment else None
+        return rules.approve_resolution(who, end, seen.refund, at, rest=rest)
+
+    done = await desk.decide(store.with_payment(merchant_id, refund_id), rule)
     return done.row
 
 

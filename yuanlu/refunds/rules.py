@@ -33,6 +33,7 @@ from yuanlu.channels.contract import (
     Evidence,
     Facts,
     News,
+    Operation,
     Outcome,
     QueryRefund,
     Reason,
@@ -192,6 +193,8 @@ class Refund(Row):
     ended_at: datetime | None = None
     proposed_by: str = ""
     proposal: str = ""
+    recalled: bool = False
+    """Its money was sent towards the merchant's card, and that was not the end: "settled" no longer says who has it."""
     incident: str = ""
 
     @property
@@ -426,7 +429,7 @@ def next_step(facts: Mapping[Channel, Facts], seen: RefundSeen, at: datetime) ->
         case State.RESERVED:
             return _to(refund, State.READY, at, "system", (RefundReleased(),), look=at, waiting_for="")
         case State.WAITING:
-            return _to(refund, State.READY, at, "system", (), look=at, waiting_for="")
+            return _to(refund, State.READY, at, "system", (RefundReleased(),), look=at, waiting_for="")
         case State.READY:
             free_at = refund.opened_at if seen.sibling_sent_at is None else seen.sibling_sent_at + bound.refund_gap
             if at < free_at:
@@ -538,7 +541,9 @@ def hear(
         return Stay(refund)
     if turn is Turn.CLASH:
         return _clash(refund, outcome, at, f"{outcome.word} heard when {refund.state}")
-    if turn is State.READY and not _twice(refund, bound, at):
+    if turn is State.DONE and refund.recalled:
+        return _clash(refund, outcome, at, "settled after a recall: the payer or the merchant may have it")
+    if turn is State.READY and refund.state is State.SENT and not _twice(refund, bound, at):
         return _noted(bound, replace(refund, absent_at=refund.absent_at or at), outcome, at)
     if turn is State.PROVEN and _source(outcome) == refund.done_by:
         return _noted(bound, refund, outcome, at)
@@ -548,13 +553,20 @@ def hear(
 
 
 def _is_overtaken(refund: Refund, outcome: Outcome) -> bool:
-    """Whether a word is older than what we know: "no such number" from before it was there, or the first stranding,
-    told once more while the money is already on its way elsewhere. There the channel's fresh answer decides."""
-    if outcome.word is Word.ABSENT:
+    """Whether a word is older than what we know: "no such number" from before it was there, "running" from before it
+    ended, or the first stranding told once more while the money is already on its way elsewhere: there only the
+    channel's fresh answer decides."""
+    if outcome.word in (Word.ABSENT, Word.PENDING):
         return outcome.set_out_before(refund.asked_at)
-    if refund.state in (State.REDIRECTING, State.RECALLING) and outcome.word is Word.STRANDED:
+    if outcome.word is Word.STRANDED and _was_sent_on(refund):
         return _is_notice(outcome) or outcome.set_out_before(refund.asked_at)
     return False
+
+
+def _was_sent_on(refund: Refund) -> bool:
+    """Whether it was stranded once and is on another way, or has ended there."""
+    on_the_way = (State.REDIRECTING, State.RECALLING, State.RETURNED, State.SUPERSEDED)
+    return refund.state in on_the_way or (refund.state is State.DONE and '"rescue"' in refund.proposal)
 
 
 def _twice(refund: Refund, bound: Facts, at: datetime) -> bool:
@@ -603,6 +615,7 @@ def _turned(bound: Facts, refund: Refund, state: State, outcome: Outcome, at: da
             fact = RefundStranded(code=outcome.code, was=refund.state)
             fields |= {"waiting_for": "people", "proposed_by": "", "proposal": ""}
             fields |= {"done_at": None, "done_by": "", "ended_at": None}
+            fields["recalled"] = refund.recalled or _may_still_be_recalled(refund, outcome)
             look = at + SLOW
         case State.RETURNED:
             fact = RefundReturned()
@@ -623,6 +636,13 @@ def _turned(bound: Facts, refund: Refund, state: State, outcome: Outcome, at: da
         case _:
             raise Broken(f"nothing heard turns a refund to {state}")
     return _to(refund, state, at, "channel", (fact,), look=look, evidence=outcome.evidence, **fields)
+
+
+def _may_still_be_recalled(refund: Refund, outcome: Outcome) -> bool:
+    """Whether the recall may be under way although the refund is called stranded (a notice comes again, a query was
+    too early). Only the refusal of the recall itself says that it is not."""
+    refused = outcome.evidence is not None and outcome.evidence.operation == Operation.RESCUE
+    return refund.state is State.RECALLING and not refused
 
 
 def _noted(bound: Facts, refund: Refund, outcome: Outcome, at: datetime) -> Change[Refund] | Stay[Refund]:
@@ -669,10 +689,10 @@ def _noted(bound: Facts, refund: Refund, outcome: Outcome, at: datetime) -> Chan
 
 def _pace(bound: Facts, refund: Refund, outcome: Outcome) -> timedelta:
     """When to ask again: at the channel's own gaps; a first ABSENT is asked again just after it may count."""
-    if outcome.word is Word.ABSENT:
-        return bound.absent_gap
     if refund.state in (State.MANUAL, State.STRANDED):
         return SLOW
+    if outcome.word is Word.ABSENT:
+        return bound.absent_gap
     if not refund.looks:
         return bound.refund_query_after
     return bound.refund_query_gaps[min(refund.looks - 1, len(bound.refund_query_gaps) - 1)]
@@ -699,7 +719,7 @@ def cancel(who: str, refund: Refund | None, at: datetime) -> Change[Refund] | St
         raise Denied("refund.unknown")
     if refund.state is State.CANCELLED:
         return Stay(refund)
-    if refund.state not in (State.RESERVED, State.READY) or refund.sent_times:
+    if refund.state not in (State.RESERVED, State.READY) or refund.sent_times or refund.incident:
         raise Denied("refund.already_sent", id=refund.id, state=refund.state)
     return _to(refund, State.CANCELLED, at, who, (RefundCancelled(),), look=None, ended_at=at)
 
@@ -817,12 +837,14 @@ def propose_resolution(
 ) -> Change[Refund] | Stay[Refund]:
     """First of two people: what became of it, with proof.
 
-    Raises Denied: refund.unknown, refund.not_manual.
+    Raises Denied: refund.unknown, refund.not_manual, refund.not_sendable.
     """
     if refund is None:
         raise Denied("refund.unknown")
     if refund.state not in RESOLVABLE and not refund.incident:
         raise Denied("refund.not_manual", id=refund.id, state=refund.state)
+    if resolution.end is End.READY and PLACE[refund.channel][refund.state] != HELD:
+        raise Denied("refund.not_sendable", id=refund.id, state=refund.state)  # it may have been paid, or replaced
     if (refund.proposed_by, refund.proposal) == (who, resolution.plan):
         return Stay(refund)
     proposed = RefundResolutionProposed(end=resolution.end)
@@ -840,11 +862,12 @@ def propose_resolution(
 
 
 def approve_resolution(
-    who: str, resolution: Resolution, refund: Refund | None, at: datetime
+    who: str, resolution: Resolution, refund: Refund | None, at: datetime, *, rest: Money | None = None
 ) -> Change[Refund] | Stay[Refund]:
-    """Second of two people: the same end on the same proof.
+    """Second of two people: the same end on the same proof. `rest` is what of the payment may still go back.
 
-    Raises Denied: refund.unknown, refund.nothing_proposed, refund.same_person, refund.proposal_differs.
+    Raises Denied: refund.unknown, refund.nothing_proposed, refund.same_person, refund.proposal_differs,
+    refund.over_limit, refund.not_sendable.
     """
     if refund is None:
         raise Denied("refund.unknown")
@@ -855,6 +878,11 @@ def approve_resolution(
     if resolution.plan != refund.proposal:
         raise Denied("refund.proposal_differs", id=refund.id)
     state = State(resolution.end)
+    place = PLACE[refund.channel]
+    if state is State.READY and place[refund.state] != HELD:
+        raise Denied("refund.not_sendable", id=refund.id, state=refund.state)
+    if rest is not None and place[refund.state] == OWED != place[state] and refund.amount > rest:
+        raise Denied("refund.over_limit", rest_fen=rest.amount)
     resolved = RefundResolved(end=resolution.end, proposed_by=refund.proposed_by)
     ended = state is not State.READY
     look = {State.READY: at, State.DONE: at + PROVE_AFTER}.get(state)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from yuanlu.payments import store as payments
+from yuanlu.payments.rules import Payment
 from yuanlu.reading import Read, View, maker, over_keys, rows_by_id
 from yuanlu.refunds.rules import Refund, RefundSeen
 
@@ -16,6 +18,11 @@ PAYMENT_OF = over_keys(
     "select k.place, r.payment_id, (select max(s.sent_at) from refunds s where s.merchant_id = r.merchant_id"
     " and s.payment_id = r.payment_id and s.id <> r.id) as sibling_sent_at"
     " from keys k join refunds r on r.merchant_id = k.merchant_id and r.id = k.a"
+)
+WHOLE_PAYMENT_OF = over_keys(
+    f"select k.place, {', '.join(f't.{each.name}' for each in fields(Payment))} from keys k"
+    " join refunds r on r.merchant_id = k.merchant_id and r.id = k.a"
+    " join payments t on t.merchant_id = r.merchant_id and t.id = r.payment_id"
 )
 made = maker(Refund)
 
@@ -28,6 +35,12 @@ def one(found: Sequence[Mapping[str, Any]]) -> Refund | None:
 def by_id(merchant_id: str, refund_id: str, believed: Refund | None = None) -> View[Refund | None]:
     """One refund, or None."""
     return View((Read(BY_ID, merchant_id, refund_id),), lambda found: one(found[0]), believed)
+
+
+def with_payment(merchant_id: str, refund_id: str) -> View[RefundSeen]:
+    """A refund and its payment."""
+    reads = (Read(BY_ID, merchant_id, refund_id), Read(WHOLE_PAYMENT_OF, merchant_id, refund_id))
+    return View(reads, lambda found: RefundSeen(one(found[0]), payments.one(found[1])))
 
 
 def for_ask(merchant_id: str, refund_id: str, payment_id: str) -> View[RefundSeen]:

@@ -357,6 +357,7 @@ CREATE TABLE public.refunds (
     ended_at timestamp with time zone,
     proposed_by text NOT NULL,
     proposal text NOT NULL,
+    recalled boolean NOT NULL,
     incident text NOT NULL,
     CONSTRAINT refunds_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT refunds_check CHECK ((amount_fen <= total_fen)),

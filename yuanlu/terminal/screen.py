@@ -16,7 +16,16 @@ COLUMNS_MAX = 110
 """Longer lines are hard to read, however wide the window is."""
 
 _STOPS = "，。：；！？、）”》"
-_INKS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36"}
+_INKS = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+}
 
 
 def width(text: str) -> int:
@@ -37,13 +46,13 @@ def padded(text: str, columns: int) -> str:
 
 def wrapped(text: str, columns: int) -> list[str]:
     """The text in lines of at most so many columns, broken at spaces, or between Chinese characters."""
-    lines, line, room = [], "", columns
+    lines, line = [], ""
     for piece in _pieces(text):
-        if width(piece) > room and line.strip():
+        if width(line + piece.rstrip()) > columns and line.strip():
             lines.append(line.rstrip())
-            line, room, piece = "", columns, piece.lstrip()
-        line += piece
-        room -= width(piece)
+            line = piece.lstrip()
+        else:
+            line += piece
     return [*lines, line.rstrip()]
 
 
@@ -113,9 +122,9 @@ def happened(on: Screen, item: Mapping[str, str]) -> None:
     name = NAMES.get(who, who)
     left, room = _TIME + _WHO, on.columns - _TIME - _WHO
     head = f"{on.ink(padded(at, _TIME), 'dim')}{on.ink(padded(name, _WHO), ink)}"
-    for number, line in enumerate(wrapped(_flat(item["what_zh"]), room)):
+    for number, line in enumerate(wrapped(flat(item["what_zh"]), room)):
         on.line((head if not number else " " * left) + on.ink(line, "bold"))
-    english = wrapped(_flat(item["what_en"]), room)
+    english = wrapped(flat(item["what_en"]), room)
     for line in english:
         on.line(" " * left + line)
     if item["evidence"]:
@@ -123,7 +132,7 @@ def happened(on: Screen, item: Mapping[str, str]) -> None:
         on.line(" " * left + on.ink(mark, "dim") if width(mark) <= room else on.ink(mark, "dim"))
 
 
-def _flat(text: str) -> str:
+def flat(text: str) -> str:
     """Lines of a sentence behind each other: with a space, or, where Chinese has no stop of its own, with one."""
     first, *rest = text.splitlines() or [""]
     for line in rest:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
-
-import uvloop
+from typing import Any
 
 from yuanlu import db
 from yuanlu.app import App, running
@@ -16,34 +13,6 @@ from yuanlu.config import Settings
 from yuanlu.errors import Denied
 from yuanlu.web import server
 from yuanlu.worker import Worker
-
-T = TypeVar("T")
-
-
-def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
-    """Run on the fast loop, to the end or until Ctrl-C or SIGTERM (None): then what was opened is closed in order."""
-
-    async def whole() -> T | None:
-        task = asyncio.current_task()
-        assert task is not None
-        told: list[signal.Signals] = []
-
-        def stop(name: signal.Signals) -> None:
-            if not told:  # a second Ctrl-C must not break off the closing, which has its own deadlines
-                told.append(name)
-                task.cancel()
-
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, stop, name)
-        try:
-            return await main()
-        except asyncio.CancelledError:
-            if not told:
-                raise
-            return None
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(whole())
 
 
 @asynccontextmanager
@@ -55,7 +24,8 @@ async def answering(app: App, host: str, port: int) -> AsyncIterator[tuple[str, 
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(server.serve(server.make_asgi(app), host, port, address.set_result), name="http")
     try:
-        await asyncio.wait({address, task}, return_when=asyncio.FIRST_COMPLETED)
+        waited: set[asyncio.Future[Any]] = {address, task}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             await _started(task, host, port)
         yield await address, task

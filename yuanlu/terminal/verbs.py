@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from yuanlu import db, ids
+from yuanlu import db, ids, jobs
 from yuanlu.app import App, running
 from yuanlu.cases import flow as cases
 from yuanlu.cases import rules as case_rules
@@ -53,8 +53,9 @@ from yuanlu.web.parts.shapes import (
 )
 from yuanlu.worker import Worker
 
-PAUSE_MAX = 0.5
+PAUSE = 0.1
 """Seconds between two looks: a service or a worker beside us may be first."""
+BESIDE_WITHIN = timedelta(seconds=15)
 LISTED_MAX = 200
 HAPPENED_MAX = 500
 
@@ -94,16 +95,22 @@ class Counter:
         objects: Callable[[S], Sequence[str]],
         is_done: Callable[[S], bool],
     ) -> S:
-        """Run what is due of these objects until they are done, or the wait is over; answers how they then stand."""
-        until = monotonic() + self.wait_within.total_seconds()
-        worker = Worker(self.app)
+        """Run what is due of these objects until they are done, or the wait is over; answers how they then stand.
+
+        What a worker beside us has taken up is waited for, within `BESIDE_WITHIN`.
+        """
+        started, worker = monotonic(), Worker(self.app)
         while True:
             seen = await see()
             while not is_done(seen) and await worker.once_for(self.merchant_id, objects(seen)):
                 seen = await see()
-            if is_done(seen) or monotonic() >= until:
+            waited = timedelta(seconds=monotonic() - started)
+            if is_done(seen) or waited >= max(self.wait_within, BESIDE_WITHIN):
                 return seen
-            await asyncio.sleep(min(PAUSE_MAX, max(until - monotonic(), 0.0)))
+            pool, now = self.app.pools.recorder, self.app.clock.now()
+            if waited >= self.wait_within and not await jobs.due_of(pool, now, self.merchant_id, objects(seen)):
+                return seen
+            await asyncio.sleep(PAUSE)
 
 
 @asynccontextmanager

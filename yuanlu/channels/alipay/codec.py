@@ -2,8 +2,8 @@
 
 Everything goes into the form body: a payment code has no place in a URL. The answer is always HTTP 200; its signature
 covers the exact text of one node, so that text is cut out and verified before it is read. Only a refusal of the gateway
-itself (bad app_id, bad signature) comes unsigned (channels.md 4.2); it is believed as little as the law allows: such codes
-say "not sent on", never "paid", and rest on TLS like WeChat Pay's 4xx.
+itself (bad app_id, bad signature) comes unsigned (channels.md 4.2); it is believed as little as the law allows: such
+codes say "not sent on", never "paid", and rest on TLS like WeChat Pay's 4xx.
 
 "10000 proves neither payment nor refund" (4.3): the answer to a payment is PENDING until a query says TRADE_SUCCESS; a
 refund is settled by `fund_change=Y` or by the refund query.
@@ -50,8 +50,6 @@ BOOK = "alipay"
 _json = msgspec.json.Encoder().encode
 
 EXCEPTIONS: law.Exceptions = {
-    # "10003 waiting for the payer".
-    (Operation.PAY, "10003"): Said(Word.PENDING, Reason.PAYER_CONFIRMS),
     # "Trade closed by timeout or full refund": whatever was paid under this number went back.
     (Operation.PAY, "ACQ.TRADE_HAS_CLOSE"): Said(Word.ENDED),
     (Operation.CLOSE, "ACQ.TRADE_HAS_CLOSE"): Said(Word.ENDED),
@@ -271,10 +269,15 @@ def _heard(step: Step, reply: Reply, keys: AlipayKeys) -> Outcome:
         return wire.unknown(wire.BAD_SIGNATURE)
     if node.code != "10000" and (node.code, step.operation) != ("10003", Operation.PAY):
         return _refused(step, node)
-    # "out_trade_no" comes back in every answer: one about another order says nothing about this one.
-    if node.out_trade_no not in ({None, step.payment_id} if step.operation is Operation.REVERSE else {step.payment_id}):
+    # "out_trade_no" comes back in every answer that found something: one about another order says nothing about this.
+    if node.out_trade_no not in ({None, step.payment_id} if _may_be_empty(step, node) else {step.payment_id}):
         return wire.unknown(wire.MISMATCH)
     return _HEARD[step.operation](step, node)
+
+
+def _may_be_empty(step: Step, node: _Node) -> bool:
+    """A cancel of an unknown order, and a query of a refund that is not there, are answered without a number (4.4)."""
+    return step.operation is Operation.REVERSE or (step.operation is Operation.REFUND_QUERY and not node.refund_status)
 
 
 def _refused(step: Step, node: _Node) -> Outcome:
@@ -426,7 +429,7 @@ def _news(said: Mapping[str, str]) -> News:
 
     `refund_fee` is all that went back so far; which refund it was is not said reliably, so the refund is asked about.
     """
-    state = said["trade_status"] if "trade_status" in said else ""
+    state = said.get("trade_status", "")
     if state not in TRADE_STATES or not said.get("out_trade_no"):
         raise ValueError("news of something else")
     word, reason = TRADE_STATES[state]

@@ -116,6 +116,7 @@ create table refunds (
   ended_at timestamptz,
   proposed_by text not null,
   proposal text not null,
+  recalled boolean not null,
   incident text not null,
   primary key (merchant_id, id),
   foreign key (merchant_id, payment_id) references payments,

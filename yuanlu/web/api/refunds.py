@@ -208,7 +208,7 @@ ROUTES = (
         says="First of two people: what became of a refund that no channel answers for",
         takes=ResolutionWish,
         gives=RefundTold,
-        denied=("refund.unknown", "refund.not_manual"),
+        denied=("refund.unknown", "refund.not_manual", "refund.not_sendable"),
         example=_RESOLUTION_EXAMPLE,
     ),
     Route(

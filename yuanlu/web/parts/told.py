@@ -1,7 +1,8 @@
 """Facts in words: what happened, in both languages, for timelines and for problems.
 
 A fact's fields fill the words of its kind (`fact.<Kind>` in words.toml). Amounts are shown as ¥12.80 under the field's
-name without `_fen`; what has words of its own (a channel, a reason, a remedy) is shown in those.
+name without `_fen`; what has words of its own (a channel, a reason, a remedy) is shown in those; of a fact that is
+there in both languages (`advice_zh`, `advice_en`), the right one.
 """
 
 from __future__ import annotations
@@ -46,36 +47,51 @@ def both(code: str, facts: Mapping[str, object]) -> tuple[str, str]:
 def told(kind: str, body: Mapping[str, object]) -> tuple[str, str]:
     """What a fact of this kind says, in Chinese and English.
 
-    Shape: `body` as it is stored. Facts of newer code than ours are told by their name.
+    Shape: `body` as it is stored. Facts of newer code than ours are told by their name. Where a value is null and
+    there are words without it (`bare.<Kind>`), these are used.
     """
     code = f"fact.{kind}"
     if code not in words.catalogue():
         return kind, kind
+    if None in body.values() and f"bare.{kind}" in words.catalogue():
+        code = f"bare.{kind}"
     return both(code, body)
 
 
 def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:
     """The facts as words take them."""
     found: dict[str, object] = {}
-    worded: dict[str, str] = {}
     for name, value in facts.items():
         if name.endswith("_fen"):
             found[name.removesuffix("_fen")] = shown_money(value) if isinstance(value, int) else _none(lang)
-        elif name in _VOCABULARIES and isinstance(value, str):
-            worded[name] = _worded(_VOCABULARIES[name], value, lang)
+        elif name.endswith(("_zh", "_en")):
+            if name.endswith(f"_{lang}"):
+                found[name[:-3]] = value
+        elif isinstance(value, list | tuple):
+            found[name] = ", ".join(map(str, value))
         else:
             found[name] = _none(lang) if value in ("", None) else value
-    return found | {name: text.format_map(found) if "{" in text else text for name, text in worded.items()}
+    plain = dict(found)
+    for name, value in facts.items():
+        if name in _VOCABULARIES and isinstance(value, str):
+            found[name] = _worded(_VOCABULARIES[name], value, lang, plain)
+    return found
 
 
-def _worded(vocabulary: str, value: str, lang: str) -> str:
-    """A value in words. What stands behind a colon is a detail; a code of ours is told by its problem's headline."""
+def _worded(vocabulary: str, value: str, lang: str, facts: Mapping[str, object]) -> str:
+    """A value in words, which may show other facts.
+
+    What stands behind a colon is a detail; a code of ours is told by its problem's headline.
+    """
     if not value:
         return _none(lang)
     head, colon, detail = value.partition(": ")
     code = f"{vocabulary}.{head.replace(' ', '_')}"
     if code in words.catalogue():
-        return words.catalogue()[code][lang] + (f"{'：' if lang == 'zh' else ': '}{detail}" if colon else "")
+        text = words.catalogue()[code][lang]
+        return (text.format_map(facts) if "{" in text else text) + (
+            f"{'：' if lang == 'zh' else ': '}{detail}" if colon else ""
+        )
     ours = f"problem.{head.partition(' ')[0]}"
     if ours in words.catalogue():
         return words.catalogue()[ours][lang].partition("\n")[0].partition("{")[0].rstrip(" ：:")

@@ -1,0 +1,364 @@
+"""The command `yuanlu`, as a person or a script calls it: real processes on an installation of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from yuanlu import ids
+from yuanlu.cli import main
+from yuanlu.ids import Kind
+from yuanlu.postgres import Server
+from yuanlu.terminal import screen
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHIN = 90.0
+
+
+@dataclass(frozen=True)
+class Shop:
+    """An installation with sim beside it, and one merchant."""
+
+    state: Path
+    sim: dict[str, Any]
+    merchant: dict[str, Any]
+    server: Server
+
+    async def rows(self) -> list[int]:
+        """How many objects there are, of every kind that a verb makes."""
+        connection = await self.server.connect("yuanlu")
+        try:
+            tables = ("payments", "refunds", "cases", "facts", "jobs", "merchants", "api_keys")
+            return [await connection.fetchval(f"select count(*) from {table}") for table in tables]
+        finally:
+            await connection.close()
+
+    def run(self, *arguments: str, heard: str = "", **named: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "yuanlu", *arguments],
+            env=environment(YUANLU_STATE=str(self.state), **named),
+            input=heard, capture_output=True, text=True, timeout=WITHIN, check=False,
+        )  # fmt: skip
+
+    def told(self, *arguments: str, heard: str = "") -> Any:
+        """The JSON that a command prints, which must have gone well."""
+        done = self.run(*arguments, heard=heard)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def denied(self, *arguments: str) -> tuple[dict[str, Any], str]:
+        """The problem a command prints, and its words: a rule must have said no."""
+        done = self.run(*arguments)
+        assert done.returncode == 2, done.stdout + done.stderr
+        return json.loads(done.stdout), done.stderr
+
+    def paid(self, habit: str, amount_fen: int, *more: str) -> Any:
+        code = self.sim["payer_codes"][habit]
+        return self.told("pay", "--till", "T1", "--amount-fen", str(amount_fen), "--code", code, *more)
+
+
+def environment(**named: str) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("YUANLU_")}
+    return {**clean, "PYTHONPATH": str(ROOT), **named}
+
+
+@contextmanager
+def process(*arguments: str, **named: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A command that stays, and the first line it says; killed if it is still there in the end."""
+    started = subprocess.Popen(
+        [sys.executable, "-m", "yuanlu", *arguments],
+        env=environment(**named), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert started.stdout is not None
+    assert started.stderr is not None
+    try:
+        yield started, started.stdout.readline() if arguments[0] != "sim" else ""
+    finally:
+        started.kill()
+        started.wait()
+        started.stdout.close()
+        started.stderr.close()
+
+
+@pytest.fixture(scope="module")
+async def shop(spot: Path) -> AsyncIterator[Shop]:
+    """An installation whose database stays up between commands, without a worker."""
+    place = spot / "cli"
+    place.mkdir()
+    place.chmod(0o711)
+    with process("sim", "--port", "0", "--dir", str(place / "sim")) as (served, _):
+        async with Server(place / "state") as server:
+            file = place / "sim" / "sim.json"
+            while not file.exists():
+                assert served.poll() is None
+            bare = Shop(place / "state", json.loads(file.read_text()), {}, server)
+            yield replace(bare, merchant=bare.told("merchant", "import-sim", str(file), "--json"))
+
+
+def test_a_payment_is_charged_and_printed_as_the_api_tells_it(shop: Shop) -> None:
+    payment = shop.paid("wechat_ok", 12800)
+    assert (payment["state"], payment["amount_fen"], payment["till"]) == (
+        "PAID",
+        12800,
+        shop.merchant["tills"][0]["id"],
+    )
+    assert payment["opened_by"].startswith("cli:")
+
+
+def test_charging_again_under_the_same_id_is_the_same_payment(shop: Shop) -> None:
+    number = ids.new(Kind.PAYMENT)
+    first = shop.paid("alipay_ok", 700, "--id", number)
+    assert shop.paid("alipay_ok", 700, "--id", number) == first
+    problem, words = shop.denied("pay", "--till", "T1", "--amount-fen", "701", "--id", number,
+                                 "--code", shop.sim["payer_codes"]["alipay_ok"])  # fmt: skip
+    assert problem["code"] == "payment.id_taken"
+    assert re.search("[\u4e00-\u9fff]", words)
+
+
+def test_pay_stands_by_until_the_password_is_typed(shop: Shop) -> None:
+    assert shop.paid("alipay_password", 900)["state"] == "PAID"
+
+
+def test_a_payment_nobody_waits_for_is_given_up_and_reversed(shop: Shop) -> None:
+    payment = shop.paid("alipay_walks_away", 900, "--wait", "0")
+    assert payment["state"] == "SENT"
+    assert shop.told("payment", "cancel", payment["id"])["state"] == "REVERSED"
+
+
+def test_our_own_qr_is_shown_and_the_code_may_come_on_standard_input(shop: Shop) -> None:
+    shown = shop.told("pay", "--till", "T2", "--amount-fen", "300", "--show", "alipay", "--wait", "0")
+    assert (shown["state"], shown["qr"].startswith("https://")) == ("SHOWN", True)
+    code = shop.sim["payer_codes"]["wechat_ok"]
+    paid = shop.told("pay", "--till", shop.merchant["tills"][1]["id"], "--amount-fen", "300", "--code", "-",
+                     heard=code + "\n")  # fmt: skip
+    assert paid["state"] == "PAID"
+
+
+def test_a_case_is_put_right_without_a_worker(shop: Shop) -> None:
+    payment = shop.paid("alipay_ok", 12800)
+    case = shop.told("case", "open", payment["id"], "--what", "wrong_amount", "--meant-fen", "1280")
+    assert (case["state"], case["conclusion"], case["remedy_fen"]) == ("CLOSED", "money_back", 11520)
+    refund = shop.told("show", case["refund"])
+    assert (refund["state"], refund["amount_fen"]) == ("DONE", 11520)
+    told = shop.told("timeline", case["id"], "--json")
+    assert told["items"][0]["kind"] == "PaymentOpened"
+    assert "CaseClosed" in [item["kind"] for item in told["items"]]
+
+
+def test_a_refund_goes_back_at_once_and_never_more_than_is_left(shop: Shop) -> None:
+    payment = shop.paid("alipay_ok", 1000)
+    refund = shop.told("refund", payment["id"], "--amount-fen", "600", "--reason", "returned goods")
+    assert (refund["state"], refund["amount_fen"]) == ("DONE", 600)
+    problem, words = shop.denied("refund", payment["id"], "--amount-fen", "401")
+    assert (problem["code"], problem["rest_fen"]) == ("refund.over_limit", 400)
+    assert "You can refund up to ¥4.00." in words
+    assert shop.told("payment", "show", payment["id"])["back_fen"] == 600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("pay", "--till", "T9", "--amount-fen", "1", "--code", "134599991234567890"), "till.unknown"),
+        (("pay", "--till", "T1", "--amount-fen", "1", "--code", "6901234567892"), "scan.not_payable"),
+        (("pay", "--till", "T1", "--amount-fen", "0", "--code", "134599991234567890"), "payment.amount"),
+        (("pay", "--till", "T1", "--amount-fen", "999999999999999", "--code", "1"), "money.too_large"),
+        (("refund", "YP", "--amount-fen", "1"), "refund.payment_unknown"),
+        (("show", "YP01KATE3S40000000000000000S9"), "id.invalid"),
+        (("pay", "--merchant", "nobody", "--till", "T1", "--amount-fen", "1", "--code", "1"), "merchant.unknown"),
+    ],
+)
+async def test_what_a_rule_denies_is_told_and_changes_nothing(
+    shop: Shop, arguments: tuple[str, ...], code: str
+) -> None:
+    before = await shop.rows()
+    problem, words = shop.denied(*arguments)
+    assert problem["code"] == code
+    assert len(words.splitlines()) == 2
+    assert await shop.rows() == before
+
+
+def test_the_merchant_is_listed_and_its_keys_come_and_go(shop: Shop) -> None:
+    listed = shop.told("merchant", "list", "--json")
+    assert [(item["id"], item["tills"]) for item in listed["items"]] == [(shop.merchant["merchant_id"], 2)]
+    key = shop.told("merchant", "key", shop.merchant["name"], "--actor", "manager", "--json")
+    assert key["api_key"].startswith(f"yk_{key['key_id']}_")
+    again = ("merchant", "key-revoke", shop.merchant["merchant_id"], key["key_id"], "--json")
+    assert shop.told(*again)["revoked"] is True
+    assert shop.denied(*again)[0]["code"] == "key.unknown"
+
+
+async def test_a_file_that_is_not_sims_makes_no_merchant(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "sim.json"
+    file.write_text(json.dumps({**shop.sim, "alipay": {"gateway": "x"}}))
+    before = await shop.rows()
+    problem, _ = shop.denied("merchant", "import-sim", str(file), "--json")
+    assert problem["code"] == "channel.config_invalid"
+    assert await shop.rows() == before
+
+
+def test_serve_says_when_it_answers_and_stops_cleanly(shop: Shop) -> None:
+    with process("serve", "--port", "0", "--with-worker", YUANLU_STATE=str(shop.state)) as (served, line):
+        address = line.removeprefix("ready at ").strip()
+        assert re.fullmatch(r"http://localhost:\d+", address)
+        asked = urllib.request.Request(
+            f"{address}/v1/payments", headers={"Authorization": f"Bearer {shop.merchant['api_key']}"}
+        )
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            assert "items" in json.load(answer)
+        taken = shop.run("serve", "--port", address.rpartition(":")[2])
+        assert (taken.returncode, "It may be taken" in taken.stderr) == (2, True)
+        served.send_signal(signal.SIGTERM)
+        assert served.wait(timeout=30) == 0
+
+
+def test_a_worker_stops_cleanly(shop: Shop) -> None:
+    with process("worker", YUANLU_STATE=str(shop.state)) as (working, line):
+        assert line == "working\n"
+        working.send_signal(signal.SIGINT)
+        assert working.wait(timeout=30) == 0
+
+
+def test_the_database_is_told_migrated_and_opened(shop: Shop) -> None:
+    url = shop.run("db").stdout.strip()
+    assert url.startswith("postgresql://")
+    assert shop.run("db", "migrate").stdout == "up to date\n"
+    assert shop.run("db", "psql", "--", "-Atc", "select count(*) from merchants").stdout == "1\n"
+
+
+def test_an_unknown_setting_is_told_and_trouble_is_one_line(shop: Shop) -> None:
+    slip = shop.run("merchant", "list", YUANLU_PROT="1")
+    assert (slip.returncode, "YUANLU_PROT" in slip.stderr) == (2, True)
+    trouble = shop.run("merchant", "list", "--state", "/proc/nowhere")
+    assert (trouble.returncode, trouble.stderr.count("\n"), "Traceback" in trouble.stderr) == (1, 1, False)
+
+
+# --- what needs no installation ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "wallet", "ok"),
+    [
+        (("134599991234567890",), "payment_code", "wechat", True),
+        (("6901234567892",), "goods", None, False),
+        (("https://qr.alipay.com/fkx01234abcdefgh",), "receiving_code", "alipay", False),
+        (("4111111111111111", "--typed"), "card_number", None, False),
+        (("",), "unknown", None, False),
+    ],
+)
+def test_recognise_tells_what_a_text_is(arguments: tuple[str, ...], kind: str, wallet: str | None, ok: bool) -> None:
+    done = CliRunner().invoke(main, ["recognise", *arguments, "--json"])
+    assert done.exit_code == 0
+    told = json.loads(done.stdout)
+    assert list(told) == ["kind", "wallet", "ok", "advice_zh", "advice_en"]
+    assert (told["kind"], told["wallet"], told["ok"]) == (kind, wallet, ok)
+
+
+def test_recognise_tells_people_in_both_languages() -> None:
+    done = CliRunner().invoke(main, ["recognise", "6901234567892"])
+    assert "这是商品条码。请让顾客打开“付款码”，再扫一次。" in done.stdout
+    assert "That's a product barcode." in done.stdout
+
+
+LOADED = """
+import sys
+from yuanlu.cli import main
+try:
+    main(["recognise", "6901234567892"])
+except SystemExit:
+    print(sorted({"asyncpg", "aiohttp", "litestar", "asyncio", "msgspec"} & set(sys.modules)))
+"""
+
+
+def test_recognise_loads_no_library_it_does_not_need() -> None:
+    seen = subprocess.run(
+        [sys.executable, "-c", LOADED],
+        env=environment(), capture_output=True, text=True, timeout=WITHIN, check=True,
+    )  # fmt: skip
+    assert seen.stdout.splitlines()[-1] == "[]"
+
+
+def test_diagnose_tells_what_a_code_means_by_operation() -> None:
+    def told(*arguments: str) -> Any:
+        done = CliRunner().invoke(main, ["diagnose", *arguments, "--json"])
+        assert done.exit_code == 0
+        return json.loads(done.stdout)
+
+    charged, back = told("wechat_v2", "NOTENOUGH"), told("wechat_v2", "NOTENOUGH", "--operation", "refund")
+    assert list(charged) == ["cause", "outcome", "retry", "cashier_action_zh", "cashier_action_en"]
+    assert charged != back
+    assert told("wechat", "NOBODY_KNOWS")["retry"] == "query_first"
+    assert CliRunner().invoke(main, ["diagnose", "nobody", "X"]).exit_code == 2
+
+
+@pytest.mark.parametrize("amount", ["12.8", "1e3", "1_000", "１２", "NaN", ""])
+def test_an_amount_is_a_whole_number_in_plain_digits(amount: str) -> None:
+    done = CliRunner().invoke(main, ["pay", "--till", "T1", "--amount-fen", amount, "--code", "1"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "is not a whole number of fen" in done.stderr
+
+
+@pytest.mark.parametrize("both", [[], ["--code", "1", "--show", "wechat"]])
+def test_a_payment_is_either_scanned_or_shown(both: list[str]) -> None:
+    done = CliRunner().invoke(main, ["pay", "--till", "T1", "--amount-fen", "1", *both])
+    assert (done.exit_code, "either --code or --show" in done.stderr) == (2, True)
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+COMMANDS = list(commands(main))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_the_help_of_every_command_shows_an_example(path: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(main, [*path, "--help"])
+    assert done.exit_code == 0
+    assert re.search(rf"Example:\n +yuanlu {' '.join(path)}", done.stdout)
+
+
+def test_every_command_is_in_the_docs() -> None:
+    page = (ROOT / "docs/reference/cli.md").read_text()
+    assert not [path for path in COMMANDS if f"`yuanlu {' '.join(path)}".rstrip() not in page]
+
+
+# --- what a terminal shows ---
+
+
+def test_a_chinese_character_takes_two_columns() -> None:
+    assert (screen.width("收银员 T1"), screen.width("ébc")) == (9, 3)
+    assert screen.width(screen.padded("顾客", 10)) == 10
+
+
+def test_lines_break_between_characters_and_words_but_not_before_a_stop() -> None:
+    assert screen.wrapped("请让顾客打开付款码，再扫一次。", 18) == ["请让顾客打开付款", "码，再扫一次。"]
+    assert screen.wrapped("ask the customer to open", 12) == ["ask the", "customer to", "open"]
+    assert all(
+        screen.width(line) <= 20 for line in screen.wrapped("收到 ¥128.00，渠道单号 4200067130202611230000", 20)[:-1]
+    )
+
+
+def test_lines_of_a_sentence_are_joined_as_the_script_wants_it() -> None:
+    assert screen.flat("这是商品条码\n请再扫") == "这是商品条码。请再扫"
+    assert screen.flat("没有收钱。\n请再扫") == "没有收钱。请再扫"
+    assert screen.flat("One.\nTwo.") == "One. Two."
