@@ -337,9 +337,9 @@ class Audit:
                     self._say("rest", row["merchant_id"], f"{row['id']}: {row['incident']}")
         for job in self.books.jobs:
             self._say("rest", job["merchant_id"], f"{job['name']} of {job['object_id']} is left")
-        for case in self.books.cases:
-            if case["what"] == "late_paid" and case["conclusion"] not in ("money_back", "nothing_owed", "noted", ""):
-                self._say("rest", case["merchant_id"], f"{case['id']}: late money was not sent back")
+        for payment in self.books.payments:
+            if payment["state"] == "LATE_PAID" and payment["back_fen"] != payment["amount_fen"]:
+                self._say("rest", payment["merchant_id"], f"{payment['id']}: late money was not sent back")
 
     def _payments_agree(self, world: Provider) -> None:
         for payment in self.books.payments:

@@ -148,9 +148,7 @@ async def test_lists_show_what_was_asked_for(shop: Shop) -> None:
     assert (await shop.get("/v1/payments", who="neighbour")).told == {"items": [], "next": None}
 
 
-async def test_a_filter_looks_at_a_bounded_part_and_says_where_to_go_on(
-    shop: Shop, monkeypatch: Any
-) -> None:
+async def test_a_filter_looks_at_a_bounded_part_and_says_where_to_go_on(shop: Shop, monkeypatch: Any) -> None:
     from yuanlu.web.parts import lists
 
     monkeypatch.setattr(lists, "LOOKED_MAX", 2)
