@@ -195,7 +195,7 @@ def test_a_line_of_the_log_hides_secrets_wherever_they_stand(lines: io.StringIO)
     )
     logging.getLogger("library").warning("sent %s", CODE)
     try:
-        raise ValueError(CODE)
+        int(f"x{CODE}")
     except ValueError:
         log.exception("failed")
     said = lines.getvalue()
@@ -204,7 +204,7 @@ def test_a_line_of_the_log_hides_secrets_wherever_they_stand(lines: io.StringIO)
     first, second, third = (json.loads(line) for line in said.splitlines())
     assert (first["card_number"], first["body"]["token"], first["amount_fen"]) == ("***", "***", 1280)
     assert second["event"] == "sent ****2345"
-    assert "ValueError: ****2345" in third["exception"]
+    assert "x****2345" in third["exception"]
 
 
 @pytest.mark.parametrize(

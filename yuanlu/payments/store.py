@@ -16,7 +16,7 @@ FOR_CHARGE = over_keys(
     "select k.place, i.store_id as till_store, (select array_agg(c.channel) from channel_accounts c"
     " where c.merchant_id = k.merchant_id) as channels, (select s.id from payments s where s.merchant_id = k.merchant_id"
     " and s.till_id = k.b and s.amount_fen = k.c and s.code_mark = k.d and s.code_mark <> ''"
-    f" and s.state in ('SENT', 'REVERSING')) as same_code, {', '.join(f't.{each.name}' for each in fields(Payment))}"
+    f" and s.state in ('SENT', 'REVERSING', 'CLOSING')) as same_code, {', '.join(f't.{each.name}' for each in fields(Payment))}"
     " from keys k left join tills i on i.merchant_id = k.merchant_id and i.id = k.b"
     " left join payments t on t.merchant_id = k.merchant_id and t.id = k.a"
 )

@@ -18,18 +18,18 @@ from yuanlu.payments.rules import AMOUNT_MAX_FEN, HAS_MONEY, Payment
 from yuanlu.refunds.rules import Refund
 from yuanlu.web.parts import says
 
-_END = r"$(?!\n)"
+END = r"$(?!\n)"
 """The end of a text. Python's `$` alone would let one more line feed pass; to others this says nothing new."""
 _ID = "[0-7][0-9A-HJKMNP-TV-Z]{25}[0-9A-Z]"
-_LINE = r"^[^\x00-\x1f\x7f]*" + _END
-_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*" + _END
+_LINE = r"^[^\x00-\x1f\x7f]*" + END
+_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*" + END
 
-PaymentId = Annotated[str, Meta(pattern=f"^YP{_ID}{_END}", examples=["YP01KATE3S40000000000000000S8"])]
-RefundId = Annotated[str, Meta(pattern=f"^YR{_ID}{_END}", examples=["YR01KATE3S400000000000000000F"])]
-CaseId = Annotated[str, Meta(pattern=f"^YC{_ID}{_END}", examples=["YC01KATE3S40000000000000000J3"])]
-TillId = Annotated[str, Meta(pattern=f"^YT{_ID}{_END}", examples=["YT01KATE3S40000000000000000EY"])]
+PaymentId = Annotated[str, Meta(pattern=f"^YP{_ID}{END}", examples=["YP01KATE3S40000000000000000S8"])]
+RefundId = Annotated[str, Meta(pattern=f"^YR{_ID}{END}", examples=["YR01KATE3S400000000000000000F"])]
+CaseId = Annotated[str, Meta(pattern=f"^YC{_ID}{END}", examples=["YC01KATE3S40000000000000000J3"])]
+TillId = Annotated[str, Meta(pattern=f"^YT{_ID}{END}", examples=["YT01KATE3S40000000000000000EY"])]
 Fen = Annotated[int, Meta(ge=1, le=AMOUNT_MAX_FEN, description="Whole fen: 1280 is ¥12.80.", examples=[1280])]
-Currency = Annotated[str, Meta(pattern=f"^[A-Z]{{3}}{_END}", examples=["CNY"])]
+Currency = Annotated[str, Meta(pattern=f"^[A-Z]{{3}}{END}", examples=["CNY"])]
 Line = Annotated[str, Meta(pattern=_LINE, max_length=120)]
 Words = Annotated[str, Meta(pattern=_TEXT, max_length=1000)]
 Limit = Annotated[int, Meta(ge=1, le=200, description="How many at most.")]
@@ -68,8 +68,8 @@ class RescueWish(Wish):
     """Where stranded money shall go instead. Card and name are used once and kept nowhere."""
 
     to: Literal["payer_card", "merchant_card"]
-    bank_type: Annotated[str, Meta(pattern=f"^[A-Z0-9_]*{_END}", max_length=32)] = ""
-    card_number: Annotated[str, Meta(pattern=f"^[0-9]*{_END}", max_length=24)] = ""
+    bank_type: Annotated[str, Meta(pattern=f"^[A-Z0-9_]*{END}", max_length=32)] = ""
+    card_number: Annotated[str, Meta(pattern=f"^[0-9]*{END}", max_length=24)] = ""
     holder_name: Annotated[str, Meta(pattern=_LINE, max_length=64)] = ""
 
 
@@ -107,7 +107,7 @@ class Page(Wish):
     """Which part of a list: at most `limit` items behind `after` (the `next` of the page before)."""
 
     limit: Limit = 50
-    after: Annotated[str, Meta(pattern=f"^([0-9A-Z]{{29}})?{_END}")] = ""
+    after: Annotated[str, Meta(pattern=f"^([0-9A-Z]{{29}})?{END}")] = ""
 
 
 class PaymentsWish(Page):
@@ -116,13 +116,13 @@ class PaymentsWish(Page):
     state: Literal["", "SENT", "SHOWN", "PAID", "FAILED", "REVERSING", "REVERSED", "CLOSING", "CLOSED", "LATE_PAID"] = (
         ""
     )
-    till: Annotated[str, Meta(pattern=f"^(YT{_ID})?{_END}")] = ""
+    till: Annotated[str, Meta(pattern=f"^(YT{_ID})?{END}")] = ""
 
 
 class RefundsWish(Page):
     """Which refunds."""
 
-    payment: Annotated[str, Meta(pattern=f"^(YP{_ID})?{_END}")] = ""
+    payment: Annotated[str, Meta(pattern=f"^(YP{_ID})?{END}")] = ""
     state: Literal[
         "", "RESERVED", "READY", "SENT", "WAITING", "DONE", "PROVEN", "REFUSED", "CANCELLED", "STRANDED",
         "REDIRECTING", "RECALLING", "RETURNED", "SUPERSEDED", "MANUAL", "EXTERNAL",
@@ -132,7 +132,7 @@ class RefundsWish(Page):
 class CasesWish(Page):
     """Which cases."""
 
-    payment: Annotated[str, Meta(pattern=f"^(YP{_ID})?{_END}")] = ""
+    payment: Annotated[str, Meta(pattern=f"^(YP{_ID})?{END}")] = ""
     state: Literal["", "OPENED", "REMEDY", "ATTENTION", "CLOSED"] = ""
 
 

@@ -1,8 +1,8 @@
 """Facts in words: what happened, in both languages, for timelines and for problems.
 
 A fact's fields fill the words of its kind (`fact.<Kind>` in words.toml). Amounts are shown as ¥12.80 under the field's
-name without `_fen`; what has words of its own (a channel, a reason, a remedy) is shown in those; of a fact that is there
-in both languages (`advice_zh`, `advice_en`), the right one.
+name without `_fen`; what has words of its own (a channel, a reason, a remedy) is shown in those; of a fact that is
+there in both languages (`advice_zh`, `advice_en`), the right one.
 """
 
 from __future__ import annotations
