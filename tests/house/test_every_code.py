@@ -120,6 +120,8 @@ def test_a_reason_with_a_detail_keeps_the_detail() -> None:
 def test_every_reason_why_a_person_must_look_has_chinese_words() -> None:
     source = (ROOT / "yuanlu/cases/rules.py").read_text()
     reasons = re.findall(r'_attention\((?:seen\.)?case, at, f?"([^"{]+)', source)
-    assert len(reasons) >= 7
+    trouble = source.partition("def _trouble(")[2].partition("\n\n\n")[0]
+    reasons += re.findall(r'return f?"([^"{]+)', trouble)
+    assert len(reasons) >= 8
     missing = [why for why in reasons if f"why.{why.rstrip(': ').replace(' ', '_')}" not in words.catalogue()]
     assert not missing
