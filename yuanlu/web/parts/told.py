@@ -48,13 +48,13 @@ def told(kind: str, body: Mapping[str, object]) -> tuple[str, str]:
     """What a fact of this kind says, in Chinese and English.
 
     Shape: `body` as it is stored. Facts of newer code than ours are told by their name. Where a value is null and
-    there are words without it (`fact.<Kind>.bare`), these are used.
+    there are words without it (`bare.<Kind>`), these are used.
     """
     code = f"fact.{kind}"
     if code not in words.catalogue():
         return kind, kind
-    if None in body.values() and f"{code}.bare" in words.catalogue():
-        code = f"{code}.bare"
+    if None in body.values() and f"bare.{kind}" in words.catalogue():
+        code = f"bare.{kind}"
     return both(code, body)
 
 
