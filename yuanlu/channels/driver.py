@@ -46,7 +46,7 @@ DEADLINES: Mapping[Operation, float] = {Operation.PAY: 20.0}
 """Seconds. A payment may take long at the payer's bank; all others have the driver's usual deadline."""
 
 
-class _Silence(Exception):  # noqa: N818 - it is no error of ours
+class _Silence(Exception):
     """No whole answer came."""
 
     def __init__(self, code: str, *, sent: bool, why: str) -> None:

@@ -89,7 +89,7 @@ class Settings:
                 continue
             if isinstance(key, RSAPrivateKey):
                 return key
-        self.deny(field, "not an RSA private key")
+        return self.deny(field, "not an RSA private key")
 
     def public_key(self, field: str) -> RSAPublicKey:
         try:

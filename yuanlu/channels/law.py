@@ -13,10 +13,11 @@ send:
 
 and for queries UNKNOWN always: that a question is refused says nothing about what was asked about.
 
-The final no of a payment and of a refund is REFUSED; of a reverse or close it is UNKNOWN (what cannot be reversed may be
-paid; only the codes listed as BARRED are clear); of a rescue it is STRANDED (the money is where it was). A refund is
+The final no of a payment and of a refund is REFUSED; of a reverse or close it is UNKNOWN (what cannot be reversed may
+be paid; only the codes listed as BARRED are clear); of a rescue it is STRANDED (the money is where it was). A refund is
 not REFUSED for a fault of set-up (keys, permission, a frozen merchant): when that is mended, the identical request
-passes; it is DEFERRED, and a person is told. A fault in what the request says stays a fault, and is REFUSED.
+passes; it is DEFERRED, and a person is told. So is a reverse, a close and a rescue. A fault in what the request says
+stays a fault, and is the final no.
 
 What the providers say against this law stands in each codec's table of exceptions, each with the sentence that forces
 it. docs/reference/channels.md shows all of it.

@@ -45,10 +45,6 @@ class NewKey:
     secret: str = field(repr=False)
 
 
-TILL = over_keys(
-    "select k.place, t.merchant_id, t.id, t.store_id, t.name from keys k"
-    " join tills t on t.merchant_id = k.merchant_id and t.id = k.a"
-)
 CHANNELS = over_keys(
     "select k.place, c.channel, c.config from keys k join channel_accounts c on c.merchant_id = k.merchant_id"
 )

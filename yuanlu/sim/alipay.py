@@ -70,7 +70,7 @@ WORDS: dict[Reason, tuple[str, str]] = {
 }
 
 
-class Rejected(Exception):  # noqa: N818 - it is an answer
+class Rejected(Exception):
     """A refusal on its way out. `is_gateway`: the gateway's own, which goes unsigned."""
 
     def __init__(self, code: str, sub_code: str, message: str, *, is_gateway: bool = False) -> None:

@@ -58,7 +58,7 @@ class Reason(StrEnum):
     FUNDS_SHORT = "funds_short"
 
 
-class Refusal(YuanluError):  # noqa: N818 - it is an answer
+class Refusal(YuanluError):
     """A rule of the provider says no. Nothing was changed, except that a payer's refusal may end an order."""
 
     def __init__(self, reason: Reason) -> None:

@@ -23,7 +23,7 @@ from yuanlu.sim.world import World, order_json, refund_json
 Told = dict[str, Any]
 
 
-class Asked(Exception):  # noqa: N818 - it is an answer
+class Asked(Exception):
     """The control was asked for something it cannot do."""
 
     def __init__(self, status: int, words: str) -> None:

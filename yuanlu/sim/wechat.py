@@ -66,7 +66,7 @@ WORDS: dict[Reason, tuple[int, str, str]] = {
 }
 
 
-class Rejected(Exception):  # noqa: N818 - it is an answer
+class Rejected(Exception):
     """An error envelope on its way out."""
 
     def __init__(self, status: int, code: str, message: str, detail: Fields | None = None) -> None:

@@ -67,7 +67,7 @@ STATUSES = {
 }
 
 
-class Rejected(Exception):  # noqa: N818 - it is an answer
+class Rejected(Exception):
     """`return_code` FAIL (transport) when `is_transport`, else `result_code` FAIL."""
 
     def __init__(self, code: str, message: str, *, is_transport: bool = False) -> None:

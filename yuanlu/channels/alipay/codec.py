@@ -2,8 +2,8 @@
 
 Everything goes into the form body: a payment code has no place in a URL. The answer is always HTTP 200; its signature
 covers the exact text of one node, so that text is cut out and verified before it is read. Only a refusal of the gateway
-itself (bad app_id, bad signature) comes unsigned (channels.md 4.2); it is believed as little as the law allows: such codes
-say "not sent on", never "paid", and rest on TLS like WeChat Pay's 4xx.
+itself (bad app_id, bad signature) comes unsigned (channels.md 4.2); it is believed as little as the law allows: such
+codes say "not sent on", never "paid", and rest on TLS like WeChat Pay's 4xx.
 
 "10000 proves neither payment nor refund" (4.3): the answer to a payment is PENDING until a query says TRADE_SUCCESS; a
 refund is settled by `fund_change=Y` or by the refund query.
@@ -50,8 +50,6 @@ BOOK = "alipay"
 _json = msgspec.json.Encoder().encode
 
 EXCEPTIONS: law.Exceptions = {
-    # "10003 waiting for the payer".
-    (Operation.PAY, "10003"): Said(Word.PENDING, Reason.PAYER_CONFIRMS),
     # "Trade closed by timeout or full refund": whatever was paid under this number went back.
     (Operation.PAY, "ACQ.TRADE_HAS_CLOSE"): Said(Word.ENDED),
     (Operation.CLOSE, "ACQ.TRADE_HAS_CLOSE"): Said(Word.ENDED),
@@ -431,7 +429,7 @@ def _news(said: Mapping[str, str]) -> News:
 
     `refund_fee` is all that went back so far; which refund it was is not said reliably, so the refund is asked about.
     """
-    state = said["trade_status"] if "trade_status" in said else ""
+    state = said.get("trade_status", "")
     if state not in TRADE_STATES or not said.get("out_trade_no"):
         raise ValueError("news of something else")
     word, reason = TRADE_STATES[state]

@@ -1,10 +1,10 @@
 """WeChat Pay v3 as bytes and values.
 
-What is believed: every 2xx is signed and verified before a byte of it counts. 4xx and 5xx are *not* signed by WeChat Pay
-(channels.md 2.2), so a refusal rests on TLS alone: who can forge one already sits inside our connection. Could a forged
-"refused" hurt? It could make a cashier charge again for what was paid, but it moves no money by itself, the payer's
-wallet shows both, and the statement brings it to light. A 5xx never means failed, a query's refusal never says anything
-about the payment, and "no such number" (ABSENT) needs two answers apart in time before it frees anything.
+What is believed: every 2xx is signed and verified before a byte of it counts. 4xx and 5xx are *not* signed by WeChat
+Pay (channels.md 2.2), so a refusal rests on TLS alone: who can forge one already sits inside our connection. Could a
+forged "refused" hurt? It could make a cashier charge again for what was paid, but it moves no money by itself, the
+payer's wallet shows both, and the statement brings it to light. A 5xx never means failed, a query's refusal never says
+anything about the payment, and "no such number" (ABSENT) needs two answers apart in time before it frees anything.
 
 What is checked besides: that the answer is about what we asked (order and refund number, merchant, app, amounts).
 Source: channels.md section 2, read 2026-11-23.
@@ -27,6 +27,7 @@ from yuanlu.channels.contract import (
     Callback,
     Close,
     Facts,
+    Keeper,
     News,
     Operation,
     Outcome,
@@ -179,7 +180,7 @@ class WechatCodec:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
-        self.keeper = WechatKeeper()
+        self.keeper: Keeper | None = WechatKeeper()
 
     def keys(self, config: Mapping[str, Any]) -> WechatKeys:
         return wechat_keys.read(config)
@@ -240,7 +241,7 @@ def _asked(step: Step, keys: WechatKeys) -> tuple[str, str, dict[str, Any] | Non
         case QueryRefund():
             return "GET", f"{_REFUNDS}/{step.refund_id}", None, ""
         case Rescue():
-            serial = next(reversed(keys.platform), "")
+            serial = next(reversed([*keys.platform]), "")
             path = f"{_REFUNDS}/{step.channel_refund_number}/apply-abnormal-refund"
             return "POST", path, _rescue(step, keys, serial), serial
     raise Broken(f"WeChat Pay knows no step {type(step).__name__}")

@@ -216,9 +216,7 @@ def _valid(one: _Certificate, keys: WechatKeys, at: datetime) -> dict[str, RSAPu
 class WechatKeeper:
     """Keeps platform certificates fresh. In public-key mode there is nothing to keep."""
 
-    def need(
-        self, keys: WechatKeys, at: datetime, nonce: str, reply: Reply | Callback | None = None
-    ) -> Call | None:
+    def need(self, keys: WechatKeys, at: datetime, nonce: str, reply: Reply | Callback | None = None) -> Call | None:
         """Fetch when there is no certificate yet, or something came under a serial we do not know."""
         if keys.public_key_id or (keys.fetched_at is not None and abs(at - keys.fetched_at) < FETCH_GAP):
             return None

@@ -1,7 +1,7 @@
 """WeChat Pay v2: XML, for merchants whose payment codes (or refunds) still go by it.
 
-HTTP is always 200; read `return_code` (transport), then `result_code` (business), then `err_code`. A transport failure is
-unsigned and has no code: it says nothing. Every business answer is signed, failures too, and is verified first.
+HTTP is always 200; read `return_code` (transport), then `result_code` (business), then `err_code`. A transport failure
+is unsigned and has no code: it says nothing. Every business answer is signed, failures too, and is verified first.
 Source: channels.md section 3, read 2026-11-23.
 """
 
@@ -63,7 +63,7 @@ _PATHS: Mapping[Operation, str] = {
     Operation.REFUND: "/secapi/pay/refund",
     Operation.REFUND_QUERY: "/pay/refundquery",
 }
-_TRADE_STATES: Mapping[str, Said] = {
+TRADE_STATES: Mapping[str, Said] = {
     "SUCCESS": Said(Word.SETTLED),
     "REFUND": Said(Word.SETTLED),
     "NOTPAY": Said(Word.PENDING, Reason.NOT_PAID),
@@ -72,7 +72,7 @@ _TRADE_STATES: Mapping[str, Said] = {
     "REVOKED": Said(Word.ENDED),
     "PAYERROR": Said(Word.REFUSED),
 }
-_REFUND_STATES: Mapping[str, tuple[str, Said]] = {
+REFUND_STATES: Mapping[str, tuple[str, Said]] = {
     "SUCCESS": ("REFUND:SUCCESS", Said(Word.SETTLED)),
     "PROCESSING": ("REFUND:PROCESSING", Said(Word.PENDING, Reason.PROCESSING)),
     "REFUNDCLOSE": ("REFUND:CLOSED", Said(Word.REFUSED)),
@@ -165,9 +165,7 @@ def hear(step: Step, reply: Reply, keys: WechatKeys) -> Outcome:
     told = fields(reply.body)
     if told.get("return_code") != "SUCCESS":
         return wire.unknown("return_code=FAIL" if told.get("return_code") == "FAIL" else wire.MALFORMED)
-    if not hmac.compare_digest(
-        told.get("sign", "").encode(), signature(told, keys.v2_key, keys.v2_sign_type).encode()
-    ):
+    if not hmac.compare_digest(told.get("sign", "").encode(), signature(told, keys.v2_key, keys.v2_sign_type).encode()):
         return wire.unknown(wire.BAD_SIGNATURE)
     if (told.get("mch_id"), told.get("appid")) != (keys.mchid, keys.appid):
         return wire.unknown(wire.MISMATCH)
@@ -195,7 +193,7 @@ def _heard(step: Step, told: Mapping[str, str]) -> Outcome:
 
 
 def _traded(step: Step, told: Mapping[str, str], state: str) -> Outcome:
-    word, reason = _TRADE_STATES.get(state, (Word.UNKNOWN, None))
+    word, reason = TRADE_STATES.get(state, (Word.UNKNOWN, None))
     amount = Money(int(told["total_fee"])) if told.get("total_fee") else None
     if told.get("out_trade_no") != step.payment_id or amount not in (None, step.amount):
         return wire.unknown(wire.MISMATCH)
@@ -238,7 +236,7 @@ def _refund_found(step: QueryRefund, told: Mapping[str, str]) -> Outcome:
     if told.get(f"refund_fee_{place}") != str(step.back.amount):
         return wire.unknown(wire.MISMATCH)
     state = told.get(f"refund_status_{place}", "")
-    code, (word, reason) = _REFUND_STATES.get(state, (state or wire.MALFORMED, Said(Word.UNKNOWN)))
+    code, (word, reason) = REFUND_STATES.get(state, (state or wire.MALFORMED, Said(Word.UNKNOWN)))
     return Outcome(
         word=word,
         code=code,
