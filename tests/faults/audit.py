@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from yuanlu.sim.books import Books, OrderState, RefundState
+from yuanlu.sim.books import Books, OrderState
 
 Record = Mapping[str, Any]
 
@@ -23,6 +23,8 @@ STRANDED_STATES = {"STRANDED", "REDIRECTING", "RECALLING"}
 OUT_STATES = {"DONE", "PROVEN", "EXTERNAL"}
 BACK_STATES = {"REFUSED", "CANCELLED", "RETURNED", "SUPERSEDED"}
 WITH_MONEY = {"PAID", "LATE_PAID"}
+RESTS = WITH_MONEY | OUT_STATES | {"FAILED", "REVERSED", "CLOSED", "REFUSED", "CANCELLED"}
+"""Where everything may come to rest without a person."""
 OPEN_PAYMENTS = {"SENT", "SHOWN", "REVERSING", "CLOSING"}
 OPEN_REFUNDS = HELD_STATES | STRANDED_STATES
 OPEN_CASES = {"OPENED", "REMEDY"}
@@ -359,33 +361,26 @@ class Audit:
                 self._say("rest", payment["merchant_id"], f"{payment['id']}: late money was not sent back")
 
     def _payments_agree(self, world: Provider) -> None:
+        out: Counter[tuple[str, str]] = Counter()
+        for refund in self.books.refunds:
+            if refund["state"] in OUT_STATES | {"RETURNED", "SUPERSEDED"}:
+                out[refund["merchant_id"], refund["payment_id"]] += refund["amount_fen"]
         for payment in self.books.payments:
+            key = payment["merchant_id"], payment["id"]
+            has_money = payment["state"] in WITH_MONEY
             order = world.orders.get(payment["id"])
-            theirs = order is not None and order["has_money"]
-            if theirs != (payment["state"] in WITH_MONEY):
-                says = "has the money" if theirs else "has no money"
-                self._say(
-                    "agree", payment["merchant_id"], f"{payment['id']} is {payment['state']}, the provider {says}"
-                )
-            if order is not None and order["amount_fen"] != payment["amount_fen"]:
-                self._say("agree", payment["merchant_id"], f"{payment['id']}: {order['amount_fen']} at the provider")
-            if order is not None and order["payments"] > 1:
-                self._say("I2", payment["merchant_id"], f"{payment['id']} was charged {order['payments']} times")
-            if order is not None:
-                out = (
-                    sum(
-                        refund["amount_fen"]
-                        for refund in self.books.refunds
-                        if refund["payment_id"] == payment["id"]
-                        and refund["state"] in OUT_STATES | {"RETURNED", "SUPERSEDED"}
-                    )
-                    if order["back_fen"] or payment["back_fen"]
-                    else 0
-                )
-                if out != order["back_fen"]:
-                    self._say(
-                        "agree", payment["merchant_id"], f"{payment['id']}: {order['back_fen']} went back, not {out}"
-                    )
+            if order is None:
+                if has_money:
+                    self._say("agree", key[0], f"{key[1]} is {payment['state']}, unknown at the provider")
+                continue
+            if order["has_money"] != has_money:
+                self._say("agree", key[0], f"{key[1]} is {payment['state']}, order at the provider: {order}")
+            if order["amount_fen"] != payment["amount_fen"]:
+                self._say("agree", key[0], f"{key[1]}: {order['amount_fen']} at the provider")
+            if order["payments"] > 1:
+                self._say("I2", key[0], f"{key[1]} was charged {order['payments']} times")
+            if order["back_fen"] != out[key]:
+                self._say("agree", key[0], f"{key[1]}: {order['back_fen']} went back, not {out[key]}")
 
     def _refunds_agree(self, world: Provider) -> None:
         ours = {refund["id"]: refund for refund in self.books.refunds}
@@ -445,6 +440,3 @@ def replayed(after: Mapping[str, str], facts: Sequence[Record]) -> str:
 def states_known() -> set[str]:
     """Every refund state the auditor can place; a test compares it with the rules."""
     return HELD_STATES | STRANDED_STATES | OUT_STATES | BACK_STATES
-
-
-__all__ = ["Audit", "Provider", "RefundState", "Snapshot", "Violation", "provider", "snapshot", "states_known"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tests.faults.world import ALIPAY_TOLD, EVERY, SHOWING, V3, WECHAT, WECHAT_TOLD, WECHAT_V2, Story, Till, Variant
 from yuanlu.cases.rules import What
+from yuanlu.cases.rules import refund_id as id_of_refund
 from yuanlu.channels.contract import RescueTo
 from yuanlu.ids import Kind
 
@@ -238,9 +239,7 @@ async def refund_closed(till: Till) -> None:
     case = await till.report(payment, What.WRONG_CUSTOMER)
     if case is None:
         return
-    from yuanlu.cases.rules import refund_id
-
-    till.trouble("closed", "refund", refund_id(case, 1))
+    till.trouble("closed", "refund", id_of_refund(case, 1))
     now = await till.case_at(case, "ATTENTION", "CLOSED")
     if now.state == "ATTENTION":
         await till.note(case)

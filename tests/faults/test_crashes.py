@@ -24,8 +24,7 @@ async def audited(world: World, told: Told) -> list[str]:
     wrong: list[str] = []
 
     def add(audit: Audit, when: str) -> None:
-        for each in audit.found:
-            wrong.append(f"{each.law} {when}: {each.text}\n    {world.runs[each.merchant_id]}")
+        wrong.extend(f"{each.law} {when}: {each.text}\n    {world.runs[each.merchant_id]}" for each in audit.found)
 
     ticks = 0
 
@@ -39,7 +38,11 @@ async def audited(world: World, told: Told) -> list[str]:
     codes = {merchant_id: run.codes for merchant_id, run in world.runs.items()}
     ends = dict.fromkeys(world.runs, told.ends)
     books = provider(world.sim.world.books.values())
-    add(Audit(await snapshot(world.connection, world.runs), books, codes).at_rest(ends), "at rest")
+    rested = await snapshot(world.connection, world.runs)
+    add(Audit(rested, books, codes).at_rest(ends), "at rest")
+    await world.repeat()
+    if await snapshot(world.connection, world.runs) != rested:
+        wrong.append("I9: what was asked once more changed something")
     return [*world.troubles, *dict.fromkeys(wrong)]
 
 

@@ -86,8 +86,14 @@ class Books:
     def ask_again(self, which: int) -> None:
         refund = self._which(which)
         ask = self.asks.get(refund.id)
-        if ask is not None:
-            self._take(refunds.open_refund(FACTS, ask, RefundSeen(refund, self.payment), self.at), refund)
+        if ask is None:
+            return
+        try:
+            decision = refunds.open_refund(FACTS, ask, RefundSeen(refund, self.payment), self.at)
+        except Denied as no:
+            self.wrong.append(f"I9: what was granted is denied when it is asked again: {no}")
+        else:
+            self._take(decision, refund)
 
     def drive_refund(self, which: int) -> None:
         refund = self._which(which)
@@ -219,9 +225,11 @@ class Books:
             expected["owed"] -= refund.amount_fen
             expected[place] += refund.amount_fen
         has = self.balances()
-        for account in expected.keys() | has.keys():
-            if has[account] != expected[account]:
-                wrong.append(f"I3: {account} is {has[account]}, states say {expected[account]}")
+        wrong += [
+            f"I3: {account} is {has[account]}, states say {expected[account]}"
+            for account in expected.keys() | has.keys()
+            if has[account] != expected[account]
+        ]
         if sum(has.values()):
             wrong.append("I3: moves do not come to nothing")
         if has["held"] < 0 or has["suspense"] < 0:
