@@ -10,7 +10,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -233,5 +232,3 @@ async def _merchant(made: Installation) -> None:
         made.key = (await merchants.add_key(pool, made.merchant_id, "till", now)).secret
     finally:
         await pools.close()
-
-

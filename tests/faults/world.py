@@ -65,7 +65,7 @@ BORN: ContextVar[int] = ContextVar("born")
 """Which service of its run the present task belongs to."""
 
 
-class Crash(BaseException):  # noqa: N818 - not an error: nothing of the service may catch it
+class Crash(BaseException):
     """The service of this run is gone."""
 
 
@@ -587,4 +587,3 @@ class Till:
             return False
         self.books.pay_late(order, order.payer)
         return True
-

@@ -166,7 +166,6 @@ class Books:
         if change.row.state != state_was and change.row.state in ended and not change.evidence:
             self.wrong.append(f"I4: a timer ended {change.row.id} as {change.row.state}")
 
-
     def record(self, change: Change[Any]) -> None:
         """As the database does: the draw under its ceiling, moves, looks; a draw that does not fit is refused."""
         if change.draw is not None:

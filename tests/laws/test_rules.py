@@ -17,7 +17,17 @@ from yuanlu.channels.contract import Channel, Reason, RescueTo, Word
 from yuanlu.errors import Denied
 
 PAYMENT_WORDS = st.sampled_from(
-    [Word.SETTLED, Word.PENDING, Word.DEFERRED, Word.UNKNOWN, Word.ABSENT, Word.REFUSED, Word.ENDED, Word.SHOWN, Word.BARRED]
+    [
+        Word.SETTLED,
+        Word.PENDING,
+        Word.DEFERRED,
+        Word.UNKNOWN,
+        Word.ABSENT,
+        Word.REFUSED,
+        Word.ENDED,
+        Word.SHOWN,
+        Word.BARRED,
+    ]
 )
 REFUND_WORDS = st.sampled_from(
     [Word.SETTLED, Word.PENDING, Word.DEFERRED, Word.UNKNOWN, Word.ABSENT, Word.REFUSED, Word.STRANDED]

@@ -152,7 +152,7 @@ def test_our_own_qr_is_shown_and_the_code_may_come_on_standard_input(shop: Shop)
 def test_a_case_is_put_right_without_a_worker(shop: Shop) -> None:
     payment = shop.paid("alipay_ok", 12800)
     case = shop.told("case", "open", payment["id"], "--what", "wrong_amount", "--meant-fen", "1280")
-    assert (case["state"], case["conclusion"], case["remedy_fen"]) == ("CLOSED", "money_back", 11520)
+    assert (case["state"], case["conclusion"], case["amount_fen"]) == ("CLOSED", "money_back", 11520)
     refund = shop.told("show", case["refund"])
     assert (refund["state"], refund["amount_fen"]) == ("DONE", 11520)
     told = shop.told("timeline", case["id"], "--json")

@@ -95,7 +95,7 @@ async def _played(on: Stage, story: str, started: float) -> Told:
         "ok": ok,
         "seconds": round(monotonic() - started, 2),
         "payment": end.payment,
-        "case": end.case and {**end.case, "amount_fen": end.case["remedy_fen"]},
+        "case": end.case,
         "refund": end.refund,
         "timeline": on.timeline.items,
         "ledger": {"balanced": bool(ours.get("balanced")), "moves": int(ours.get("moves", 0))},

@@ -221,7 +221,7 @@ class RefundTold(Struct, frozen=True, kw_only=True):
 
 
 class CaseTold(Struct, frozen=True, kw_only=True):
-    """A case as it stands. `remedy_fen` is what shall go back, by the refund `refund`."""
+    """A case as it stands. `amount_fen` is what shall go back, by the refund `refund`."""
 
     id: str
     state: str
@@ -232,7 +232,7 @@ class CaseTold(Struct, frozen=True, kw_only=True):
     opened_at: datetime
     opened_by: str
     remedy: str
-    remedy_fen: int
+    amount_fen: int
     refund: str
     attempt: int
     conclusion: str
@@ -426,7 +426,7 @@ def case_told(case: Case) -> CaseTold:
         opened_at=case.opened_at,
         opened_by=case.opened_by,
         remedy=case.remedy.value,
-        remedy_fen=case.remedy_fen,
+        amount_fen=case.remedy_fen,
         refund=case.refund_id,
         attempt=case.attempt,
         conclusion=case.conclusion.value,
