@@ -5,11 +5,12 @@ docs/reference/bench.md says what each name means. Nothing heavy is imported bef
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from yuanlu.bench.measure import Figure, Size
+    from yuanlu.postgres import Server
 
 BENCHES = {
     "record": "record",
@@ -48,13 +49,17 @@ def run(names: Sequence[str], as_json: bool, size: Size | None = None) -> int:
 
 async def measured(names: Sequence[str], size: Size) -> list[Figure]:
     """The figures of these benches, each on a database of its own in one embedded PostgreSQL of their own."""
+    from yuanlu.bench import ground  # noqa: PLC0415 - see the top
+
+    async with ground.server() as server:
+        return [figure for name in names for figure in await bench(name)(server, size)]
+
+
+def bench(name: str) -> Callable[[Server, Size], Awaitable[list[Figure]]]:
+    """The function of a bench."""
     from importlib import import_module  # noqa: PLC0415 - see the top
 
-    from yuanlu.bench import ground  # noqa: PLC0415
-
-    figures: list[Figure] = []
-    async with ground.server() as server:
-        for name in names:
-            bench = getattr(import_module(f"yuanlu.bench.{BENCHES[name]}"), name)
-            figures.extend(await bench(server, size))
-    return figures
+    found: Callable[[Server, Size], Awaitable[list[Figure]]] = getattr(
+        import_module(f"yuanlu.bench.{BENCHES[name]}"), name
+    )
+    return found

@@ -16,15 +16,17 @@ from typing import Any
 import asyncpg
 
 from yuanlu import db, ids
-from yuanlu.change import Change
+from yuanlu.change import Change, Row, columns_of
 from yuanlu.channels.contract import Channel, Evidence, Outcome, Word
 from yuanlu.channels.registry import FACTS
 from yuanlu.clock import SystemClock
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
-from yuanlu.payments import rules
+from yuanlu.payments import rules, store
 from yuanlu.payments.rules import ChargeAsk, ChargeSeen, Payment
 from yuanlu.postgres import Server
+from yuanlu.refunds import rules as refunds
+from yuanlu.refunds.rules import RefundAsk, RefundSeen
 
 CLOCK = SystemClock()
 _numbers = itertools.count(1)
@@ -155,13 +157,13 @@ def two_changes(till: Till) -> tuple[Change[Payment], Change[Payment]]:
 async def filled(connection: asyncpg.Connection[Any], places: Sequence[Till], number: int) -> None:
     """Bring the tables of a database to this many paid payments, with all that belongs to them, by SQL."""
     have = await connection.fetchval("select count(*) from payments")
-    if number <= have:
-        return
+    if not have:
+        await _inserted(connection, paying(opening(places[0]).row).row)
     for table, sql in _FILL.items():
         await connection.execute(
             sql + _EACH + _MORE.get(table, ""),
             have,
-            number,
+            number - (not have),
             [till.merchant_id for till in places],
             [till.id for till in places],
             [till.store_id for till in places],
@@ -169,6 +171,36 @@ async def filled(connection: asyncpg.Connection[Any], places: Sequence[Till], nu
         )
         await connection.execute(f"analyze {table}")
     await connection.execute("checkpoint")
+
+
+async def refunded(connection: asyncpg.Connection[Any]) -> None:
+    """Give every payment a refund that was sent and not heard of since."""
+    row = await connection.fetchrow("select * from payments limit 1")
+    payment = store.made(row)
+    at = CLOCK.now()
+    ask = RefundAsk(
+        merchant_id=payment.merchant_id,
+        id=ids.new(ids.Kind.REFUND, at),
+        payment_id=payment.id,
+        amount=Money(100),
+        who="bench",
+    )
+    refund = refunds.open_refund(FACTS, ask, RefundSeen(None, payment), at).row
+    while refund.state is not refunds.State.SENT:
+        refund = refunds.next_step(FACTS, RefundSeen(refund, None), at).row
+    await _inserted(connection, refund)
+    await connection.execute(
+        "insert into refunds select (jsonb_populate_record(r, jsonb_build_object('merchant_id', p.merchant_id,"
+        " 'id', 'YR' || substr(p.id, 3), 'payment_id', p.id))).* from refunds r, payments p where p.id <> r.payment_id"
+    )
+    await connection.execute("analyze refunds")
+
+
+async def _inserted(connection: asyncpg.Connection[Any], row: Row) -> None:
+    names = [column.name for column in columns_of(type(row))]
+    places = ", ".join(f"${n + 1}" for n in range(len(names)))
+    values = [getattr(row, name) for name in names]
+    await connection.execute(f"insert into {row.table} ({', '.join(names)}) values ({places})", *values)
 
 
 _EACH = """
@@ -179,12 +211,10 @@ _EACH = """
 """
 _FILL = {
     "payments": """
-insert into payments (merchant_id, id, version, state, channel, mode, till_id, store_id, amount_fen, currency,
-  description, fingerprint, code_mark, code_tail, qr, opened_at, opened_by, sent_at, give_up_at, paid_at, looks,
-  last_word, code, reason, channel_number, payer, incident)
-select merchant_id, id, 2, 'PAID', 'wechat', 'scanned', till_id, store_id, 1280, 'CNY', '门店收款', md5(id) || md5(id),
-  md5(id), '6789', '', now(), 'bench', now(), now(), now(), 0, 'settled', 'SUCCESS', '', '42000000' || id,
-  'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o', ''
+insert into payments select (jsonb_populate_record(
+  (select t from payments t where t.state = 'PAID' limit 1),
+  jsonb_build_object('merchant_id', e.merchant_id, 'id', e.id, 'till_id', e.till_id, 'store_id', e.store_id,
+    'fingerprint', md5(e.id) || md5(e.id), 'code_mark', md5(e.id), 'channel_number', '42000000' || e.id))).*
 """,
     "moves": """
 insert into moves (merchant_id, recorded_at, object_id, transition, seq, source, target, amount_fen, currency)

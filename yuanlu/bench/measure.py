@@ -36,9 +36,9 @@ class Figure:
 class Size:
     """How much the benches do. A test takes tiny ones: then the figures say nothing, but every line has run."""
 
-    rounds: int = 5
+    rounds: int = 3
     callers: int = 256
-    changes: int = 24_000
+    changes: int = 20_000
     """Changes a round."""
     alone: int = 400
     """Changes a round of one caller alone."""

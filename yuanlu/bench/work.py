@@ -30,14 +30,6 @@ from yuanlu.reading import Reader
 DRIVEN_WITHIN = 300.0
 
 
-_OPEN = """
-insert into refunds (merchant_id, id, version, state, payment_id, case_id, channel, amount_fen, total_fen, currency,
-  reason, fingerprint, opened_at, opened_by, release_at, sent_at, sent_times, looks, waits, last_word, code,
-  waiting_for, channel_number, received_into, done_by, proposed_by, proposal, incident, unclear_since)
-select merchant_id, 'YR' || substr(id, 3), 3, 'SENT', id, '', channel, 100, amount_fen, currency, '', '', now(),
-  'bench', now(), now(), 1, 0, 0, '', '', '', '', '', '', '', '', '', now()
-from payments
-"""
 _DUE = """
 insert into jobs (merchant_id, name, object_id, run_at)
 select merchant_id, 'refunds.drive', id, now() from refunds
@@ -66,8 +58,7 @@ async def _driven(made: World, number: int) -> tuple[float, float, float]:
     try:
         await connection.execute("truncate payments, refunds, cases, jobs, moves, facts, evidence")
         await ground.filled(connection, [made.till], number)
-        await connection.execute(_OPEN)
-        await connection.execute("analyze refunds")
+        await ground.refunded(connection)
         async with world.program(("worker",), made.server.state) as worker:
             began, cpu = time.perf_counter(), cpu_of(worker.pid)
             await connection.execute(_DUE)

@@ -12,14 +12,13 @@ from yuanlu.reading import Read, View, maker, over_keys, rows_by_id
 Found = Sequence[Sequence[Mapping[str, Any]]]
 
 BY_ID = rows_by_id(Payment)
+_COLUMNS = ", ".join(f"t.{each.name}" for each in fields(Payment))
 FOR_CHARGE = over_keys(
-    "select k.place, i.store_id as till_store, (select array_agg(c.channel) from channel_accounts c"
-    " where c.merchant_id = k.merchant_id) as channels,"
-    " (select s.id from payments s where s.merchant_id = k.merchant_id"
-    " and s.till_id = k.b and s.amount_fen = k.c and s.code_mark = k.d and s.code_mark <> ''"
-    " and s.state in ('SENT', 'REVERSING', 'CLOSING')) as same_code,"
-    f" {', '.join(f't.{each.name}' for each in fields(Payment))}"
-    " from keys k left join tills i on i.merchant_id = k.merchant_id and i.id = k.b"
+    "select k.place, i.store_id as till_store,"
+    " (select array_agg(c.channel) from channel_accounts c where c.merchant_id = k.merchant_id) as channels,"
+    " (select s.id from payments s where s.merchant_id = k.merchant_id and s.till_id = k.b and s.amount_fen = k.c"
+    "   and s.code_mark = k.d and s.code_mark <> '' and s.state in ('SENT', 'REVERSING', 'CLOSING')) as same_code,"
+    f" {_COLUMNS} from keys k left join tills i on i.merchant_id = k.merchant_id and i.id = k.b"
     " left join payments t on t.merchant_id = k.merchant_id and t.id = k.a"
 )
 """All a charge is decided on in one read: it stands in the path of every payment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -62,6 +63,7 @@ async def serve(settings: Settings, say: Callable[[str], None], *, with_worker: 
         tasks = [serving]
         if with_worker:
             tasks.append(await stack.enter_async_context(working(app)))
+        _spare_the_collector()
         say(f"ready at {address}")
         await _first_to_end(tasks)
 
@@ -73,8 +75,19 @@ async def work(settings: Settings, say: Callable[[str], None]) -> None:
         running(settings, database) as app,
         working(app) as task,
     ):
+        _spare_the_collector()
         say("working")
         await task
+
+
+def _spare_the_collector() -> None:
+    """What was made at start lives as long as we do: the cycle collector need not look at it over and over.
+
+    It cost a payment 66 us of CPU, 2 % of all; nearly everything we make is freed by its count alone.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 async def _first_to_end(tasks: list[asyncio.Task[None]]) -> None:

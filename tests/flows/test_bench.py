@@ -1,0 +1,70 @@
+"""Every bench runs, at a size at which its figures say nothing: what is measured, not how fast."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from yuanlu import bench
+from yuanlu.bench import ground, table
+from yuanlu.bench.measure import Figure, Size, percentile
+from yuanlu.errors import Denied
+from yuanlu.postgres import Server
+
+TINY = Size(rounds=1, callers=4, changes=512, alone=3, payments=6, reads=40, few=4, many=8, starts=1, growth=(10, 20))
+
+GIVES = {
+    "record": {"record"},
+    "record_single": {"record_single"},
+    "record_objections": {"record_objections"},
+    "record_one_merchant": {"record_one_merchant"},
+    "record_alone": {"record_alone"},
+    "read": {"read"},
+    "payment": {"payment", "payment_worker", "payment_postgres", "payment_sim", "payment_rate"},
+    "serve_start": {"serve_start", "serve_start_embedded"},
+    "serve_memory": {"serve_memory"},
+    "jobs": {"jobs", "jobs_memory"},
+    "growth": {"growth_10", "growth_10_decide", "growth_20", "growth_20_decide"},
+}
+
+
+@pytest.fixture(scope="module")
+async def own_server() -> AsyncIterator[Server]:
+    async with ground.server() as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", list(bench.BENCHES))
+async def test_a_bench_gives_its_figures(name: str, own_server: Server) -> None:
+    figures = await bench.bench(name)(own_server, TINY)
+    assert {figure.name for figure in figures} == GIVES[name]
+    assert all(figure.value > 0 and figure.unit for figure in figures)
+    assert all((figure.floor is None) == (figure.ratio is None) for figure in figures)
+
+
+def test_a_bench_that_is_none_is_refused_before_anything_starts() -> None:
+    with pytest.raises(Denied, match=r"bench\.unknown"):
+        bench.run(["record", "recrod"], as_json=True)
+
+
+def test_figures_are_a_list_of_objects_with_every_name(capsys: pytest.CaptureFixture[str]) -> None:
+    table.show([Figure(name="x", value=1234.5678, unit="y/s", floor=2.0, ratio=617.28)], as_json=True)
+    assert json.loads(capsys.readouterr().out) == [
+        {
+            "name": "x", "value": 1235.0, "unit": "y/s", "floor": 2.0, "ratio": 617.3,
+            "cpu_us": None, "p50_ms": None, "p99_ms": None, "peak_mb": None,
+        }
+    ]  # fmt: skip
+
+
+def test_figures_are_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    table.show([Figure(name="x", value=1234567.8, unit="y/s", p50_ms=0.25)], as_json=False)
+    head, line = capsys.readouterr().out.splitlines()
+    assert head.split() == ["name", "value", "unit", "floor", "ratio", "cpu_us", "p50_ms", "p99_ms", "peak_mb"]
+    assert line.split() == ["x", "1,235,000", "y/s", "0.25"]
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    assert [percentile([3.0, 1.0, 2.0], part) for part in (0, 0.5, 0.99, 1)] == [1.0, 2.0, 3.0, 3.0]
