@@ -4,8 +4,8 @@ It alone opens connections. One session, kept alive, with a limit of calls at on
 every call; nothing outside can make it raise. What went wrong *before* a byte was sent is a clear "not now"; whatever
 goes wrong after is UNKNOWN, and so is everything that goes wrong with a question.
 
-Nothing is sent twice: aiohttp repeats only idempotent methods (GET) when a kept connection turns out closed, and
-redirects are not followed.
+Nothing is sent twice: aiohttp repeats only idempotent methods (GET: our questions) when a connection breaks before an
+answer, and redirects are not followed.
 """
 
 from __future__ import annotations
