@@ -67,7 +67,10 @@ BEHAVIOURS: Mapping[str, tuple[Behaviour, str]] = {
     "pours": (pours, "client.malformed_body"),
     "sends too much": (raw("200 OK", b"x" * (1024 * 1024 + 1)), "client.malformed_body"),
     "sends elsewhere": (raw("302 Found", b"", "Location: /elsewhere\r\n"), "client.malformed_body"),
-    "sends elsewhere for good": (raw("308 Permanent Redirect", b"", "Location: /elsewhere\r\n"), "client.malformed_body"),
+    "sends elsewhere for good": (
+        raw("308 Permanent Redirect", b"", "Location: /elsewhere\r\n"),
+        "client.malformed_body",
+    ),
     "fails": (raw("500 Internal Server Error", b"oops"), "client.http_5xx"),
     "is a bad gateway": (raw("502 Bad Gateway", b"<html>"), "client.http_502"),
     "is too busy": (raw("503 Service Unavailable"), "client.http_503"),

@@ -80,7 +80,9 @@ ASKED = [
     for operation in Operation
     if page_of(channel, dialect, operation)
 ]
-FIRST = [next(one for _, one in dialects() if one.folder == folder) for folder in {one.folder: 1 for _, one in dialects()}]
+FIRST = [
+    next(one for _, one in dialects() if one.folder == folder) for folder in {one.folder: 1 for _, one in dialects()}
+]
 """One dialect of each folder: where a second kind of key can make no difference."""
 CALLING_BACK = [one for one in DIALECTS if page_of(*one.values, "news")]  # type: ignore[arg-type]
 any_line = pytest.mark.parametrize(("channel", "dialect"), DIALECTS)
@@ -241,6 +243,12 @@ def test_each_exception_to_the_law_is_heard_on_the_wire(
         assert (heard.word, heard.reason, heard.code) == (*said, code)
 
 
+@pytest.mark.parametrize("codec", [wechat_v3, wechat_v2, alipay], ids=lambda codec: str(codec.BOOK))
+def test_an_exception_says_otherwise_than_the_law(codec: Any) -> None:
+    for (operation, code), said in codec.EXCEPTIONS.items():
+        assert law.said(codec.BOOK, code, operation) != said, (operation, code)
+
+
 @any_step
 def test_a_code_nobody_knows_is_unknown(
     channel: Channel, dialect: type[Dialect], operation: Operation, opened: Opened
@@ -340,9 +348,7 @@ def test_good_news_is_read(channel: Channel, dialect: type[Dialect], opened: Ope
 
 
 @any_caller_back
-def test_news_that_says_nothing_we_know_is_refused(
-    channel: Channel, dialect: type[Dialect], opened: Opened
-) -> None:
+def test_news_that_says_nothing_we_know_is_refused(channel: Channel, dialect: type[Dialect], opened: Opened) -> None:
     line = opened(channel, dialect)
     for example in line.page("news")["no_news"]:
         with pytest.raises(Denied, match=r"^callback\.unreadable") as denied:
@@ -383,7 +389,9 @@ def test_signed_news_with_anything_in_any_field_is_read_or_refused(
     fields = json.loads(line.filled(example["body"]))
     place = data.draw(st.sampled_from(sorted(fields)))
     is_form = isinstance(fields[place], str) and channel is Channel.ALIPAY
-    fields[place] = data.draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=12) if is_form else words_of_json)
+    fields[place] = data.draw(
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=12) if is_form else words_of_json
+    )
     try:
         news = line.codec.overhear(line.far.notice(example, json.dumps(fields)), line.keys, NOON)
     except Denied as denied:
