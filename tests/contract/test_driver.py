@@ -284,14 +284,16 @@ NOTICES: list[tuple[dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize("wire", ["v3", "alipay"])
 @pytest.mark.parametrize(("fault", "heard"), NOTICES, ids=[fault["kind"] for fault, _ in NOTICES])
 async def test_notices_are_read_or_refused(caller: Caller, wire: str, fault: dict[str, Any], heard: list[str]) -> None:
-    async with Listener(lambda: web.Response(text="success")) as listener:
-        async with till(caller, wire, notify_url=listener.url) as one:
-            await one.ask(Operation.SHOW)
-            await caller.steer("fault", fault)
-            number = step(one.channel, Operation.SHOW).payment_id
-            await caller.steer("payer", {"action": "scan", "wallet": one.channel, "number": number})
-            await caller.steer("clock", {"advance_seconds": 6})
-            assert [await said(one, headers, body) for headers, body in listener.heard] == heard
+    async with (
+        Listener(lambda: web.Response(text="success")) as listener,
+        till(caller, wire, notify_url=listener.url) as one,
+    ):
+        await one.ask(Operation.SHOW)
+        await caller.steer("fault", fault)
+        number = step(one.channel, Operation.SHOW).payment_id
+        await caller.steer("payer", {"action": "scan", "wallet": one.channel, "number": number})
+        await caller.steer("clock", {"advance_seconds": 6})
+        assert [await said(one, headers, body) for headers, body in listener.heard] == heard
 
 
 async def said(one: Till, headers: dict[str, str], body: bytes) -> str:
@@ -476,9 +478,9 @@ async def test_a_card_and_a_name_are_in_no_request_evidence_or_log(
 ) -> None:
     name = {"plain": HOLDER, "escaped": escaped(HOLDER), "ESCAPED": escaped(HOLDER).upper().replace("\\U", "\\u")}[form]
     with caplog.at_level(logging.DEBUG):
-        async with Rogue(echo(f'{{"code": "PARAM_ERROR", "message": "{CARD} {name}"}}')) as rogue:
-            async with till(caller, "v3", rogue.url) as one:
-                heard = await one.ask(Operation.RESCUE)
+        said_back = f'{{"code": "PARAM_ERROR", "message": "{CARD} {name}"}}'
+        async with Rogue(echo(said_back)) as rogue, till(caller, "v3", rogue.url) as one:
+            heard = await one.ask(Operation.RESCUE)
     for secret in (CARD, HOLDER, name, quote(HOLDER)):
         assert secret not in rogue.asked[0]
         assert secret not in f"{heard!r}{caplog.text}"
