@@ -57,15 +57,21 @@ ALIPAY = replace(
 RAILS = {Channel.WECHAT: WECHAT, Channel.ALIPAY: ALIPAY}
 
 
+FRESH = NOON + timedelta(days=4000)
+"""When a fresh question was asked: after everything else in a test."""
+
+
 def after(seconds: float = 0, **span: float) -> datetime:
     """A moment so long after noon."""
     return NOON + timedelta(seconds=seconds, **span)
 
 
 def heard(word: Word, reason: Reason | None = None, **told: Any) -> Outcome:
-    """An outcome as an answer of the channel; `by` names the operation or `notice`."""
+    """An outcome as an answer of the channel to a fresh question; `by` names the operation or `notice`."""
     by = told.pop("by", "query")
     kind = "notice" if by == "notice" else "answer"
+    if kind == "answer":
+        told.setdefault("asked_at", FRESH)
     evidence = Evidence(
         id=ids.new(Kind.EVIDENCE),
         kind=kind,

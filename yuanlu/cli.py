@@ -113,6 +113,7 @@ class _Fen(click.ParamType[int]):
 FEN = _Fen()
 
 Command = Callable[..., Any]
+Seconds = float
 
 
 def _example(*lines: str) -> dict[str, Any]:
@@ -157,7 +158,11 @@ def _settings(state: Path | None, **changed: Any) -> Settings:
 
 
 def _at_counter(
-    state: Path | None, merchant: str, wait: float, verb: Callable[[Counter], Any], tell: Callable[[Any, Counter], Any]
+    state: Path | None,
+    merchant: str,
+    wait: Seconds,
+    verb: Callable[[Counter], Any],
+    tell: Callable[[Any, Counter], Any],
 ) -> None:
     """Open the installation for one merchant, do the verb, print what it tells as JSON."""
     from yuanlu.terminal import loop, verbs
@@ -321,9 +326,9 @@ def diagnose(channel: str, code: str, operation: str | None, as_json: bool) -> N
 @_json_option
 def bench(names: Sequence[str], as_json: bool) -> None:
     """Measure yuanlu, each figure beside its floor in the same run: all, or only NAMES."""
-    from importlib import import_module
+    from yuanlu.bench import run
 
-    sys.exit(import_module("yuanlu.bench").run(list(names), as_json))
+    sys.exit(run(list(names), as_json))
 
 
 # --- the verbs ---
@@ -349,7 +354,7 @@ def bench(names: Sequence[str], as_json: bool) -> None:
 @_counter_options
 def pay(
     till: str, amount_fen: int, code: str, shown_on: str | None, payment_id: str, typed: bool, no_id_card: bool,
-    description: str, wait: float, merchant: str, state: Path | None,
+    description: str, wait: Seconds, merchant: str, state: Path | None,
 ) -> None:  # fmt: skip
     """Charge a payer's code (or show our own QR) and stand by until the payment has an end. Prints the payment."""
     if bool(code) == bool(shown_on):
@@ -377,7 +382,7 @@ def pay(
 @_wait_option(0)
 @_counter_options
 def refund(
-    payment: str, amount_fen: int, refund_id: str, reason: str, wait: float, merchant: str, state: Path | None
+    payment: str, amount_fen: int, refund_id: str, reason: str, wait: Seconds, merchant: str, state: Path | None
 ) -> None:
     """Send money of a PAYMENT back the way it came. Prints the refund."""
     from yuanlu.terminal import verbs
@@ -406,7 +411,7 @@ def case() -> None:
 @_wait_option(0)
 @_counter_options
 def case_open(
-    payment: str, what: str, meant_fen: int | None, case_id: str, said: str, wait: float, merchant: str,
+    payment: str, what: str, meant_fen: int | None, case_id: str, said: str, wait: Seconds, merchant: str,
     state: Path | None,
 ) -> None:  # fmt: skip
     """Report that a PAYMENT was a mistaken scan. Checks it at the channel, puts it right, prints the case."""
@@ -456,7 +461,7 @@ def payment_list(payment_state: str, limit: int, after: str, merchant: str, stat
 @click.argument("payment_id", metavar="PAYMENT")
 @_wait_option(60)
 @_counter_options
-def payment_cancel(payment_id: str, wait: float, merchant: str, state: Path | None) -> None:
+def payment_cancel(payment_id: str, wait: Seconds, merchant: str, state: Path | None) -> None:
     """Give a payment up before it is paid: reversed if we scanned, closed if we showed. Prints the payment."""
     from yuanlu.terminal import verbs
     from yuanlu.web.parts.shapes import payment_told

@@ -87,7 +87,7 @@ class Desk:
         The rule may run several times: it is given what is true at that moment. Raises what the rule raises, and
         Busy when the books cannot be reached or the object is too contended.
         """
-        done = await self._once(view, rule)
+        done = await self._believing(view, rule) or await self._once(view, rule)
         if isinstance(done, Done):
             return done
         async with self._queued(done):
@@ -106,11 +106,22 @@ class Desk:
             self.watch.asked(step, outcome, perf_counter() - started)
         return outcome
 
+    async def _believing(self, view: View[S], rule: Rule[S, R]) -> Done[R] | None:
+        """Decide on what we believe is there, without a read: the version tells whether it was."""
+        if view.believed is None:
+            return None
+        decision = rule(view.believed, self.clock.now())
+        done = await self._recorded(decision) if isinstance(decision, Change) else None
+        return done if isinstance(done, Done) else None
+
     async def _once(self, view: View[S], rule: Rule[S, R]) -> Done[R] | tuple[str, str]:
         seen = await self._reader.see(view)
         decision = rule(seen, self.clock.now())
         if isinstance(decision, Stay):
             return Done(decision.row, decision.step)
+        return await self._recorded(decision)
+
+    async def _recorded(self, decision: Change[R]) -> Done[R] | tuple[str, str]:
         change = self._followed(decision)
         if await self._recorder.record(change):
             if self.watch is not None:

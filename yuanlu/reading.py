@@ -7,6 +7,7 @@ with the same SQL go in one query with arrays of keys, one round trip, without a
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -28,38 +29,56 @@ S_co = TypeVar("S_co", covariant=True)
 R = TypeVar("R", bound=Row)
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """One keyed read. `sql` selects `k.place` first, then columns, from `keys k` joined to what is wanted.
-
-    Shape: `sql` is a query over the CTE-like name `keys` (place int, merchant_id text, a text, b text, c bigint); see
-    `over_keys`.
-    """
+@dataclass(frozen=True, slots=True, eq=False)
+class Select:
+    """A keyed select, complete. `columns` are the keys it uses: only those are sent."""
 
     sql: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One keyed read: a select of a store, and its keys. A key the select does not use is not sent."""
+
+    select: Select
     merchant_id: str
-    a: str
+    a: str = ""
     b: str = ""
     c: int = 0
+    d: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class View(Generic[S_co]):
-    """What a rule wants to see: some reads, and how to make a value of their records, in order."""
+    """What a rule wants to see: some reads, and how to make a value of their records, in order.
+
+    `believed` is what we have every reason to see: we have just recorded or read it. A change decided on it is safe,
+    since it holds for one version only; should it not hold, or nothing be changed, the reads are done after all.
+    """
 
     reads: tuple[Read, ...]
     make: Callable[[Sequence[Sequence[Mapping[str, Any]]]], S_co]
+    believed: S_co | None = None
 
 
-def over_keys(sql: str) -> str:
-    """Complete a select over `keys k`, written once as a constant of a store."""
-    return (
-        "with keys as (select place, merchant_id, a, b, c from"
-        " unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::bigint[]) u(place, merchant_id, a, b, c)) " + sql
-    )
+_KEYS = {"merchant_id": "text", "a": "text", "b": "text", "c": "bigint", "d": "text"}
 
 
-def rows_by_id(row_type: type[Row]) -> str:
+def over_keys(sql: str) -> Select:
+    """Complete a select over `keys k`, written once as a constant of a store.
+
+    Shape: it selects `k.place` first, then columns, from `keys k` (place bigint, merchant_id text, a text, b text,
+    c bigint, d text) joined to what is wanted.
+    """
+    used = tuple(name for name in _KEYS if re.search(rf"\bk\.{name}\b", sql))
+    arrays = ", ".join(f"${n + 1}::{_KEYS[name]}[]" for n, name in enumerate(used))
+    names = ", ".join(used)
+    keys = f"select place, {names} from unnest({arrays}) with ordinality u({names}, place)"
+    return Select(f"with keys as ({keys}) {sql}", used)
+
+
+def rows_by_id(row_type: type[Row]) -> Select:
     """The SQL that reads rows of this type by (merchant_id, id = a)."""
     names = ", ".join(f"t.{each.name}" for each in fields(row_type))
     return over_keys(
@@ -91,7 +110,7 @@ class Reader:
 
     def __init__(self, pool: asyncpg.Pool[Any], *, connections: int = CONNECTIONS) -> None:
         self._pool = pool
-        self._queues: dict[str, list[_Waiting]] = defaultdict(list)
+        self._queues: dict[Select, list[_Waiting]] = defaultdict(list)
         self._waiting = 0
         self._free = connections
         self._kicked = False
@@ -113,7 +132,7 @@ class Reader:
         answers = []
         for read in view.reads:
             answer: asyncio.Future[list[Mapping[str, Any]]] = loop.create_future()
-            self._queues[read.sql].append(_Waiting(read, answer))
+            self._queues[read.select].append(_Waiting(read, answer))
             self._waiting += 1
             answers.append(answer)
         if not self._kicked:
@@ -131,29 +150,28 @@ class Reader:
     def _kick(self) -> None:
         self._kicked = False
         while self._free and self._queues:
-            sql = next(iter(self._queues))
-            waiting = self._queues[sql]
+            select = next(iter(self._queues))
+            waiting = self._queues.pop(select)
             batch, rest = waiting[:BATCH_MAX], waiting[BATCH_MAX:]
-            del self._queues[sql]
             if rest:
-                self._queues[sql] = rest  # to the back: no kind of read starves another
+                self._queues[select] = rest  # to the back: no kind of read starves another
             self._waiting -= len(batch)
             self._free -= 1
-            flight = asyncio.get_running_loop().create_task(self._fly(sql, batch))
+            flight = asyncio.get_running_loop().create_task(self._fly(select, batch))
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
 
-    async def _fly(self, sql: str, batch: Sequence[_Waiting]) -> None:
+    async def _fly(self, select: Select, batch: Sequence[_Waiting]) -> None:
         try:
-            await self._answer(sql, batch)
+            await self._answer(select, batch)
         finally:
             self._free += 1
             self._kick()
 
-    async def _answer(self, sql: str, batch: Sequence[_Waiting]) -> None:
+    async def _answer(self, select: Select, batch: Sequence[_Waiting]) -> None:
         """Give every caller an answer. A key that cannot be read (no UTF-8, a NUL) takes no other reader with it."""
         try:
-            found = await self._fetched(sql, batch)
+            found = await self._fetched(select, batch)
         except Busy as error:
             self._fail(batch, error)
         except Exception as error:
@@ -161,8 +179,8 @@ class Reader:
                 self._fail(batch, error)
                 return
             middle = len(batch) // 2
-            await self._answer(sql, batch[:middle])
-            await self._answer(sql, batch[middle:])
+            await self._answer(select, batch[:middle])
+            await self._answer(select, batch[middle:])
         else:
             for waiting, records in zip(batch, found, strict=True):
                 if not waiting.answer.done():
@@ -174,18 +192,12 @@ class Reader:
             if not waiting.answer.done():
                 waiting.answer.set_exception(error)
 
-    async def _fetched(self, sql: str, batch: Sequence[_Waiting]) -> list[list[Mapping[str, Any]]]:
+    async def _fetched(self, select: Select, batch: Sequence[_Waiting]) -> list[list[Mapping[str, Any]]]:
         reads = [waiting.read for waiting in batch]
-        arguments = (
-            list(range(len(reads))),
-            [read.merchant_id for read in reads],
-            [read.a for read in reads],
-            [read.b for read in reads],
-            [read.c for read in reads],
-        )
+        arguments = [[getattr(read, name) for read in reads] for name in select.columns]
         for attempt in range(TRIES):
             try:
-                records = await self._pool.fetch(sql, *arguments, timeout=DEADLINE)
+                records = await self._pool.fetch(select.sql, *arguments, timeout=DEADLINE)
                 break
             except (
                 OSError,
@@ -201,5 +213,5 @@ class Reader:
             raise Busy("read.database_away")
         found: list[list[Mapping[str, Any]]] = [[] for _ in reads]
         for record in records:
-            found[record["place"]].append(record)
+            found[record["place"] - 1].append(record)
         return found

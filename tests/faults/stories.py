@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.faults.world import ALIPAY, ALIPAY_TOLD, EVERY, V3, WECHAT, WECHAT_TOLD, WECHAT_V2, Story, Till, Variant
+from tests.faults.world import ALIPAY_TOLD, EVERY, SHOWING, V3, WECHAT, WECHAT_TOLD, WECHAT_V2, Story, Till, Variant
 from yuanlu.cases.rules import What
 from yuanlu.channels.contract import RescueTo
 from yuanlu.ids import Kind
@@ -77,7 +77,7 @@ async def lost_request(till: Till) -> None:
 
 @told()
 async def double_charge(till: Till) -> None:
-    await till.pay()
+    await till.ended(await till.pay())
     second = await till.pay()
     await till.report(second, What.CHARGED_TWICE)
 
@@ -102,7 +102,7 @@ async def given_up_while_paying(till: Till) -> None:
     await till.cancel(payment)
 
 
-@told((WECHAT, WECHAT_TOLD, ALIPAY, ALIPAY_TOLD))
+@told(SHOWING)
 async def shown_and_paid(till: Till) -> None:
     payment = await till.show()
     await till.wait(12)
@@ -110,14 +110,14 @@ async def shown_and_paid(till: Till) -> None:
     await till.wait(30)
 
 
-@told((WECHAT, WECHAT_TOLD, ALIPAY, ALIPAY_TOLD))
+@told(SHOWING)
 async def shown_and_closed(till: Till) -> None:
     payment = await till.show()
     await till.wait(12)
     await till.cancel(payment)
 
 
-@told((WECHAT, WECHAT_TOLD, ALIPAY, ALIPAY_TOLD))
+@told(SHOWING)
 async def shown_closed_and_scanned(till: Till) -> None:
     payment = await till.show()
     await till.wait(3)
@@ -125,6 +125,16 @@ async def shown_closed_and_scanned(till: Till) -> None:
     await till.wait(7)
     await till.cancel(payment)
     await till.wait(900)
+    till.scan(payment)
+
+
+@told(SHOWING)
+async def shown_and_scanned_after_all(till: Till) -> None:
+    """The QR that the cashier gave up is still on somebody's phone."""
+    payment = await till.show()
+    await till.wait(3)
+    await till.cancel(payment)
+    await till.wait(1500)
     till.scan(payment)
 
 
@@ -176,7 +186,7 @@ async def abnormal_recalled(till: Till) -> None:
         await till.rescue(refund, RescueTo.MERCHANT_CARD)
 
 
-@told((WECHAT_TOLD,))
+@told((WECHAT_TOLD,), "RETURNED")
 async def abnormal_told_late(till: Till) -> None:
     """The notice that a refund is stranded crosses with its rescue."""
     payment = await till.pay()
@@ -274,7 +284,8 @@ async def made_outside(till: Till) -> None:
     if order is None or not order.payments or order.state != "paid":
         return
     refund, _ = till.books.refund(order, number=f"HAND{payment.id[-8:]}", amount_fen=500, is_by_hand=True)
-    till.world.sim.notices.tell_refund(refund, till.world.address + f"/wechat/{till.run.merchant_id}", "")
+    sim = till.world.sim
+    sim.notices.tell_refund(refund, f"{till.world.address}/wechat/{till.run.merchant_id}", sim.keys.wechat.name)
     await till.wait(300)
 
 

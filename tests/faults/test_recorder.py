@@ -301,5 +301,3 @@ async def test_a_refund_and_a_case_of_payments_locked_crosswise_wait_and_do_not_
         await first.execute("rollback")
         await first.close()
         await second.close()
-
-

@@ -17,7 +17,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -65,7 +65,7 @@ BORN: ContextVar[int] = ContextVar("born")
 """Which service of its run the present task belongs to."""
 
 
-class Crash(BaseException):  # noqa: N818 - not an error: nothing of the service may catch it
+class Crash(BaseException):
     """The service of this run is gone."""
 
 
@@ -89,22 +89,27 @@ class Point:
 
 @dataclass(frozen=True)
 class Variant:
-    """How a merchant is set up. `v2`: WeChat Pay's older code pay and refund. `told`: callbacks reach us."""
+    """How a merchant is set up. `v2`: WeChat Pay's older code pay and refund. `told`: callbacks reach us. `deaf`: they
+    are sent and never get through."""
 
     channel: Channel
     v2: bool = False
     told: bool = False
+    deaf: bool = False
 
     def __str__(self) -> str:
-        return f"{self.channel}{'-v2' if self.v2 else ''}{'-told' if self.told else ''}"
+        return f"{self.channel}{'-v2' if self.v2 else ''}{'-told' if self.told else ''}{'-deaf' if self.deaf else ''}"
 
 
 WECHAT = Variant(Channel.WECHAT)
 WECHAT_TOLD = Variant(Channel.WECHAT, told=True)
+WECHAT_DEAF = Variant(Channel.WECHAT, deaf=True)
 WECHAT_V2 = Variant(Channel.WECHAT, v2=True)
 ALIPAY = Variant(Channel.ALIPAY)
 ALIPAY_TOLD = Variant(Channel.ALIPAY, told=True)
 EVERY = (WECHAT, WECHAT_TOLD, WECHAT_V2, ALIPAY, ALIPAY_TOLD)
+SHOWING = (WECHAT_DEAF, WECHAT_TOLD, ALIPAY, ALIPAY_TOLD)
+"""Who shows codes: WeChat Pay makes none without an address for its notices."""
 V3 = (WECHAT, WECHAT_TOLD)
 
 Story = Callable[["Till"], Awaitable[None]]
@@ -245,6 +250,8 @@ class World:
             config.pop("merchant_cert")
         if variant.told:
             config["notify_url"] = f"{self.address}/{variant.channel}/{merchant_id}"
+        if variant.deaf:
+            config["notify_url"] = f"{self.address}/deaf/{merchant_id}"
         return config
 
     async def _told(self, run: Run, story: Story) -> None:
@@ -325,6 +332,8 @@ class World:
 
     async def _called(self, asked: web.BaseRequest) -> web.StreamResponse:
         _, channel, merchant_id = asked.path.split("/")
+        if channel == "deaf":
+            return web.Response(status=502)
         run = self.runs[merchant_id]
         BORN.set(run.generation)
         headers = {name.lower(): value for name, value in asked.headers.items()}
@@ -578,8 +587,3 @@ class Till:
             return False
         self.books.pay_late(order, order.payer)
         return True
-
-
-def once_told(variants: Sequence[Variant]) -> tuple[Variant, ...]:
-    """The same merchants, all of them told by callbacks."""
-    return tuple(dict.fromkeys(replace(variant, told=True) for variant in variants if not variant.v2))

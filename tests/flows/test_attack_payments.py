@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -39,14 +38,14 @@ async def moves(scene: Scene) -> int:
     return count
 
 
-@pytest.mark.parametrize("operation", [Operation.PAY, Operation.QUERY])
-async def test_a_paid_that_was_overtaken_by_the_reverse_is_no_late_payment(scene: Scene, operation: Operation) -> None:
+@pytest.mark.parametrize(("operation", "kind"), [("pay", "answer"), ("query", "answer"), ("", "notice")])
+async def test_a_paid_that_was_overtaken_by_the_reverse_is_no_late_payment(
+    scene: Scene, operation: str, kind: str
+) -> None:
     """The channel said "paid", then took it back; its first word was only slower."""
-    asked_at = scene.clock.now()
-    scene.clock.step(timedelta(seconds=20))
     payment = await reversed_(scene)
     assert payment.state is State.REVERSED
-    late = replace(heard(settled(2000), operation, scene.clock.now()), asked_at=asked_at)
+    late = heard(settled(2000), operation, scene.clock.now(), kind)
     payment = await payments.learn(scene.desk, scene.merchant_id, payment.id, late)
     scene.clock.step(timedelta(minutes=10))
     payment = await payments.drive(scene.desk, scene.merchant_id, payment.id)
@@ -66,6 +65,21 @@ async def test_a_payment_that_was_really_paid_late_is_asked_about_and_posted(sce
     payment = await payments.drive(scene.desk, scene.merchant_id, payment.id)
     assert payment.state is State.LATE_PAID
     assert await moves(scene) == 1
+
+
+async def test_a_failed_payment_that_is_said_to_be_paid_is_asked_about_until_it_is_clear(scene: Scene) -> None:
+    scene.says |= {Operation.PAY: said(Word.REFUSED, "NOT_ENOUGH"), Operation.QUERY: said(Word.UNKNOWN)}
+    payment = await scene.pay(2000, Channel.ALIPAY)
+    assert payment.state is State.FAILED
+    scene.clock.step(timedelta(minutes=1))
+    notice = heard(settled(2000), "", scene.clock.now(), "notice")
+    await payments.learn(scene.desk, scene.merchant_id, payment.id, notice)
+    assert await scene.pools.recorder.fetchval("select count(*) from jobs where name = 'payments.drive'") == 1
+    scene.clock.step(timedelta(minutes=10))
+    scene.says[Operation.QUERY] = said(Word.ENDED, "TRADE_CLOSED")
+    payment = await payments.drive(scene.desk, scene.merchant_id, payment.id)
+    assert payment.state is State.FAILED
+    assert not await scene.pools.recorder.fetch("select * from jobs")
 
 
 async def test_a_shown_order_nobody_scanned_ends_once_its_code_is_dead(scene: Scene) -> None:

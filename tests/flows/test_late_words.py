@@ -10,7 +10,7 @@ import pytest
 from tests.flows.shop import Shop
 from tests.making import fen, heard
 from yuanlu import ids
-from yuanlu.channels.contract import Reason, Word
+from yuanlu.channels.contract import Outcome, Reason, Word
 from yuanlu.errors import Denied
 from yuanlu.payments import flow as payments
 from yuanlu.payments.rules import Payment, State
@@ -32,16 +32,19 @@ async def given_up(shop: Shop) -> Payment:
     return payment
 
 
-async def learn(shop: Shop, payment: Payment, word: Word) -> Payment:
+async def learn(shop: Shop, payment: Payment, word: Word, *answers: Outcome | Word) -> Payment:
+    """Let a payment hear a notice; what it asks about that is answered so."""
+    shop.will_hear(*answers)
     news = heard(word, by="notice", amount=fen(12800) if word is W.SETTLED else None)
     return await payments.learn(shop.desk, shop.merchant, payment.id, news)
 
 
 async def test_what_is_paid_after_it_was_given_up_goes_back_by_itself(shop: Shop) -> None:
     payment = await given_up(shop)
-    assert (await learn(shop, payment, W.SETTLED)).state is State.LATE_PAID
+    paid = heard(W.SETTLED, amount=fen(12800))
+    assert (await learn(shop, payment, W.SETTLED, paid)).state is State.LATE_PAID
     assert await shop.books() == PAID
-    shop.will_hear(heard(W.SETTLED, amount=fen(12800)), W.SETTLED)
+    shop.will_hear(paid, W.SETTLED)
     await shop.work()
     (case,) = await shop.cases()
     assert (case["what"], case["state"], case["conclusion"]) == ("late_paid", "CLOSED", "money_back")
@@ -51,7 +54,16 @@ async def test_what_is_paid_after_it_was_given_up_goes_back_by_itself(shop: Shop
 async def test_a_notice_of_paid_that_was_overtaken_by_the_reverse_leaves_the_books_as_they_are(shop: Shop) -> None:
     payment = await given_up(shop)
     for _ in range(2):
-        await learn(shop, payment, W.SETTLED)
+        assert (await learn(shop, payment, W.SETTLED, W.ENDED)).state is State.REVERSED
+        assert await shop.books() == {}
+    assert await shop.cases() == []
+
+
+async def test_a_late_payment_that_the_case_finds_gone_back_is_posted_back_each_time(shop: Shop) -> None:
+    payment = await given_up(shop)
+    for _ in range(2):
+        await learn(shop, payment, W.SETTLED, heard(W.SETTLED, amount=fen(12800)))
+        assert await shop.books() == PAID
         shop.wait(1)
         shop.will_hear(W.ENDED)
         await shop.work()

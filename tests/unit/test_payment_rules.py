@@ -304,7 +304,7 @@ def test_a_word_that_shows_it_is_there_wipes_the_first_absent_out() -> None:
         (S.REVERSED, Query),
         (S.CLOSED, Query),
         (S.PAID, None),
-        (S.FAILED, None),
+        (S.FAILED, Query),
         (S.LATE_PAID, None),
         (S.CLOSING, Query),
     ],
@@ -422,7 +422,7 @@ def test_a_reverse_that_is_barred_becomes_a_late_payment_when_it_turns_out_paid(
 
 
 def test_a_late_payment_that_the_live_check_finds_gone_back_is_posted_back() -> None:
-    late = changed(rules.hear(RAILS, heard(W.SETTLED, by="notice"), payment(S.REVERSED), after(120))).row
+    late = changed(rules.hear(RAILS, heard(W.SETTLED), payment(S.REVERSED), after(120))).row
     gone = changed(rules.hear(RAILS, heard(W.ENDED), late, after(130)))
     assert (gone.row.state, moved(gone), gone.row.paid_at) == (S.REVERSED, OUT, None)
     assert gone.looks == (Look(DRIVE, PAYMENT, after(430)),), "and it is looked at once more"
@@ -443,10 +443,20 @@ def test_an_answer_older_than_the_end_does_not_make_it_late_paid() -> None:
     ended = payment(S.REVERSED, asked_at=after(60))
     overtaken = heard(W.SETTLED, asked_at=after(59))
     assert rules.hear(RAILS, overtaken, ended, after(61)) == Stay(ended)
-    for true in (heard(W.SETTLED, asked_at=after(60)), heard(W.SETTLED, by="notice")):
-        assert changed(rules.hear(RAILS, true, ended, after(61))).row.state is S.LATE_PAID
+    fresh = heard(W.SETTLED, asked_at=after(60))
+    assert changed(rules.hear(RAILS, fresh, ended, after(61))).row.state is S.LATE_PAID
     after_the_last_look = changed(rules.hear(RAILS, overtaken, ended, after(400)))
-    assert after_the_last_look.row.state is S.LATE_PAID, "no look comes after it: it must count"
+    assert isinstance(after_the_last_look.step, Query), "no look comes after it: it is asked anew"
+
+
+@pytest.mark.parametrize("state", [S.REVERSED, S.CLOSED, S.FAILED])
+def test_a_notice_of_paid_after_the_end_is_kept_and_asked_about_at_once(state: State) -> None:
+    change = changed(rules.hear(RAILS, heard(W.SETTLED, by="notice"), payment(state), after(120)))
+    assert (change.row.state, change.moves, change.facts) == (state, (), ())
+    assert isinstance(change.step, Query)
+    assert (change.looks, len(change.evidence)) == ((Look(DRIVE, PAYMENT, after(120)),), 1), "a crash does not lose it"
+    assert isinstance(rules.next_step(RAILS, change.row, after(121)).step, Query)
+    assert changed(rules.hear(RAILS, heard(W.SETTLED), change.row, after(122))).row.state is S.LATE_PAID
 
 
 @pytest.mark.parametrize("word", [W.ABSENT, W.REFUSED, W.ENDED])
@@ -456,9 +466,16 @@ def test_an_answer_older_than_paid_says_nothing_against_it(word: Word) -> None:
     assert changed(rules.hear(RAILS, heard(word, asked_at=after(10)), paid, after(12))).row.incident
 
 
-def test_paid_is_believed_after_a_failure_however_old_the_answer() -> None:
+def test_paid_after_a_failure_is_never_passed_over_however_old_the_answer() -> None:
     failed = payment(S.FAILED, asked_at=after(60))
-    assert changed(rules.hear(RAILS, heard(W.SETTLED, asked_at=after(1)), failed, after(61))).row.state is S.LATE_PAID
+    assert isinstance(rules.hear(RAILS, heard(W.SETTLED, asked_at=after(1)), failed, after(61)).step, Query)
+
+
+@pytest.mark.parametrize(("hours", "state"), [(4, S.CLOSED), (3.99, S.CLOSING)])
+def test_a_picture_that_nobody_can_scan_any_more_is_closed_by_not_paid(hours: float, state: State) -> None:
+    not_paid = heard(W.PENDING, Reason.NOT_PAID)
+    row = changed(rules.hear(RAILS, not_paid, shown(S.CLOSING), after(hours=hours))).row
+    assert row.state is state, "made in the last moment of its two hours, it lives two hours more"
 
 
 @pytest.mark.parametrize("state", [S.FAILED, S.CLOSED])

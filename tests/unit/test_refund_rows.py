@@ -114,7 +114,7 @@ def test_row_12_closed_by_the_channel_releases_the_money(before: Word) -> None:
 def test_row_13_what_waits_is_ready_again_by_itself_under_the_same_number() -> None:
     waiting = hear(refund(), W.DEFERRED, Reason.FUNDS_SHORT, by="refund", at=0).row
     change = next_of(waiting, at=60)
-    assert went(change, S.READY, "", [])
+    assert went(change, S.READY, "RefundReleased", [])
     assert change.row.id == REFUND
 
 

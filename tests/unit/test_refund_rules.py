@@ -553,9 +553,10 @@ def test_only_what_was_never_sent_can_be_cancelled(state: State) -> None:
             rules.cancel("cashier", refund(state), after(5))
 
 
-def test_what_waits_to_be_sent_a_second_time_cannot_be_cancelled() -> None:
+@pytest.mark.parametrize("sign", [{"sent_times": 1}, {"incident": "settled heard when READY"}])
+def test_what_may_be_at_the_channel_already_cannot_be_cancelled(sign: dict[str, Any]) -> None:
     with pytest.raises(Denied, match=r"refund\.already_sent"):
-        rules.cancel("cashier", refund(S.READY, sent_times=1), after(5))
+        rules.cancel("cashier", refund(S.READY, **sign), after(5))
 
 
 CARD = RescueAsk(
@@ -639,6 +640,10 @@ def resolved(row: Refund, end: End, who: str = "bert", proof: Evidence = PROOF) 
 @pytest.mark.parametrize("end", End)
 @pytest.mark.parametrize("state", State)
 def test_a_contradicted_refund_ends_as_two_people_say_with_its_money_where_that_puts_it(state: State, end: End) -> None:
+    if end is End.READY and WHERE[state] != "held":
+        with pytest.raises(Denied, match=r"refund\.not_sendable"):
+            resolved(refund(state, incident="clash"), end)
+        return
     change = resolved(refund(state, incident="clash"), end)
     assert (change.row.state, change.row.incident, change.row.proposal) == (State(end), "", "")
     assert change.evidence == (PROOF,)
@@ -653,6 +658,24 @@ def test_nobody_resolves_what_the_channel_still_answers_for(state: State) -> Non
         rules.propose_resolution("anna", plan, refund(state), NOON)
     with pytest.raises(Denied, match=r"refund\.nothing_proposed"):
         rules.approve_resolution("bert", plan, refund(state, proposal=plan.plan, proposed_by="anna"), NOON)
+
+
+def test_what_had_come_back_is_resolved_as_done_only_within_the_rest() -> None:
+    plan = Resolution(end=End.DONE, proof=PROOF)
+    row = refund(S.REFUSED, incident="clash", proposal=plan.plan, proposed_by="anna")
+    assert is_placed(S.REFUSED, changed(rules.approve_resolution("bert", plan, row, after(2), rest=fen(11520))))
+    with pytest.raises(Denied, match=r"refund\.over_limit"):
+        rules.approve_resolution("bert", plan, row, after(2), rest=fen(11519))
+
+
+def test_after_a_recall_settled_does_not_say_who_has_it() -> None:
+    recalling = refund(S.RECALLING, asked_at=after(100))
+    again = changed(rules.hear(RAILS, outcome(W.STRANDED), recalling, after(101))).row
+    assert (again.state, again.recalled) == (S.STRANDED, True)
+    settled = changed(rules.hear(RAILS, outcome(W.SETTLED), again, after(200)))
+    assert (settled.row.state, settled.moves, kinds(settled)) == (S.STRANDED, (), ("RefundContradicted",))
+    refused = changed(rules.hear(RAILS, outcome(W.REFUSED, by="rescue"), recalling, after(101))).row
+    assert not refused.recalled, "the refusal of the recall itself says that it is not under way"
 
 
 def test_a_resolution_wants_two_people_one_end_and_one_proof() -> None:

@@ -63,7 +63,14 @@ class Shop:
     sim: Sim | None = None
 
     async def call(
-        self, method: str, path: str, wish: Any = None, *, who: str = "cashier", raw: bytes | None = None, **headers: str
+        self,
+        method: str,
+        path: str,
+        wish: Any = None,
+        *,
+        who: str = "cashier",
+        raw: bytes | None = None,
+        **headers: str,
     ) -> Answer:
         """Call as one of the people. `raw` instead of `wish` sends bytes as they are."""
         sent = {"authorization": f"Bearer {self.keys[who]}", "content-type": "application/json"}

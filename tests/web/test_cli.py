@@ -11,7 +11,7 @@ import sys
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,16 @@ class Shop:
     state: Path
     sim: dict[str, Any]
     merchant: dict[str, Any]
+    server: Server
+
+    async def rows(self) -> list[int]:
+        """How many objects there are, of every kind that a verb makes."""
+        connection = await self.server.connect("yuanlu")
+        try:
+            tables = ("payments", "refunds", "cases", "facts", "jobs", "merchants", "api_keys")
+            return [await connection.fetchval(f"select count(*) from {table}") for table in tables]
+        finally:
+            await connection.close()
 
     def run(self, *arguments: str, heard: str = "", **named: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
@@ -92,17 +102,21 @@ async def shop(spot: Path) -> AsyncIterator[Shop]:
     place.mkdir()
     place.chmod(0o711)
     with process("sim", "--port", "0", "--dir", str(place / "sim")) as (served, _):
-        async with Server(place / "state"):
+        async with Server(place / "state") as server:
             file = place / "sim" / "sim.json"
             while not file.exists():
                 assert served.poll() is None
-            bare = Shop(place / "state", json.loads(file.read_text()), {})
-            yield Shop(bare.state, bare.sim, bare.told("merchant", "import-sim", str(file), "--json"))
+            bare = Shop(place / "state", json.loads(file.read_text()), {}, server)
+            yield replace(bare, merchant=bare.told("merchant", "import-sim", str(file), "--json"))
 
 
 def test_a_payment_is_charged_and_printed_as_the_api_tells_it(shop: Shop) -> None:
     payment = shop.paid("wechat_ok", 12800)
-    assert (payment["state"], payment["amount_fen"], payment["till"]) == ("PAID", 12800, shop.merchant["tills"][0]["id"])
+    assert (payment["state"], payment["amount_fen"], payment["till"]) == (
+        "PAID",
+        12800,
+        shop.merchant["tills"][0]["id"],
+    )
     assert payment["opened_by"].startswith("cli:")
 
 
@@ -138,11 +152,11 @@ def test_our_own_qr_is_shown_and_the_code_may_come_on_standard_input(shop: Shop)
 def test_a_case_is_put_right_without_a_worker(shop: Shop) -> None:
     payment = shop.paid("alipay_ok", 12800)
     case = shop.told("case", "open", payment["id"], "--what", "wrong_amount", "--meant-fen", "1280")
-    assert (case["state"], case["conclusion"], case["remedy_fen"]) == ("CLOSED", "money_back", 11520)
+    assert (case["state"], case["conclusion"], case["amount_fen"]) == ("CLOSED", "money_back", 11520)
     refund = shop.told("show", case["refund"])
     assert (refund["state"], refund["amount_fen"]) == ("DONE", 11520)
     told = shop.told("timeline", case["id"], "--json")
-    assert [item["kind"] for item in told["items"]][0] == "PaymentOpened"
+    assert told["items"][0]["kind"] == "PaymentOpened"
     assert "CaseClosed" in [item["kind"] for item in told["items"]]
 
 
@@ -168,12 +182,14 @@ def test_a_refund_goes_back_at_once_and_never_more_than_is_left(shop: Shop) -> N
         (("pay", "--merchant", "nobody", "--till", "T1", "--amount-fen", "1", "--code", "1"), "merchant.unknown"),
     ],
 )
-def test_what_a_rule_denies_is_told_and_changes_nothing(shop: Shop, arguments: tuple[str, ...], code: str) -> None:
-    before = shop.told("payment", "list", "--limit", "1")
+async def test_what_a_rule_denies_is_told_and_changes_nothing(
+    shop: Shop, arguments: tuple[str, ...], code: str
+) -> None:
+    before = await shop.rows()
     problem, words = shop.denied(*arguments)
     assert problem["code"] == code
     assert len(words.splitlines()) == 2
-    assert shop.told("payment", "list", "--limit", "1") == before
+    assert await shop.rows() == before
 
 
 def test_the_merchant_is_listed_and_its_keys_come_and_go(shop: Shop) -> None:
@@ -186,12 +202,13 @@ def test_the_merchant_is_listed_and_its_keys_come_and_go(shop: Shop) -> None:
     assert shop.denied(*again)[0]["code"] == "key.unknown"
 
 
-def test_a_file_that_is_not_sims_makes_no_merchant(shop: Shop, tmp_path: Path) -> None:
+async def test_a_file_that_is_not_sims_makes_no_merchant(shop: Shop, tmp_path: Path) -> None:
     file = tmp_path / "sim.json"
     file.write_text(json.dumps({**shop.sim, "alipay": {"gateway": "x"}}))
+    before = await shop.rows()
     problem, _ = shop.denied("merchant", "import-sim", str(file), "--json")
     assert problem["code"] == "channel.config_invalid"
-    assert len(shop.told("merchant", "list", "--json")["items"]) == 1
+    assert await shop.rows() == before
 
 
 def test_serve_says_when_it_answers_and_stops_cleanly(shop: Shop) -> None:
@@ -211,14 +228,13 @@ def test_serve_says_when_it_answers_and_stops_cleanly(shop: Shop) -> None:
 
 def test_a_worker_stops_cleanly(shop: Shop) -> None:
     with process("worker", YUANLU_STATE=str(shop.state)) as (working, line):
-        assert line == "working; Ctrl-C stops it\n"
+        assert line == "working\n"
         working.send_signal(signal.SIGINT)
         assert working.wait(timeout=30) == 0
 
 
 def test_the_database_is_told_migrated_and_opened(shop: Shop) -> None:
     url = shop.run("db").stdout.strip()
-    assert url == shop.run("db", "url").stdout.strip()
     assert url.startswith("postgresql://")
     assert shop.run("db", "migrate").stdout == "up to date\n"
     assert shop.run("db", "psql", "--", "-Atc", "select count(*) from merchants").stdout == "1\n"
@@ -240,7 +256,7 @@ def test_an_unknown_setting_is_told_and_trouble_is_one_line(shop: Shop) -> None:
         (("134599991234567890",), "payment_code", "wechat", True),
         (("6901234567892",), "goods", None, False),
         (("https://qr.alipay.com/fkx01234abcdefgh",), "receiving_code", "alipay", False),
-        (("6222020200001234567", "--typed"), "card_number", None, False),
+        (("4111111111111111", "--typed"), "card_number", None, False),
         (("",), "unknown", None, False),
     ],
 )
@@ -258,11 +274,19 @@ def test_recognise_tells_people_in_both_languages() -> None:
     assert "That's a product barcode." in done.stdout
 
 
+LOADED = """
+import sys
+from yuanlu.cli import main
+try:
+    main(["recognise", "6901234567892"])
+except SystemExit:
+    print(sorted({"asyncpg", "aiohttp", "litestar", "asyncio", "msgspec"} & set(sys.modules)))
+"""
+
+
 def test_recognise_loads_no_library_it_does_not_need() -> None:
     seen = subprocess.run(
-        [sys.executable, "-c", "import sys; from yuanlu.cli import main\n"
-         "try: main(['recognise', '6901234567892'])\n"
-         "except SystemExit: print(sorted({'asyncpg', 'aiohttp', 'litestar', 'asyncio', 'msgspec'} & set(sys.modules)))"],
+        [sys.executable, "-c", LOADED],
         env=environment(), capture_output=True, text=True, timeout=WITHIN, check=True,
     )  # fmt: skip
     assert seen.stdout.splitlines()[-1] == "[]"
@@ -315,7 +339,7 @@ def test_the_help_of_every_command_shows_an_example(path: tuple[str, ...]) -> No
 
 def test_every_command_is_in_the_docs() -> None:
     page = (ROOT / "docs/reference/cli.md").read_text()
-    assert not [path for path in COMMANDS if f"`yuanlu {' '.join(path)}" .rstrip() not in page]
+    assert not [path for path in COMMANDS if f"`yuanlu {' '.join(path)}".rstrip() not in page]
 
 
 # --- what a terminal shows ---
@@ -329,7 +353,9 @@ def test_a_chinese_character_takes_two_columns() -> None:
 def test_lines_break_between_characters_and_words_but_not_before_a_stop() -> None:
     assert screen.wrapped("请让顾客打开付款码，再扫一次。", 18) == ["请让顾客打开付款", "码，再扫一次。"]
     assert screen.wrapped("ask the customer to open", 12) == ["ask the", "customer to", "open"]
-    assert all(screen.width(line) <= 20 for line in screen.wrapped("收到 ¥128.00，渠道单号 4200067130202611230000", 20)[:-1])
+    assert all(
+        screen.width(line) <= 20 for line in screen.wrapped("收到 ¥128.00，渠道单号 4200067130202611230000", 20)[:-1]
+    )
 
 
 def test_lines_of_a_sentence_are_joined_as_the_script_wants_it() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from tests.web.conftest import Shop
 from yuanlu import ids
 from yuanlu.ids import Kind
+from yuanlu.web.parts import lists
 
 
 async def until(shop: Shop, path: str, **wanted: Any) -> dict[str, Any]:
@@ -148,11 +149,7 @@ async def test_lists_show_what_was_asked_for(shop: Shop) -> None:
     assert (await shop.get("/v1/payments", who="neighbour")).told == {"items": [], "next": None}
 
 
-async def test_a_filter_looks_at_a_bounded_part_and_says_where_to_go_on(
-    shop: Shop, monkeypatch: Any
-) -> None:
-    from yuanlu.web.parts import lists
-
+async def test_a_filter_looks_at_a_bounded_part_and_says_where_to_go_on(shop: Shop, monkeypatch: Any) -> None:
     monkeypatch.setattr(lists, "LOOKED_MAX", 2)
     oldest = (await shop.post("/v1/payments", shop.wish(code=shop.codes["wechat_frozen"]))).told["id"]
     for n in range(4):

@@ -47,7 +47,7 @@ async def test_a_wrong_amount_is_put_right_and_the_timeline_tells_it(shop: Shop)
     for _ in range(4):
         await later(shop, 61)
     case = (await shop.get(f"/v1/cases/{case['id']}")).told
-    assert (case["state"], case["conclusion"], case["remedy_fen"]) == ("CLOSED", "money_back", 11520)
+    assert (case["state"], case["conclusion"], case["amount_fen"]) == ("CLOSED", "money_back", 11520)
     refund = (await shop.get(f"/v1/refunds/{case['refund']}")).told
     assert refund["state"] in ("DONE", "PROVEN")
     assert refund["case"] == case["id"]

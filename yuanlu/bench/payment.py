@@ -30,32 +30,37 @@ async def payment(server: Server, size: Size) -> list[Figure]:
         rounds = []
         for turn in range(size.rounds):
             say(f"payment: round {turn + 1} of {size.rounds}")
-            rounds.append(await _round(made, (service.pid, worker.pid), work))
+            rounds.append(await _round(made, service.pid, worker.pid, work))
         waits = [wait for each in rounds for wait in each.waits]
         peak = memory_mb(service.pid, peak=True)
     floor = median([each.signature for each in rounds]) * 1e6
-    ours, postgres, sim = (median([each.cpu[place] for each in rounds]) * 1e6 for place in range(3))
+    apart = {name: median([each.cpu[name] for each in rounds]) * 1e6 for name in ("worker", "postgres", "sim")}
+    ours = median([each.cpu["service"] + each.cpu["worker"] for each in rounds]) * 1e6
     return [
         Figure(name="payment", unit="us CPU", **against(floor, ours), cpu_us=ours, peak_mb=peak, **spread(waits)),
-        Figure(name="payment_postgres", unit="us CPU", **against(floor, postgres)),
-        Figure(name="payment_sim", unit="us CPU", **against(floor, sim)),
+        *(Figure(name=f"payment_{name}", unit="us CPU", **against(floor, cpu)) for name, cpu in apart.items()),
         Figure(name="payment_rate", unit="payments/s", value=median([each.rate for each in rounds])),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round. `cpu` is seconds a payment: service and worker, PostgreSQL, sim."""
+    """One round. `cpu` is seconds a payment, by who used them: service, worker, postgres, sim."""
 
     rate: float
-    cpu: tuple[float, float, float]
+    cpu: Mapping[str, float]
     signature: float
     waits: list[float]
 
 
-async def _round(made: World, ours: tuple[int, ...], work: Mapping[str, object]) -> Round:
-    def used() -> tuple[float, float, float]:
-        return sum(cpu_of(pid) for pid in ours), made.postgres_cpu(), cpu_of(made.sim_pid)
+async def _round(made: World, service: int, worker: int, work: Mapping[str, object]) -> Round:
+    def used() -> dict[str, float]:
+        return {
+            "service": cpu_of(service),
+            "worker": cpu_of(worker),
+            "postgres": made.postgres_cpu(),
+            "sim": cpu_of(made.sim_pid),
+        }
 
     signing = Signing()
     beside = asyncio.create_task(signing.go_on())
@@ -66,5 +71,5 @@ async def _round(made: World, ours: tuple[int, ...], work: Mapping[str, object])
     count = len(told["waits"])
     if told["states"] != {"PAID": count}:
         raise RuntimeError(f"not every payment was paid: {told['states']}")
-    cpu = tuple((now - then) / count for now, then in zip(after, before, strict=True))
-    return Round(count / told["seconds"], (cpu[0], cpu[1], cpu[2]), median(signing.seconds), told["waits"])
+    cpu = {name: (after[name] - before[name]) / count for name in before}
+    return Round(count / told["seconds"], cpu, median(signing.seconds), told["waits"])

@@ -9,7 +9,7 @@ from typing import Any
 from yuanlu.cases.rules import Case, CaseSeen
 from yuanlu.payments import store as payments
 from yuanlu.payments.rules import Payment
-from yuanlu.reading import Read, View, maker, over_keys, rows_by_id
+from yuanlu.reading import Read, Select, View, maker, over_keys, rows_by_id
 from yuanlu.refunds import store as refunds
 from yuanlu.refunds.rules import Refund
 
@@ -22,7 +22,7 @@ OPEN_OF_PAYMENT = over_keys(
 )
 
 
-def _of_case(names: str, table: str, column: str) -> str:
+def _of_case(names: str, table: str, column: str) -> Select:
     return over_keys(
         f"select k.place, {names} from keys k join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
         f" join {table} t on t.merchant_id = c.merchant_id and t.id = c.{column}"

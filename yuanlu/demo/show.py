@@ -95,7 +95,7 @@ async def _played(on: Stage, story: str, started: float) -> Told:
         "ok": ok,
         "seconds": round(monotonic() - started, 2),
         "payment": end.payment,
-        "case": end.case and {**end.case, "amount_fen": end.case["remedy_fen"]},
+        "case": end.case,
         "refund": end.refund,
         "timeline": on.timeline.items,
         "ledger": {"balanced": bool(ours.get("balanced")), "moves": int(ours.get("moves", 0))},
@@ -135,6 +135,7 @@ def _page(shown: Screen, on: Stage, told: dict[str, Any], place: Path) -> None:
     key, address = on.keys["cashier"], on.service_address
     thing = next((told[name] for name in ("case", "refund", "payment") if told[name] is not None), None)
     payment = f"/v1/payments/{told['payment']['id']}" if told["payment"] else "/v1/payments"
+    command = sys.argv[0] if Path(sys.argv[0]).name == "yuanlu" else "yuanlu"
     shown.line()
     shown.line(shown.ink("还在运行，Ctrl-C 结束全部。  Still running: Ctrl-C ends all of it.", "bold"))
     for name, where in (
@@ -149,6 +150,6 @@ def _page(shown: Screen, on: Stage, told: dict[str, Any], place: Path) -> None:
     shown.line()
     shown.line(f"  curl -H 'Authorization: Bearer {key}' {address}{payment}/timeline" if told["payment"] else "")
     shown.line(f"  export YUANLU_STATE={place}")
-    shown.line(f"  yuanlu show {thing['id']}" if thing else "  yuanlu payment list")
-    shown.line(f"  yuanlu timeline {thing['id']}" if thing else "")
-    shown.line(f"  yuanlu pay --merchant {on.merchant_id} --till T1 --amount-fen 100 --code {on.codes['wechat_ok']}")
+    shown.line(f"  {command} show {thing['id']}" if thing else f"  {command} payment list")
+    shown.line(f"  {command} timeline {thing['id']}" if thing else "")
+    shown.line(f"  {command} pay --merchant {on.merchant_id} --till T1 --amount-fen 100 --code {on.codes['wechat_ok']}")

@@ -45,10 +45,6 @@ class NewKey:
     secret: str = field(repr=False)
 
 
-TILL = over_keys(
-    "select k.place, t.merchant_id, t.id, t.store_id, t.name from keys k"
-    " join tills t on t.merchant_id = k.merchant_id and t.id = k.a"
-)
 CHANNELS = over_keys(
     "select k.place, c.channel, c.config from keys k join channel_accounts c on c.merchant_id = k.merchant_id"
 )
@@ -157,18 +153,32 @@ async def add_till(pool: asyncpg.Pool[Any], merchant_id: str, store_id: str, nam
     return till_id
 
 
+IDENTITY = {"wechat": ("mchid", "appid"), "alipay": ("app_id",)}
+"""Who a merchant is at a channel. Payments are known to the channel under it."""
+
+
 async def set_channel(
     pool: asyncpg.Pool[Any], merchant_id: str, channel: str, config: Mapping[str, Any], at: datetime
 ) -> None:
-    """Store a merchant's contract with a channel. Law: `config` holds paths of secret files, no secret PEM itself."""
-    await pool.execute(
-        "insert into channel_accounts (merchant_id, channel, config, changed_at) values ($1, $2, $3, $4)"
-        " on conflict (merchant_id, channel) do update set config = excluded.config, changed_at = excluded.changed_at",
-        merchant_id,
-        channel,
-        msgspec.json.encode(config).decode(),
-        at,
-    )
+    """Store a merchant's contract with a channel. Law: `config` holds paths of secret files, no secret PEM itself.
+
+    Keys may change at any time. Who the merchant is at the channel may not, once there are payments: another account
+    would truthfully say that it has never heard of them, and what was paid would look as if it never was.
+    Raises Denied: channel.account_in_use.
+    """
+    text = msgspec.json.encode(config).decode()
+    same = [config.get(name) for name in IDENTITY[channel]]
+    done = await pool.fetchval(
+        "insert into channel_accounts as c (merchant_id, channel, config, changed_at) values ($1, $2, $3, $4)"
+        " on conflict (merchant_id, channel) do update set config = excluded.config, changed_at = excluded.changed_at"
+        " where not exists (select 1 from payments p where p.merchant_id = $1 and p.channel = $2)"
+        " or (select array_agg(c.config::jsonb ->> name order by place)"
+        " from unnest($5::text[]) with ordinality u(name, place)) = $6::text[]"
+        " returning 1",
+        merchant_id, channel, text, at, list(IDENTITY[channel]), same,
+    )  # fmt: skip
+    if done is None:
+        raise Denied("channel.account_in_use", channel=channel)
 
 
 async def add_key(pool: asyncpg.Pool[Any], merchant_id: str, actor: str, at: datetime) -> NewKey:

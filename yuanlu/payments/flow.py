@@ -31,7 +31,7 @@ async def requested(desk: Desk, ask: ChargeAsk) -> Done[Payment]:
     done = await desk.decide(store.for_charge(ask), partial(rules.open_payment, FACTS, ask))
     if done.step is None:
         return done
-    heard = await learn(desk, done.row.merchant_id, done.row.id, await desk.ask(done.step))
+    heard = await learn(desk, done.row.merchant_id, done.row.id, await desk.ask(done.step), done.row)
     return replace(done, row=heard)
 
 
@@ -43,7 +43,7 @@ async def drive(desk: Desk, merchant_id: str, payment_id: str) -> Payment:
     done = await desk.decide(store.by_id(merchant_id, payment_id), partial(rules.next_step, FACTS))
     if done.step is None:
         return done.row
-    return await learn(desk, merchant_id, payment_id, await desk.ask(done.step))
+    return await learn(desk, merchant_id, payment_id, await desk.ask(done.step), done.row)
 
 
 async def cancel(desk: Desk, merchant_id: str, payment_id: str, who: str) -> Payment:
@@ -54,19 +54,22 @@ async def cancel(desk: Desk, merchant_id: str, payment_id: str, who: str) -> Pay
     done = await desk.decide(store.by_id(merchant_id, payment_id), partial(rules.cancel, FACTS, who))
     if done.step is None:
         return done.row
-    return await learn(desk, merchant_id, payment_id, await desk.ask(done.step))
+    return await learn(desk, merchant_id, payment_id, await desk.ask(done.step), done.row)
 
 
-async def learn(desk: Desk, merchant_id: str, payment_id: str, outcome: Outcome) -> Payment:
+async def learn(
+    desk: Desk, merchant_id: str, payment_id: str, outcome: Outcome, believed: Payment | None = None
+) -> Payment:
     """The one door for news: reply, callback, query and statement all come through here.
 
+    Whoever asked hands in the payment as it stood when asking (`believed`): mostly it still stands so.
     When time has run out the news ends in a reverse, which is sent at once: right behind the last query.
     Raises Denied: payment.unknown.
     """
-    done = await desk.decide(store.by_id(merchant_id, payment_id), partial(rules.hear, FACTS, outcome))
+    done = await desk.decide(store.by_id(merchant_id, payment_id, believed), partial(rules.hear, FACTS, outcome))
     if done.step is None:
         return done.row
-    return await learn(desk, merchant_id, payment_id, await desk.ask(done.step))
+    return await learn(desk, merchant_id, payment_id, await desk.ask(done.step), done.row)
 
 
 async def contradict(desk: Desk, merchant_id: str, payment_id: str, why: str, outcome: Outcome) -> Payment:

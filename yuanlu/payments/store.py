@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from yuanlu.merchants import store as merchants
 from yuanlu.payments.rules import ChargeAsk, ChargeSeen, Payment
 from yuanlu.reading import Read, View, maker, over_keys, rows_by_id
 
 Found = Sequence[Sequence[Mapping[str, Any]]]
 
 BY_ID = rows_by_id(Payment)
-SAME_CODE = over_keys(
-    "select k.place, t.id from keys k join payments t on t.merchant_id = k.merchant_id and t.till_id = k.a"
-    " and t.code_mark = k.b and t.amount_fen = k.c where t.code_mark <> ''"
-    " and t.state in ('SENT', 'REVERSING', 'CLOSING')"
+FOR_CHARGE = over_keys(
+    "select k.place, i.store_id as till_store, (select array_agg(c.channel) from channel_accounts c"
+    " where c.merchant_id = k.merchant_id) as channels,"
+    " (select s.id from payments s where s.merchant_id = k.merchant_id"
+    " and s.till_id = k.b and s.amount_fen = k.c and s.code_mark = k.d and s.code_mark <> ''"
+    " and s.state in ('SENT', 'REVERSING', 'CLOSING')) as same_code,"
+    f" {', '.join(f't.{each.name}' for each in fields(Payment))}"
+    " from keys k left join tills i on i.merchant_id = k.merchant_id and i.id = k.b"
+    " left join payments t on t.merchant_id = k.merchant_id and t.id = k.a"
 )
+"""All a charge is decided on in one read: it stands in the path of every payment."""
 made = maker(Payment)
 
 
@@ -25,28 +31,22 @@ def one(found: Sequence[Mapping[str, Any]]) -> Payment | None:
     return made(found[0]) if found else None
 
 
-def by_id(merchant_id: str, payment_id: str) -> View[Payment | None]:
+def by_id(merchant_id: str, payment_id: str, believed: Payment | None = None) -> View[Payment | None]:
     """One payment, or None."""
-    return View((Read(BY_ID, merchant_id, payment_id),), lambda found: one(found[0]))
+    return View((Read(BY_ID, merchant_id, payment_id),), lambda found: one(found[0]), believed)
+
+
+def _charge_seen(found: Found) -> ChargeSeen:
+    row = found[0][0]
+    return ChargeSeen(
+        known=made(row) if row["id"] else None,
+        store_id=row["till_store"],
+        channels=frozenset(row["channels"] or ()),
+        same_code=row["same_code"],
+    )
 
 
 def for_charge(ask: ChargeAsk) -> View[ChargeSeen]:
     """What a charge is decided on."""
-
-    def make(found: Found) -> ChargeSeen:
-        known, till, channels, *same = found
-        return ChargeSeen(
-            known=one(known),
-            store_id=till[0]["store_id"] if till else None,
-            channels=frozenset(row["channel"] for row in channels),
-            same_code=same[0][0]["id"] if same and same[0] else None,
-        )
-
-    reads: tuple[Read, ...] = (
-        Read(BY_ID, ask.merchant_id, ask.id),
-        Read(merchants.TILL, ask.merchant_id, ask.till_id),
-        Read(merchants.CHANNELS, ask.merchant_id, ""),
-    )
-    if ask.code:
-        reads += (Read(SAME_CODE, ask.merchant_id, ask.till_id, ask.code_mark, ask.amount.amount),)
-    return View(reads, make)
+    key = Read(FOR_CHARGE, ask.merchant_id, ask.id, ask.till_id, ask.amount.amount, ask.code_mark)
+    return View((key,), _charge_seen)

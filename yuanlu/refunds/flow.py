@@ -43,18 +43,21 @@ async def drive(desk: Desk, merchant_id: str, refund_id: str) -> Refund:
     for _ in range(STEPS_MAX):
         done = await desk.decide(view, partial(rules.next_step, FACTS))
         if done.step is not None:
-            return await learn(desk, merchant_id, refund_id, await desk.ask(done.step))
+            return await learn(desk, merchant_id, refund_id, await desk.ask(done.step), done.row)
         if not done.changed or done.row.waiting_for:
             break
     return done.row
 
 
-async def learn(desk: Desk, merchant_id: str, refund_id: str, outcome: Outcome) -> Refund:
+async def learn(
+    desk: Desk, merchant_id: str, refund_id: str, outcome: Outcome, believed: Refund | None = None
+) -> Refund:
     """The one door for news: reply, callback, query and statement all come through here.
 
+    Whoever asked hands in the refund as it stood when asking (`believed`): mostly it still stands so.
     Raises Denied: refund.unknown.
     """
-    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.hear, FACTS, outcome))
+    done = await desk.decide(store.by_id(merchant_id, refund_id, believed), partial(rules.hear, FACTS, outcome))
     return done.row
 
 
@@ -106,7 +109,7 @@ async def approve_rescue(desk: Desk, merchant_id: str, refund_id: str, who: str,
     done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.approve_rescue, who, ask))
     if done.step is None:
         return done.row
-    return await learn(desk, merchant_id, refund_id, await desk.ask(done.step))
+    return await learn(desk, merchant_id, refund_id, await desk.ask(done.step), done.row)
 
 
 async def propose_resolution(desk: Desk, merchant_id: str, refund_id: str, who: str, end: Resolution) -> Refund:

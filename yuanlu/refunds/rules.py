@@ -429,7 +429,7 @@ def next_step(facts: Mapping[Channel, Facts], seen: RefundSeen, at: datetime) ->
         case State.RESERVED:
             return _to(refund, State.READY, at, "system", (RefundReleased(),), look=at, waiting_for="")
         case State.WAITING:
-            return _to(refund, State.READY, at, "system", (), look=at, waiting_for="")
+            return _to(refund, State.READY, at, "system", (RefundReleased(),), look=at, waiting_for="")
         case State.READY:
             free_at = refund.opened_at if seen.sibling_sent_at is None else seen.sibling_sent_at + bound.refund_gap
             if at < free_at:
@@ -558,9 +558,15 @@ def _is_overtaken(refund: Refund, outcome: Outcome) -> bool:
     channel's fresh answer decides."""
     if outcome.word in (Word.ABSENT, Word.PENDING):
         return outcome.set_out_before(refund.asked_at)
-    if refund.state in (State.REDIRECTING, State.RECALLING) and outcome.word is Word.STRANDED:
+    if outcome.word is Word.STRANDED and _was_sent_on(refund):
         return _is_notice(outcome) or outcome.set_out_before(refund.asked_at)
     return False
+
+
+def _was_sent_on(refund: Refund) -> bool:
+    """Whether it was stranded once and is on another way, or has ended there."""
+    on_the_way = (State.REDIRECTING, State.RECALLING, State.RETURNED, State.SUPERSEDED)
+    return refund.state in on_the_way or (refund.state is State.DONE and '"rescue"' in refund.proposal)
 
 
 def _twice(refund: Refund, bound: Facts, at: datetime) -> bool:

@@ -32,9 +32,9 @@ def one(found: Sequence[Mapping[str, Any]]) -> Refund | None:
     return made(found[0]) if found else None
 
 
-def by_id(merchant_id: str, refund_id: str) -> View[Refund | None]:
+def by_id(merchant_id: str, refund_id: str, believed: Refund | None = None) -> View[Refund | None]:
     """One refund, or None."""
-    return View((Read(BY_ID, merchant_id, refund_id),), lambda found: one(found[0]))
+    return View((Read(BY_ID, merchant_id, refund_id),), lambda found: one(found[0]), believed)
 
 
 def with_payment(merchant_id: str, refund_id: str) -> View[RefundSeen]:

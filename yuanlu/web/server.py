@@ -10,6 +10,7 @@ import asyncio
 import re
 import secrets
 import socket
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from time import perf_counter
@@ -131,8 +132,13 @@ def _answer(request: Request[Any, Any, Any], problem: problems.Problem, **header
     return Response(content=told.body, status_code=told.status, headers=told.headers, media_type=problems.MEDIA_TYPE)
 
 
-def _described() -> HTTPRouteHandler:
-    body = msgspec.json.format(msgspec.json.encode(openapi.description(ROUTES, API_VERSION)), indent=2)
+def described() -> bytes:
+    """The description of the API (OpenAPI), as it is served."""
+    return msgspec.json.format(msgspec.json.encode(openapi.description(ROUTES, API_VERSION)), indent=2)
+
+
+def _description() -> HTTPRouteHandler:
+    body = described()
 
     async def describe(request: Request[Any, Any, Any]) -> Told:
         request.scope["state"]["route"] = "/v1/openapi.json"
@@ -152,7 +158,7 @@ def make_asgi(office: Office, *, calls_max: int = CALLS_MAX) -> ASGIApp:
             *(handler_of(route, office, door) for route in ROUTES),
             callbacks.handler(office),
             *health.handlers(office, meters, lambda: gate.in_flight),
-            _described(),
+            _description(),
         ],
         exception_handlers={HTTPException: _no_route, Exception: _broken},
         openapi_config=None,
@@ -224,3 +230,7 @@ def _listening(host: str, port: int) -> socket.socket:
         raise
     listener.setblocking(False)
     return listener
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(described() + b"\n")

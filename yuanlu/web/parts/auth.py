@@ -32,7 +32,7 @@ class Doorkeeper:
         if known is not None and now < known[1]:
             return known[0]
         scheme, _, text = authorization.partition(" ")
-        if not text or scheme.lower() != "bearer":
+        if not text.strip() or scheme.lower() != "bearer":
             raise Denied("auth.key_missing")
         key = await self._office.desk.see(key_by_secret(text)) if _is_key(text) else None
         if key is None:

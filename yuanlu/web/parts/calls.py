@@ -124,7 +124,10 @@ def asked(query_string: bytes, query: type[W]) -> W:
     """
     if not query_string:
         return query()
-    pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=32, errors="replace")
+    try:
+        pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=32)
+    except ValueError as trouble:
+        raise msgspec.ValidationError("the query has too many parts") from trouble
     given = dict(pairs)
     if len(given) < len(pairs):
         raise msgspec.ValidationError("a name of the query stands there twice")

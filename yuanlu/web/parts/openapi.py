@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from yuanlu.web.parts.calls import Route
 from yuanlu.web.parts.problems import MEDIA_TYPE, Problem
-from yuanlu.web.parts.shapes import Nothing, ProblemTold
+from yuanlu.web.parts.shapes import END, Nothing, ProblemTold
 
 _ALWAYS = ("auth.key_missing", "request.invalid", "service.busy", "service.broken", "request.no_such_page")
 _WITH_BODY = ("request.malformed", "request.too_large", "request.wrong_type", "request.too_slow")
@@ -34,6 +34,8 @@ def description(routes: Sequence[Route], version: str) -> dict[str, Any]:
         shapes |= {route.takes, route.gives, route.query} - {Nothing}
     ordered = sorted(shapes, key=lambda shape: str(shape.__name__))
     _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    for schema in schemas.values():
+        _plain(schema)
     schemas["ProblemTold"] |= {"additionalProperties": True}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -54,6 +56,15 @@ def description(routes: Sequence[Route], version: str) -> dict[str, Any]:
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `yk_…`."}},
         },
     }
+
+
+def _plain(schema: Any) -> None:
+    """Patterns without what only Python needs: everywhere else `$` is the very end of a text."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            schema["pattern"] = schema["pattern"].replace(END, "$")
+        for part in schema.values():
+            _plain(part)
 
 
 def _operation(route: Route, schemas: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,17 +18,18 @@ from yuanlu.payments.rules import AMOUNT_MAX_FEN, HAS_MONEY, Payment
 from yuanlu.refunds.rules import Refund
 from yuanlu.web.parts import says
 
-_ID = "[0-7][0-9A-HJKMNP-TV-Z]{25}[0-9A-Z]$"
-_LINE = r"^[^\x00-\x1f\x7f]*$"
-_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+END = r"$(?!\n)"
+"""The end of a text. Python's `$` alone would let one more line feed pass; to others this says nothing new."""
+_ID = "[0-7][0-9A-HJKMNP-TV-Z]{25}[0-9A-Z]"
+_LINE = r"^[^\x00-\x1f\x7f]*" + END
+_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*" + END
 
-PaymentId = Annotated[str, Meta(pattern="^YP" + _ID, examples=["YP01KATE3S40000000000000000S8"])]
-RefundId = Annotated[str, Meta(pattern="^YR" + _ID, examples=["YR01KATE3S400000000000000000F"])]
-CaseId = Annotated[str, Meta(pattern="^YC" + _ID, examples=["YC01KATE3S40000000000000000J3"])]
-TillId = Annotated[str, Meta(pattern="^YT" + _ID, examples=["YT01KATE3S40000000000000000EY"])]
-AnyId = Annotated[str, Meta(pattern="^Y[PRC]" + _ID)]
+PaymentId = Annotated[str, Meta(pattern=f"^YP{_ID}{END}", examples=["YP01KATE3S40000000000000000S8"])]
+RefundId = Annotated[str, Meta(pattern=f"^YR{_ID}{END}", examples=["YR01KATE3S400000000000000000F"])]
+CaseId = Annotated[str, Meta(pattern=f"^YC{_ID}{END}", examples=["YC01KATE3S40000000000000000J3"])]
+TillId = Annotated[str, Meta(pattern=f"^YT{_ID}{END}", examples=["YT01KATE3S40000000000000000EY"])]
 Fen = Annotated[int, Meta(ge=1, le=AMOUNT_MAX_FEN, description="Whole fen: 1280 is ¥12.80.", examples=[1280])]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", examples=["CNY"])]
+Currency = Annotated[str, Meta(pattern=f"^[A-Z]{{3}}{END}", examples=["CNY"])]
 Line = Annotated[str, Meta(pattern=_LINE, max_length=120)]
 Words = Annotated[str, Meta(pattern=_TEXT, max_length=1000)]
 Limit = Annotated[int, Meta(ge=1, le=200, description="How many at most.")]
@@ -67,8 +68,8 @@ class RescueWish(Wish):
     """Where stranded money shall go instead. Card and name are used once and kept nowhere."""
 
     to: Literal["payer_card", "merchant_card"]
-    bank_type: Annotated[str, Meta(pattern="^[A-Z0-9_]*$", max_length=32)] = ""
-    card_number: Annotated[str, Meta(pattern="^[0-9]*$", max_length=24)] = ""
+    bank_type: Annotated[str, Meta(pattern=f"^[A-Z0-9_]*{END}", max_length=32)] = ""
+    card_number: Annotated[str, Meta(pattern=f"^[0-9]*{END}", max_length=24)] = ""
     holder_name: Annotated[str, Meta(pattern=_LINE, max_length=64)] = ""
 
 
@@ -106,7 +107,7 @@ class Page(Wish):
     """Which part of a list: at most `limit` items behind `after` (the `next` of the page before)."""
 
     limit: Limit = 50
-    after: Annotated[str, Meta(pattern="^[0-9A-Z]{29}$")] = ""
+    after: Annotated[str, Meta(pattern=f"^([0-9A-Z]{{29}})?{END}")] = ""
 
 
 class PaymentsWish(Page):
@@ -115,13 +116,13 @@ class PaymentsWish(Page):
     state: Literal["", "SENT", "SHOWN", "PAID", "FAILED", "REVERSING", "REVERSED", "CLOSING", "CLOSED", "LATE_PAID"] = (
         ""
     )
-    till: Annotated[str, Meta(pattern=f"^(YT{_ID[:-1]})?$")] = ""
+    till: Annotated[str, Meta(pattern=f"^(YT{_ID})?{END}")] = ""
 
 
 class RefundsWish(Page):
     """Which refunds."""
 
-    payment: Annotated[str, Meta(pattern=f"^(YP{_ID[:-1]})?$")] = ""
+    payment: Annotated[str, Meta(pattern=f"^(YP{_ID})?{END}")] = ""
     state: Literal[
         "", "RESERVED", "READY", "SENT", "WAITING", "DONE", "PROVEN", "REFUSED", "CANCELLED", "STRANDED",
         "REDIRECTING", "RECALLING", "RETURNED", "SUPERSEDED", "MANUAL", "EXTERNAL",
@@ -131,7 +132,7 @@ class RefundsWish(Page):
 class CasesWish(Page):
     """Which cases."""
 
-    payment: Annotated[str, Meta(pattern=f"^(YP{_ID[:-1]})?$")] = ""
+    payment: Annotated[str, Meta(pattern=f"^(YP{_ID})?{END}")] = ""
     state: Literal["", "OPENED", "REMEDY", "ATTENTION", "CLOSED"] = ""
 
 
@@ -220,7 +221,7 @@ class RefundTold(Struct, frozen=True, kw_only=True):
 
 
 class CaseTold(Struct, frozen=True, kw_only=True):
-    """A case as it stands. `remedy_fen` is what shall go back, by the refund `refund`."""
+    """A case as it stands. `amount_fen` is what shall go back, by the refund `refund`."""
 
     id: str
     state: str
@@ -231,7 +232,7 @@ class CaseTold(Struct, frozen=True, kw_only=True):
     opened_at: datetime
     opened_by: str
     remedy: str
-    remedy_fen: int
+    amount_fen: int
     refund: str
     attempt: int
     conclusion: str
@@ -425,7 +426,7 @@ def case_told(case: Case) -> CaseTold:
         opened_at=case.opened_at,
         opened_by=case.opened_by,
         remedy=case.remedy.value,
-        remedy_fen=case.remedy_fen,
+        amount_fen=case.remedy_fen,
         refund=case.refund_id,
         attempt=case.attempt,
         conclusion=case.conclusion.value,

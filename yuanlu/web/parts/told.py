@@ -1,7 +1,8 @@
 """Facts in words: what happened, in both languages, for timelines and for problems.
 
 A fact's fields fill the words of its kind (`fact.<Kind>` in words.toml). Amounts are shown as ¥12.80 under the field's
-name without `_fen`; what has words of its own (a channel, a reason, a remedy) is shown in those.
+name without `_fen`; what has words of its own (a channel, a reason, a remedy) is shown in those; of a fact that is
+there in both languages (`advice_zh`, `advice_en`), the right one.
 """
 
 from __future__ import annotations
@@ -47,13 +48,13 @@ def told(kind: str, body: Mapping[str, object]) -> tuple[str, str]:
     """What a fact of this kind says, in Chinese and English.
 
     Shape: `body` as it is stored. Facts of newer code than ours are told by their name. Where a value is null and
-    there are words without it (`fact.<Kind>.bare`), these are used.
+    there are words without it (`bare.<Kind>`), these are used.
     """
     code = f"fact.{kind}"
     if code not in words.catalogue():
         return kind, kind
-    if None in body.values() and f"{code}.bare" in words.catalogue():
-        code = f"{code}.bare"
+    if None in body.values() and f"bare.{kind}" in words.catalogue():
+        code = f"bare.{kind}"
     return both(code, body)
 
 
@@ -63,6 +64,9 @@ def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:
     for name, value in facts.items():
         if name.endswith("_fen"):
             found[name.removesuffix("_fen")] = shown_money(value) if isinstance(value, int) else _none(lang)
+        elif name.endswith(("_zh", "_en")):
+            if name.endswith(f"_{lang}"):
+                found[name[:-3]] = value
         elif isinstance(value, list | tuple):
             found[name] = ", ".join(map(str, value))
         else:
