@@ -11,6 +11,7 @@ from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -31,6 +32,7 @@ from yuanlu.sim import Sim
 Fields = dict[str, Any]
 
 
+@lru_cache(maxsize=16)
 def read_key(path: str) -> rsa.RSAPrivateKey:
     key = load_pem_private_key(Path(path).read_bytes(), None)
     assert isinstance(key, rsa.RSAPrivateKey)

@@ -1,8 +1,8 @@
 """What the contract suite needs of a channel's far side: it signs answers, spoils them, and reads what we ask.
 
-A channel brings a folder `tests/contract/wire/<channel>/` with `far_side.py`, which lists its `DIALECTS`, and a folder of
-wire examples for each of them: `<operation>.toml`, and `news.toml` where the channel calls back. All numbers, payers and
-keys are made up; keys are made when the tests run.
+A channel brings a folder `tests/contract/wire/<channel>/` with `far_side.py`, which lists its `DIALECTS`, and a folder
+of wire examples for each of them: `<operation>.toml`, and `news.toml` where the channel calls back. All numbers and
+payers are made up; keys are made when the tests run.
 """
 
 from __future__ import annotations

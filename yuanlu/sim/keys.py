@@ -6,6 +6,7 @@ import random
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
@@ -113,12 +114,18 @@ def _keep(path: Path, text: bytes) -> None:
 
 def _private(path: Path) -> rsa.RSAPrivateKey:
     if path.exists():
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-        assert isinstance(key, rsa.RSAPrivateKey)
-        return key
+        return _parsed(path.read_bytes())
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     _keep(path, key.private_bytes(*form))
+    return key
+
+
+@lru_cache(maxsize=64)
+def _parsed(pem: bytes) -> rsa.RSAPrivateKey:
+    """Checking a private key takes 50 ms; worlds that are started often in one process share theirs."""
+    key = serialization.load_pem_private_key(pem, password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
     return key
 
 

@@ -59,9 +59,6 @@ _REFUNDS = "/v3/refund/domestic/refunds"
 _json = msgspec.json.Encoder().encode
 
 EXCEPTIONS: law.Exceptions = {
-    # "which error codes v3 code pay returns is not seen ... the v2 words ... 403 NOT_ENOUGH for no funds" (12.1): when
-    # we charge, the funds are the payer's; the book's row is about refunds.
-    (Operation.PAY, "NOT_ENOUGH"): Said(Word.REFUSED),
     # "订单已关闭": whatever was paid under this number went back.
     (Operation.PAY, "ORDER_CLOSED"): Said(Word.ENDED),
     # "404 RESOURCE_NOT_EXISTS = never accepted" (2.5).

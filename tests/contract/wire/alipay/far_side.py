@@ -1,4 +1,7 @@
-"""Alipay's side of the wire. Our requests are judged by `python-alipay-sdk`'s own code; answers are signed with it too."""
+"""Alipay's side of the wire.
+
+Our requests are judged by `python-alipay-sdk`'s own code; answers are signed with it too.
+"""
 
 from __future__ import annotations
 

@@ -62,8 +62,8 @@ class V3:
         assert (told["mchid"], told["serial_no"]) == (self.config["mchid"], self.ring.merchant.name)
         assert (told["timestamp"], told["nonce_str"]) == (str(int(NOON.timestamp())), "nonce")
         path = call.url.removeprefix(self.config["base_url"])
-        # The SDK signs `method, path, time, nonce, body` one a line, and verifies the last three so: the first two lines
-        # stand before the time.
+        # The SDK signs `method, path, time, nonce, body` one a line, and verifies the last three so: the first two
+        # lines stand before the time.
         head = f"{call.method}\n{path}\n{told['timestamp']}"
         merchant = self.ring.merchant.public
         assert sdk.rsa_verify(head, told["nonce_str"], call.body.decode(), told["signature"], merchant)
