@@ -366,7 +366,7 @@ async def test_whatever_a_server_does_is_unknown_and_nothing_is_sent_twice(
     caller: Caller, wire: str, behaviour: str, operation: Operation
 ) -> None:
     behave, code = BEHAVIOURS[behaviour]
-    async with Rogue(behave) as rogue, till(caller, wire, rogue.url, deadline=0.25) as one, asyncio.timeout(10):
+    async with Rogue(behave) as rogue, till(caller, wire, rogue.url, deadline=0.6) as one, asyncio.timeout(10):
         heard = await one.ask(operation)
         assert (heard.word, heard.reason, heard.code) == (Word.UNKNOWN, None, code)
         is_question = rogue.asked[0].startswith("GET ")  # a question may be asked again

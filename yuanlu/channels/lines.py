@@ -199,7 +199,7 @@ class Lines:
         Units: seconds. Raises Silence.
         """
         host, port, secure, authority, target = _origin(call.url)
-        goal = _Goal(host, port, secure, call.identity)
+        goal = _Goal(host, port, secure, call.identity if secure else None)
         request = _written(call, authority, target)
         loop = asyncio.get_running_loop()
         until = loop.time() + deadline
