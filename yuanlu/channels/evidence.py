@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from yuanlu import ids
@@ -24,8 +25,24 @@ def _without(text: str, secret: str, head: str, tail: str) -> str:
     if not secret:
         return text
     shown = f"{head}****{tail}" if len(secret) >= 12 else "****"
-    escaped = secret.encode("ascii", "backslashreplace").decode()
-    return text.replace(secret, shown).replace(escaped, shown)
+    for spelling in _spellings(secret):
+        text = text.replace(spelling, shown)
+    return text
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """A secret as it may stand in JSON: as it is, or with what is not ASCII escaped, in small or capital digits."""
+    yield secret
+    if not secret.isascii():
+        yield "".join(_escaped(sign, "04x") for sign in secret)
+        yield "".join(_escaped(sign, "04X") for sign in secret)
+
+
+def _escaped(sign: str, form: str) -> str:
+    if sign.isascii():
+        return sign
+    units = sign.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{int.from_bytes(units[at : at + 2]):{form}}" for at in range(0, len(units), 2))
 
 
 def of_answer(step: Step, reply: Reply, at: datetime, took_ms: int) -> Evidence:
