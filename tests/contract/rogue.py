@@ -79,12 +79,13 @@ BEHAVIOURS: Mapping[str, tuple[Behaviour, str]] = {
 
 
 class Rogue:
-    """The server. `asked` keeps each request whole, as text."""
+    """The server. `asked` keeps each request whole, as text; `connections` counts."""
 
     def __init__(self, behave: Behaviour, *, then: Behaviour | None = None) -> None:
         self._behave = behave
         self._then = then or behave
         self.asked: list[str] = []
+        self.connections = 0
         self.url = ""
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -104,6 +105,7 @@ class Rogue:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.connections += 1
         behave = self._behave
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while not writer.is_closing():

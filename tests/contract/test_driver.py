@@ -444,6 +444,93 @@ async def test_a_caller_who_leaves_takes_the_call_with_him(caller: Caller) -> No
         assert len(rogue.asked) == 2
 
 
+# What our own reading of HTTP must withstand
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_an_answer_nobody_asked_for_is_not_the_next_one(caller: Caller, later: bool) -> None:
+    async def twice(writer: asyncio.StreamWriter) -> None:
+        one = b'HTTP/1.1 400 Bad\r\nContent-Length: 22\r\n\r\n{"code":"PARAM_ERROR"}'
+        writer.write(one if later else one + one)
+        await writer.drain()
+        if later:
+            await asyncio.sleep(0.05)
+            writer.write(one)
+            await writer.drain()
+
+    async with Rogue(twice, then=nothing) as rogue, till(caller, "v3", rogue.url, deadline=0.4) as one:
+        assert (await one.ask(Operation.REFUND)).word is Word.REFUSED
+        await asyncio.sleep(0.2)
+        heard = await one.ask(Operation.REFUND)
+        assert heard.word is not Word.REFUSED or len(rogue.asked) == 2
+        if len(rogue.asked) == 2:
+            # the second call went by a new connection, whose first answer it got
+            assert rogue.connections == 2
+        else:
+            assert heard.code in {"client.timeout", "client.reset", "client.malformed_body"}
+
+
+STRANGE: dict[str, tuple[bytes, str]] = {
+    "endless head": (b"HTTP/1.1 200 OK\r\n" + b"X-A: " + b"a" * 200_000, "client.malformed_body"),
+    "two lengths": (b"HTTP/1.1 400 Bad\r\nContent-Length: 2\r\nContent-Length: 30\r\n\r\n{}", "client.malformed_body"),
+    "a negative length": (b"HTTP/1.1 400 Bad\r\nContent-Length: -1\r\n\r\n{}", "client.malformed_body"),
+    "chunks that are none": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "client.malformed_body"),
+    "an upgrade": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n", "client."),
+    "only a hint": (b"HTTP/1.1 100 Continue\r\n\r\n", "client."),
+    "HTTP/2": (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", "client."),
+    "half a head": (b"HTTP/1.1 200 OK\r\nContent-Le", "client."),
+}
+
+
+@pytest.mark.parametrize("name", list(STRANGE))
+async def test_strange_http_is_unknown(caller: Caller, name: str) -> None:
+    said, code = STRANGE[name]
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    async with Rogue(behave) as rogue, till(caller, "v3", rogue.url, deadline=0.4) as one, asyncio.timeout(10):
+        heard = await one.ask(Operation.REFUND)
+        assert heard.word is Word.UNKNOWN
+        assert heard.code.startswith(code)
+        assert len(rogue.asked) == 1
+
+
+async def test_a_hint_before_the_answer_is_passed_over(caller: Caller) -> None:
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+        writer.write(b'HTTP/1.1 400 Bad\r\nContent-Length: 22\r\n\r\n{"code":"PARAM_ERROR"}')
+        await writer.drain()
+
+    async with Rogue(behave) as rogue, till(caller, "v3", rogue.url) as one:
+        assert (await one.ask(Operation.REFUND)).code == "PARAM_ERROR"
+
+
+async def test_a_body_that_ends_with_the_connection_is_whole_or_nothing(caller: Caller) -> None:
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(b'HTTP/1.1 400 Bad\r\nConnection: close\r\n\r\n{"code":"PARAM_ERROR"}')
+        await writer.drain()
+        writer.close()
+
+    async with Rogue(behave) as rogue, till(caller, "v3", rogue.url) as one:
+        heard = await one.ask(Operation.REFUND)
+        assert (heard.word, heard.code) in {(Word.REFUSED, "PARAM_ERROR"), (Word.UNKNOWN, "client.malformed_body")}
+
+
+async def test_the_next_call_does_not_hear_the_answer_to_one_that_timed_out(caller: Caller) -> None:
+    async def late(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.4)
+        writer.write(b'HTTP/1.1 400 Bad\r\nContent-Length: 22\r\n\r\n{"code":"PARAM_ERROR"}')
+        await writer.drain()
+
+    async with Rogue(late) as rogue, till(caller, "v3", rogue.url, deadline=0.3) as one:
+        first, second = await one.ask(Operation.REFUND), await one.ask(Operation.REFUND)
+        assert (first.code, second.code) == ("client.timeout", "client.timeout")
+        assert rogue.connections == 2
+
+
 # Secrets
 
 

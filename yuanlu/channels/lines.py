@@ -83,6 +83,7 @@ class _Line(asyncio.Protocol):
         self.idle_since = 0.0
         self.is_open = False
         self.heard_anything = False
+        self._headless = 0
         self._answer: asyncio.Future[Reply] | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._begin()
@@ -100,6 +101,7 @@ class _Line(asyncio.Protocol):
         """
         loop = asyncio.get_running_loop()
         self.heard_anything = False
+        self._headless = 0
         answer: asyncio.Future[Reply] = loop.create_future()
         self._answer = answer
         timer = loop.call_later(deadline, self._late, deadline)
@@ -138,6 +140,10 @@ class _Line(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as trouble:
             self._fail(wire.MALFORMED, f"no HTTP: {type(trouble).__name__}")
+        # A header that never ends is told to nobody by the parser: it is counted here.
+        self._headless += 0 if self._has_head else len(data)
+        if self._headless > HEAD_MAX:
+            self._fail(wire.MALFORMED, "no head within 64 KiB")
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
