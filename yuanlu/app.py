@@ -80,6 +80,13 @@ FOLLOWERS: Mapping[str, Sequence[Follower]] = {
 """Who follows which fact: each is told just before the fact is recorded, and its looks are in the same commit."""
 
 
+def _beside(config: Mapping[str, Any], port: int) -> str:
+    """Where a simulator on this machine reaches us when nobody says; nowhere for a real channel."""
+    address = str(config.get("base_url") or config.get("gateway") or "")
+    is_beside = address.startswith(("http://127.0.0.1:", "http://localhost:"))
+    return f"http://127.0.0.1:{port}" if is_beside and port else ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Config:
     text: str
@@ -153,8 +160,9 @@ class App:
         if channel not in configs:
             raise Denied("channel.unknown", channel=channel)
         config = {**configs[channel]}
-        if self.settings.public_url:
-            config["notify_url"] = f"{self.settings.public_url}/callbacks/{channel}/{merchant_id}"
+        reached_at = self.settings.public_url or _beside(config, self.settings.port)
+        if reached_at:
+            config["notify_url"] = f"{reached_at}/callbacks/{channel}/{merchant_id}"
         text = repr(sorted(config.items()))
         keys = known.keys if known is not None and known.text == text else CODECS[channel].keys(config)
         self._configs[merchant_id, channel] = _Config(text, keys, now)
