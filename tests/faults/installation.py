@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,6 @@ class Installation:
     till_id: str = ""
     key: str = ""
     session: aiohttp.ClientSession | None = None
-    log: list[str] = field(default_factory=list)
 
     @property
     def database(self) -> db.Database:

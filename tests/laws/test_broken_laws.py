@@ -306,7 +306,7 @@ def test_a_rule_that_breaks_a_law_is_caught_by_the_machine(
 ) -> None:
     break_it(monkeypatch)
     quick = settings(
-        max_examples=200,
+        max_examples=2000,
         stateful_step_count=40,
         deadline=None,
         derandomize=True,

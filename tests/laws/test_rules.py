@@ -103,7 +103,7 @@ class Laws(RuleBasedStateMachine):
     def a_refund_is_asked_again(self, which: int) -> None:
         before = self.books.balances(), self.books.payment
         self.books.ask_again(which)
-        assert (self.books.balances(), self.books.payment) == before
+        assert (self.books.balances(), self.books.payment) == before, "I9: asking again moved money"
 
     @precondition(lambda self: self.books.refunds)
     @rule(which=st.integers(0, 50))
