@@ -49,10 +49,15 @@ def run(names: Sequence[str], as_json: bool, size: Size | None = None) -> int:
 
 async def measured(names: Sequence[str], size: Size) -> list[Figure]:
     """The figures of these benches, each on a database of its own in one embedded PostgreSQL of their own."""
-    from yuanlu.bench import ground  # noqa: PLC0415 - see the top
+    from yuanlu.bench import ground, measure  # noqa: PLC0415 - see the top
 
+    figures: list[Figure] = []
     async with ground.server() as server:
-        return [figure for name in names for figure in await bench(name)(server, size)]
+        for name in names:
+            for figure in await bench(name)(server, size):
+                measure.say(str(figure))
+                figures.append(figure)
+    return figures
 
 
 def bench(name: str) -> Callable[[Server, Size], Awaitable[list[Figure]]]:

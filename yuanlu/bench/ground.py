@@ -190,8 +190,9 @@ async def refunded(connection: asyncpg.Connection[Any]) -> None:
         refund = refunds.next_step(FACTS, RefundSeen(refund, None), at).row
     await _inserted(connection, refund)
     await connection.execute(
-        "insert into refunds select (jsonb_populate_record(r, jsonb_build_object('merchant_id', p.merchant_id,"
-        " 'id', 'YR' || substr(p.id, 3), 'payment_id', p.id))).* from refunds r, payments p where p.id <> r.payment_id"
+        "insert into refunds select n.* from refunds r join payments p on p.id <> r.payment_id cross join lateral"
+        " jsonb_populate_record(r, jsonb_build_object('merchant_id', p.merchant_id, 'id', 'YR' || substr(p.id, 3),"
+        "   'payment_id', p.id)) n"
     )
     await connection.execute("analyze refunds")
 
@@ -210,12 +211,7 @@ _EACH = """
     ($5::text[])[place] as store_id, 'YP0' || lpad(n::text, 26, '0') as id) e
 """
 _FILL = {
-    "payments": """
-insert into payments select (jsonb_populate_record(
-  (select t from payments t where t.state = 'PAID' limit 1),
-  jsonb_build_object('merchant_id', e.merchant_id, 'id', e.id, 'till_id', e.till_id, 'store_id', e.store_id,
-    'fingerprint', md5(e.id) || md5(e.id), 'code_mark', md5(e.id), 'channel_number', '42000000' || e.id))).*
-""",
+    "payments": "insert into payments select r.*",
     "moves": """
 insert into moves (merchant_id, recorded_at, object_id, transition, seq, source, target, amount_fen, currency)
 select merchant_id, now(), id, 2, 0, 'due:wechat', 'owed', 1280, 'CNY'
@@ -230,4 +226,12 @@ select merchant_id, now(), 'YE' || substr(id, 3), id, 'answer', now(), 'pay', 20
   repeat('{"trade_state":"SUCCESS"}', 16)
 """,
 }
-_MORE = {"facts": " cross join (values (1, 'PaymentOpened'), (2, 'PaymentPaid')) f (version, kind)"}
+_MORE = {
+    # A function that gives a row belongs behind `from`: as `(f()).*` it would run once a column.
+    "payments": """
+  cross join lateral jsonb_populate_record((select t from payments t where t.state = 'PAID' limit 1),
+    jsonb_build_object('merchant_id', e.merchant_id, 'id', e.id, 'till_id', e.till_id, 'store_id', e.store_id,
+      'fingerprint', md5(e.id) || md5(e.id), 'code_mark', md5(e.id), 'channel_number', '42000000' || e.id)) r
+""",
+    "facts": " cross join (values (1, 'PaymentOpened'), (2, 'PaymentPaid')) f (version, kind)",
+}

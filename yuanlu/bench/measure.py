@@ -31,6 +31,10 @@ class Figure:
     p99_ms: float | None = None
     peak_mb: float | None = None
 
+    def __str__(self) -> str:
+        beside = f", {self.ratio:.3g} of {self.floor:.4g}" if self.ratio is not None else ""
+        return f"{self.name} = {self.value:.4g} {self.unit}{beside}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
