@@ -1,7 +1,7 @@
 """HTTP/1.1 over kept connections: as much of it as calling a channel needs, and no more.
 
 A call is one write and one answer on one connection. What a library does besides (sessions, redirects, cookies, events,
-decoding, three timers a call) cost a payment more CPU than all of our own code together; see docs/reference/bench.md.
+decoding, three timers a call) cost four times the CPU of this; docs/decisions/0006-lines-of-our-own.md has the figures.
 Reading HTTP is left to llhttp (httptools), which uvicorn uses too; TLS and connecting to the loop.
 
 Laws: whatever goes wrong is a `Silence`, and it says whether anything had left. Nothing is sent twice, but a GET whose
