@@ -214,24 +214,24 @@ def _update_sql(name: str, columns: Sequence[Column]) -> str:
         f"{c.name} = r.{c.name}" for c in columns if not c.kept_by_draws and c.name not in {"merchant_id", "id"}
     )
     return f"""
-  if exists (select 1 from unnest(a_{name}) where version > 1) then
+  if cardinality(a_{name}) > 0 then if exists (select 1 from unnest(a_{name}) where version > 1) then
     with r as (select * from unnest(a_{name}) where version > 1), done as (
       update {name} t set {sets} from r
       where t.merchant_id = r.merchant_id and t.id = r.id and t.version = r.version - 1 returning r.item)
     select dead || coalesce(array_agg(r.item), '{{}}') into dead from r where r.item not in (select item from done);
-  end if;"""
+  end if; end if;"""
 
 
 def _insert_sql(name: str, columns: Sequence[Column]) -> str:
     names = ", ".join(c.name for c in columns)
     return f"""
-  if exists (select 1 from unnest(a_{name}) where version = 1) then
+  if cardinality(a_{name}) > 0 then if exists (select 1 from unnest(a_{name}) where version = 1) then
     with r as (select * from unnest(a_{name}) where version = 1 and item <> all(dead)), done as (
       insert into {name} ({names}) select {names} from r order by merchant_id, id
       on conflict do nothing returning merchant_id, id)
     select dead || coalesce(array_agg(r.item), '{{}}') into dead from r
       where (r.merchant_id, r.id) not in (select merchant_id, id from done);
-  end if;"""
+  end if; end if;"""
 
 
 class Layout:
