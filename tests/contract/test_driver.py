@@ -350,6 +350,13 @@ async def test_certificates_sealed_with_another_key_are_not_taken(caller: Caller
         assert (heard.word, heard.code) == (Word.UNKNOWN, "client.bad_signature")
 
 
+async def test_certificates_that_do_not_come_hold_nobody_up_twice(caller: Caller) -> None:
+    async with Rogue(nothing) as rogue, till(caller, "v3", rogue.url, deadline=0.3, **CERTIFICATES) as one:
+        heard = await asyncio.gather(*(one.ask(Operation.QUERY) for _ in range(12)))
+        assert {outcome.code for outcome in heard} == {"client.timeout"}
+        assert sum("/v3/certificates" in asked for asked in rogue.asked) == 1
+
+
 @pytest.mark.parametrize("kind", ["bad_signature", "stale_signature", "error_500", "half_body", "lost_answer"])
 async def test_certificates_that_come_badly_are_not_taken(caller: Caller, kind: str) -> None:
     await caller.steer("fault", {"kind": kind, "count": None, "match": {"operation": "certificates"}})

@@ -59,6 +59,7 @@ class Driver:
         self._turns: dict[Channel, asyncio.Semaphore] = {}
         self._newer: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self._fetching: WeakKeyDictionary[Any, asyncio.Lock] = WeakKeyDictionary()
+        self._fetches: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
     async def open(self) -> None:
         self._turns = {channel: asyncio.Semaphore(self._calls_at_once) for channel in Channel}
@@ -92,23 +93,28 @@ class Driver:
         return replace(outcome, evidence=evidence.of_answer(step, reply, now, _since(started)))
 
     async def fresh(self, codec: Codec, keys: Any, heard: Reply | Callback | None = None) -> Any:
-        """The newest of these keys, fetched where the channel's keys age. Before `overhear`, hand in the callback."""
+        """The newest of these keys, fetched where the channel's keys age. Before `overhear`, hand in the callback.
+
+        Law: who waits while another fetches takes what came of that, nothing included: nobody waits for two fetches.
+        """
         if codec.keeper is None:
             return keys
         newest = self._newer.get(keys, keys)
         if codec.keeper.need(newest, self._clock.now(), "", heard) is None:
             return newest
+        fetches = self._fetches.get(keys, 0)
         async with self._fetching.setdefault(keys, asyncio.Lock()):
             newest = self._newer.get(keys, keys)
             call = codec.keeper.need(newest, self._clock.now(), self._nonce(), heard)
-            if call is None:
+            if call is None or self._fetches.get(keys, 0) != fetches:
                 return newest
             try:
                 reply = await self._lines.call(call, self._deadline)
+                self._newer[keys] = codec.keeper.keep(newest, reply, self._clock.now())
             except Silence:
-                return newest
-            self._newer[keys] = codec.keeper.keep(newest, reply, self._clock.now())
-        return self._newer[keys]
+                pass
+            self._fetches[keys] = fetches + 1  # not when we are cancelled: then the next one fetches
+        return self._newer.get(keys, keys)
 
     def _written(self, step: Step, codec: Codec, keys: Any) -> Call:
         """The request; a silence where it cannot be written before the channel's keys could be fetched."""

@@ -263,7 +263,8 @@ def _heard(step: Step, reply: Reply, keys: AlipayKeys) -> Outcome:
     text = bytes(raw)
     node = _node(text)
     if "sign" not in nodes:
-        if node.code not in _OF_GATEWAY:
+        # What is said about a trade (ACQ.…) is a business answer, whatever code stands over it.
+        if node.code not in _OF_GATEWAY or (node.sub_code or "").startswith("ACQ."):
             return wire.unknown(wire.BAD_SIGNATURE)
     elif not wire.is_signed(keys.alipay_public_key, text, _text(nodes["sign"])):
         return wire.unknown(wire.BAD_SIGNATURE)
