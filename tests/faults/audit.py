@@ -110,6 +110,19 @@ async def snapshot(connection: Any, merchants: Iterable[str] | None = None) -> S
     return Snapshot(**read)
 
 
+def differences(before: Snapshot, after: Snapshot) -> list[str]:
+    """Rows that came or went between two moments.
+
+    Rows are compared as a bag: a table has no order of its own, and a scan by several processes gives it another each
+    time.
+    """
+    told = []
+    for name in TABLES:
+        was, now = (Counter(repr(row) for row in getattr(each, name)) for each in (before, after))
+        told += [f"{name} lost {row}" for row in was - now] + [f"{name} gained {row}" for row in now - was]
+    return told
+
+
 @dataclass
 class Provider:
     """What a provider's books say of our numbers."""

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from tests.faults import tally
-from tests.faults.audit import Audit, provider, snapshot
+from tests.faults.audit import Audit, differences, provider, snapshot
 from tests.faults.stories import STORIES, Told
 from tests.faults.world import Moment, Run, Variant, World, opened
 from yuanlu.db import Database
@@ -41,8 +41,7 @@ async def audited(world: World, told: Told) -> list[str]:
     rested = await snapshot(world.connection, world.runs)
     add(Audit(rested, books, codes).at_rest(ends), "at rest")
     await world.repeat()
-    if await snapshot(world.connection, world.runs) != rested:
-        wrong.append("I9: what was asked once more changed something")
+    wrong.extend(f"I9: asked once more, {each}" for each in differences(rested, await snapshot(world.connection, world.runs)))
     return [*world.troubles, *dict.fromkeys(wrong)]
 
 

@@ -17,7 +17,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Figure:
     """One line of the table.
 
-    Shape: `ratio` is value over floor, both of the same run. None: it has no meaning here.
+    Shape: `ratio` is value over floor, both of the same run; of several rounds the median of their ratios. None: it has no meaning here.
     Units: `cpu_us` microseconds of CPU of our own processes an operation; `peak_mb` the most memory our process held.
     """
 
@@ -40,10 +40,12 @@ class Figure:
 class Size:
     """How much the benches do. A test takes tiny ones: then the figures say nothing, but every line has run."""
 
-    rounds: int = 3
+    rounds: int = 5
     callers: int = 256
     changes: int = 20_000
     """Changes a round."""
+    held: int = 100_000
+    """Payments in the tables in which changes are recorded."""
     alone: int = 400
     """Changes a round of one caller alone."""
     payments: int = 2_000

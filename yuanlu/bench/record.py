@@ -2,7 +2,8 @@
 
 A payment is two changes: written down before it is sent (row, fact, look), and paid (row, move, fact, evidence, look
 ended). Callers record changes made beforehand, so what is measured is the recorder and PostgreSQL, not the rules.
-Both sides run in turn, several short rounds, in one database; the figures are the medians of the rounds.
+Both sides run in turn, several short rounds, in one database; the figures are the medians of the rounds,
+ratios too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from yuanlu.bench.ground import Till, two_changes
 from yuanlu.bench.measure import Figure, Size, against, cpu_of, forget_peak, median, memory_mb, say, spread
 from yuanlu.change import Change, Row
 from yuanlu.postgres import Server
-from yuanlu.recorder import BATCH_MAX, SESSION, Layout, Recorder
+from yuanlu.recorder import BATCH_MAX, SESSION, Recorder
 
 MERCHANTS = 64
 LAG = 8
@@ -55,11 +56,17 @@ class Bed:
 
     @classmethod
     @asynccontextmanager
-    async def made(cls, server: Server) -> AsyncIterator[Self]:
+    async def made(cls, server: Server, held: int = 0) -> AsyncIterator[Self]:
+        """A bed whose tables hold this many payments."""
         database = await ground.database(server)
         pools = await db.open_pools(database)
         try:
-            yield cls(server, database, pools.recorder, await ground.tills(pools.recorder, MERCHANTS))
+            tills = await ground.tills(pools.recorder, MERCHANTS)
+            if held:
+                connection = await db.connect(database)
+                await ground.filled(connection, tills, held)
+                await connection.close()
+            yield cls(server, database, pools.recorder, tills)
         finally:
             await pools.close()
 
@@ -123,9 +130,10 @@ class Pgbench:
     making the arguments, sending them, and parsing them on the server. So the floor is, if anything, too fast.
     """
 
-    def __init__(self, bed: Bed, layout: Layout) -> None:
+    def __init__(self, bed: Bed, recorder: Recorder) -> None:
         self._bed = bed
-        self._layout = layout
+        self._recorder = recorder
+        self._layout = recorder.layout
 
     async def prepare(self) -> None:
         """Make the function, and the table of batches."""
@@ -177,8 +185,8 @@ class Pgbench:
         places = itertools.cycle(tills)
         half = BATCH_MAX // 2
         pairs = [[two_changes(next(places)) for _ in range(half)] for _ in range(batches + LAG)]
-        async with self._bed.recorder() as recorder:
-            await asyncio.gather(*(recorder.record(first) for group in pairs[:LAG] for first, _ in group))
+        # By the recorder that is there: one that opens makes types, and PostgreSQL then plans anew in every connection.
+        await asyncio.gather(*(self._recorder.record(first) for group in pairs[:LAG] for first, _ in group))
         connection = await db.connect(self._bed.database)
         await connection.execute("truncate bench.batches; select setval('bench.turn', 1, false)")
         places_ = ", ".join(f"${n + 2}" for n in range(len(self._layout.sections)))
@@ -205,26 +213,35 @@ def _rate(lines: Sequence[Sequence[str]]) -> float:
 
 
 async def record(server: Server, size: Size) -> list[Figure]:
-    """All callers at once, two batches in flight; the floor is pgbench with the same function."""
-    async with Bed.made(server) as bed, bed.recorder() as recorder:
-        pgbench = Pgbench(bed, recorder.layout)
+    """All callers at once, two batches in flight; the floor is pgbench with the same function.
+
+    The tables hold a shop's payments beforehand: empty ones grow by half in a round, and the halves of a round then
+    stand on different ground.
+    """
+    async with Bed.made(server, size.held) as bed, bed.recorder() as recorder:
+        pgbench = Pgbench(bed, recorder)
         await pgbench.prepare()
-        await callers_record(recorder, await work_for(recorder, bed.tills, 4 * size.callers, size.callers))
-        ours, floors = [], []
         forget_peak()
-        for turn in range(size.rounds):
-            say(f"record: round {turn + 1} of {size.rounds}")
-            ours.append(await callers_record(recorder, await work_for(recorder, bed.tills, size.changes, size.callers)))
-            floors.append(await pgbench.round(bed.tills, max(size.changes // BATCH_MAX // 2 * 2, 4)))
+
+        async def all_at_once() -> Round:
+            return await callers_record(recorder, await work_for(recorder, bed.tills, size.changes, size.callers))
+
+        async def floor() -> Round:
+            return await pgbench.round(bed.tills, max(size.changes // BATCH_MAX // 2 * 2, 4))
+
+        ours, floors = await _in_turn("record", size, all_at_once, floor)
         return [_figure("record", ours, floors)]
 
 
 def _figure(name: str, ours: Sequence[Round], floors: Sequence[Round]) -> Figure:
-    rate, floor = median([each.rate for each in ours]), median([each.rate for each in floors])
+    """Law: the ratio is the median of the rounds' own ratios. Both halves of a round stand beside each other in time; a
+    machine whose speed drifts from round to round drifts in both."""
     return Figure(
         name=name,
         unit="changes/s",
-        **against(floor, rate),
+        value=median([each.rate for each in ours]),
+        floor=median([each.rate for each in floors]),
+        ratio=median([each.rate / floor.rate for each, floor in zip(ours, floors, strict=True)]),
         cpu_us=median([each.cpu_us for each in ours]),
         **spread([second for each in ours for second in each.seconds]),
         peak_mb=memory_mb(peak=True),
