@@ -295,10 +295,7 @@ class _Waiting:
 
     change: Change[Row]
     answer: asyncio.Future[bool]
-
-    def tell(self, *, recorded: bool) -> None:
-        if not self.answer.done():
-            self.answer.set_result(recorded)
+    key: tuple[str, str]
 
     def refuse(self, error: Exception) -> None:
         if not self.answer.done():
@@ -343,7 +340,7 @@ class Recorder:
             raise Busy("record.queue_full")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bool] = loop.create_future()
-        self._queue.append(_Waiting(change, answer))
+        self._queue.append(_Waiting(change, answer, change.row.key))
         if not self._kicked:
             self._kicked = True
             loop.call_soon(self._kick)
@@ -381,17 +378,16 @@ class Recorder:
             waiting = self._queue.popleft()
             if waiting.answer.done():  # nobody waits any more: the caller was cancelled before it was sent
                 continue
-            key = waiting.change.row.key
-            if key in keys:
+            if waiting.key in keys:
                 waiting.answer.set_result(False)
                 continue
-            keys.add(key)
+            keys.add(waiting.key)
             batch.append(waiting)
         return batch
 
     async def _fly(self, batch: list[_Waiting]) -> None:
         try:
-            await self._send(sorted(batch, key=lambda waiting: waiting.change.row.key))
+            await self._send(sorted(batch, key=attrgetter("key")))
         except Exception as error:  # the last net: a waiting caller must always get an answer
             log.exception("record.failed")
             for waiting in batch:
@@ -413,13 +409,14 @@ class Recorder:
                 await self._halved(batch)
                 return
             if not isinstance(error, _CROSSED):
-                batch[0].refuse(Broken(f"cannot record {batch[0].change.row.key}: {error}"))
+                batch[0].refuse(Broken(f"cannot record {batch[0].key}: {error}"))
                 return
             gone = {0}
         self.batches += 1
         self.recorded += len(batch) - len(gone)
         for place, waiting in enumerate(batch):
-            waiting.tell(recorded=place not in gone)
+            if not waiting.answer.done():
+                waiting.answer.set_result(place not in gone)
 
     async def _halved(self, batch: list[_Waiting]) -> None:
         """Send a batch that was rolled back again, in two halves."""

@@ -34,15 +34,16 @@ def run(names: Sequence[str], as_json: bool, size: Size | None = None) -> int:
     Shape: with `as_json` one list of objects, else a table. Answers an exit code.
     Raises Denied: bench.unknown.
     """
-    import asyncio  # noqa: PLC0415 - see the top
-
-    from yuanlu.bench import measure, table  # noqa: PLC0415
+    from yuanlu.bench import measure, table  # noqa: PLC0415 - see the top
     from yuanlu.errors import Denied  # noqa: PLC0415
+    from yuanlu.terminal import loop  # noqa: PLC0415
 
     unknown = sorted(set(names) - BENCHES.keys())
     if unknown:
         raise Denied("bench.unknown", names=unknown, known=sorted(BENCHES))
-    figures = asyncio.run(measured(list(names) or list(BENCHES), size or measure.Size()))
+    figures = loop.run(lambda: measured(list(names) or list(BENCHES), size or measure.Size()))
+    if figures is None:
+        return 130
     table.show(figures, as_json=as_json)
     return 0
 
