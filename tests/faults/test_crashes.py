@@ -41,7 +41,9 @@ async def audited(world: World, told: Told) -> list[str]:
     rested = await snapshot(world.connection, world.runs)
     add(Audit(rested, books, codes).at_rest(ends), "at rest")
     await world.repeat()
-    wrong.extend(f"I9: asked once more, {each}" for each in differences(rested, await snapshot(world.connection, world.runs)))
+    wrong.extend(
+        f"I9: asked once more, {each}" for each in differences(rested, await snapshot(world.connection, world.runs))
+    )
     return [*world.troubles, *dict.fromkeys(wrong)]
 
 

@@ -13,7 +13,9 @@ from yuanlu.bench.measure import Figure, Size, percentile
 from yuanlu.errors import Denied
 from yuanlu.postgres import Server
 
-TINY = Size(rounds=1, callers=4, changes=512, held=10, alone=3, payments=6, reads=40, few=4, many=8, starts=1, growth=(10, 20))
+TINY = Size(
+    rounds=1, callers=4, changes=512, held=10, alone=3, payments=6, reads=40, few=4, many=8, starts=1, growth=(10, 20)
+)
 
 GIVES = {
     "record": {"record"},

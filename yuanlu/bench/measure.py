@@ -17,7 +17,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Figure:
     """One line of the table.
 
-    Shape: `ratio` is value over floor, both of the same run; of several rounds the median of their ratios. None: it has no meaning here.
+    Shape: `ratio` is value over floor, both of the same run; of several rounds the median of their ratios.
+    None: it has no meaning here.
     Units: `cpu_us` microseconds of CPU of our own processes an operation; `peak_mb` the most memory our process held.
     """
 
