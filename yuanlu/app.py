@@ -32,6 +32,7 @@ from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
+from yuanlu.seal import Seal
 
 ROWS: Sequence[type[Row]] = (Payment, Refund, Case)
 KEYS_FOR_SECONDS = 30.0
@@ -107,7 +108,16 @@ class App:
         self.driver = driver
         self.reader = Reader(pools.recorder)
         self.recorder = Recorder(lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS)
-        self.desk = Desk(self.reader, self.recorder, self.ask, clock, mark_key=settings.mark_key, followers=FOLLOWERS)
+        self.seal = Seal(pools.recorder, settings.seal_key)
+        self.desk = Desk(
+            self.reader,
+            self.recorder,
+            self.ask,
+            clock,
+            mark_key=settings.mark_key,
+            followers=FOLLOWERS,
+            seal=self.seal,
+        )
         self._configs: dict[tuple[str, str], _Config] = {}
 
     async def ask(self, step: Step) -> Outcome:

@@ -15,6 +15,7 @@ from pathlib import Path
 from yuanlu.errors import Denied
 
 PREFIX = "YUANLU_"
+KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class Settings:
     """How the channels reach us, for callbacks. Empty: they are not told, and we ask instead."""
     secret_file: str = ""
     """File of at least 32 random bytes: the key of the keyed hashes. Empty: `<state>/secret`, made at first use."""
+    seal_key_file: str = ""
+    """File of at least 32 random bytes: the key that wraps the keys of sealed text. Empty: `<state>/seal.key`."""
     worker_concurrency: int = 32
     log_level: str = "info"
 
@@ -40,14 +43,26 @@ class Settings:
 
         Raises Denied: settings.secret_short.
         """
-        path = Path(self.secret_file) if self.secret_file else self.state / "secret"
-        if not self.secret_file and not path.exists():
+        return self._key(self.secret_file, "secret")
+
+    @property
+    def seal_key(self) -> bytes:
+        """The key that wraps the keys of sealed text.
+
+        Raises Denied: settings.secret_short.
+        """
+        return self._key(self.seal_key_file, "seal.key")
+
+    def _key(self, file: str, own: str) -> bytes:
+        """A key from a file; without a name, our own file in the state directory, made at first use."""
+        path = Path(file) if file else self.state / own
+        if not file and not path.exists():
             self.state.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_name(f"secret.{secrets.token_hex(4)}")
+            fresh = path.with_name(f"{own}.{secrets.token_hex(4)}")
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(32))
-                file.flush()
+            with os.fdopen(descriptor, "wb") as out:
+                out.write(secrets.token_bytes(KEY_BYTES))
+                out.flush()
                 os.fsync(descriptor)
             try:
                 os.link(fresh, path)  # the first process wins; the others read what it wrote
@@ -56,8 +71,8 @@ class Settings:
             finally:
                 fresh.unlink()
         key = path.read_bytes()
-        if len(key) < 32:
-            raise Denied("settings.secret_short", file=str(path), bytes_min=32)
+        if len(key) < KEY_BYTES:
+            raise Denied("settings.secret_short", file=str(path), bytes_min=KEY_BYTES)
         return key
 
 

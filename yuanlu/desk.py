@@ -18,10 +18,11 @@ from typing import Protocol, TypeVar
 from yuanlu.change import Change, Done, Look, Row, Stay
 from yuanlu.channels.contract import Outcome, Step
 from yuanlu.clock import Clock
-from yuanlu.errors import Busy
+from yuanlu.errors import Broken, Busy
 from yuanlu.facts import Fact
 from yuanlu.reading import View
 from yuanlu.recorder import Recorder
+from yuanlu.seal import Seal, Sealed
 
 TRIES = 40
 """How often a decision is tried again because its ground moved; deciders of one object queue after the first time."""
@@ -63,6 +64,7 @@ class Desk:
         *,
         mark_key: bytes,
         followers: Followers | None = None,
+        seal: Seal | None = None,
     ) -> None:
         self.clock = clock
         self._mark_key = mark_key
@@ -70,12 +72,22 @@ class Desk:
         self._recorder = recorder
         self._ask = ask
         self._followers = followers or {}
+        self._seal = seal
         self._queues: dict[tuple[str, str], _Queue] = {}
         self.watch: Watch | None = None
 
     def mark(self, secret: str) -> str:
         """The keyed hash under which we remember a secret that we do not keep (a payment code, a card number)."""
         return hmac.new(self._mark_key, secret.encode(), hashlib.sha256).hexdigest()[:32]
+
+    async def sealed(self, merchant_id: str, subject: str) -> Sealed:
+        """What seals and opens the personal text of a subject.
+
+        Raises Broken where this installation was put together without a seal.
+        """
+        if self._seal is None:
+            raise Broken("there is no seal")
+        return await self._seal.of(merchant_id, subject, self.clock.now())
 
     async def see(self, view: View[S]) -> S:
         """Read, and decide nothing."""

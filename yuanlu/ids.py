@@ -38,6 +38,15 @@ class Kind(StrEnum):
     STORE = "YS"
     TILL = "YT"
     KEY = "YK"
+    STAFF = "YW"
+    FILE = "YF"
+    POLICY = "YL"
+    CODE = "YQ"
+    COMPLAINT = "YN"
+    HOOK = "YH"
+    DELIVERY = "YD"
+    REPAYMENT = "YB"
+    LOSS = "YX"
 
 
 _KINDS = tuple(Kind)

@@ -388,6 +388,19 @@ ALTER TABLE ONLY public.stores FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.stores OWNER TO yuanlu_owner;
 
+CREATE TABLE public.subject_keys (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    subject text NOT NULL COLLATE pg_catalog."C",
+    wrapped text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    forgotten_at timestamp with time zone,
+    CONSTRAINT subject_keys_check CHECK (((wrapped = ''::text) = (forgotten_at IS NOT NULL)))
+);
+
+ALTER TABLE ONLY public.subject_keys FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.subject_keys OWNER TO yuanlu_owner;
+
 CREATE TABLE public.tills (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -457,6 +470,9 @@ ALTER TABLE ONLY public.schema_migrations
 ALTER TABLE ONLY public.stores
     ADD CONSTRAINT stores_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.subject_keys
+    ADD CONSTRAINT subject_keys_pkey PRIMARY KEY (merchant_id, subject);
+
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
 
@@ -495,6 +511,9 @@ ALTER TABLE ONLY public.refunds
 
 ALTER TABLE ONLY public.stores
     ADD CONSTRAINT stores_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.subject_keys
+    ADD CONSTRAINT subject_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
@@ -553,6 +572,8 @@ CREATE POLICY owner ON public.refunds TO yuanlu_owner USING (true) WITH CHECK (t
 
 CREATE POLICY owner ON public.stores TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.subject_keys TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.tills TO yuanlu_owner USING (true) WITH CHECK (true);
 
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
@@ -581,6 +602,8 @@ CREATE POLICY reader ON public.refunds FOR SELECT TO yuanlu_reader USING ((merch
 
 CREATE POLICY reader ON public.stores FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.subject_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.tills FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
@@ -607,11 +630,15 @@ CREATE POLICY recorder ON public.refunds TO yuanlu_recorder USING (true) WITH CH
 
 CREATE POLICY recorder ON public.stores TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.subject_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.tills TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.stores ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.subject_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.tills ENABLE ROW LEVEL SECURITY;
 
@@ -659,6 +686,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.refunds TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.stores TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.stores TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.subject_keys TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.subject_keys TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.tills TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tills TO yuanlu_recorder;

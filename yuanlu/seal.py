@@ -1,0 +1,107 @@
+"""Personal text, sealed: AES-GCM under a key of its subject, which is wrapped by a key from a file.
+
+A subject is whom or what the text belongs to: a case, a member of staff, a complaint. Forgetting a subject is deleting
+its key: sealed text may then stand in append-only tables and backups, nobody reads it again. Digests and books stay.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from yuanlu.errors import Broken, Denied
+
+_MARK = "s1."
+_NONCE = 12
+
+
+def _shut(key: bytes, text: bytes, bound_to: str) -> str:
+    nonce = os.urandom(_NONCE)
+    return _MARK + urlsafe_b64encode(nonce + AESGCM(key).encrypt(nonce, text, bound_to.encode())).decode()
+
+
+def _opened(key: bytes, sealed: str, bound_to: str) -> bytes:
+    if not sealed.startswith(_MARK):
+        raise Broken("this is no sealed text")
+    raw = urlsafe_b64decode(sealed.removeprefix(_MARK))
+    try:
+        return AESGCM(key).decrypt(raw[:_NONCE], raw[_NONCE:], bound_to.encode())
+    except InvalidTag:
+        raise Broken("sealed text does not open: another key, another subject, or it was changed") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What seals and opens the text of one subject. Pure: a rule may be handed one."""
+
+    merchant_id: str
+    subject: str
+    key: bytes | None = field(repr=False)
+
+    @property
+    def _bound_to(self) -> str:
+        return f"{self.merchant_id}/{self.subject}"
+
+    def seal(self, text: str) -> str:
+        """Seal a text. Shape: `s1.` and base64; the same text gives another one each time.
+
+        Raises Denied: seal.forgotten.
+        """
+        if self.key is None:
+            raise Denied("seal.forgotten", subject=self.subject)
+        return _shut(self.key, text.encode(), self._bound_to)
+
+    def open(self, sealed: str) -> str:
+        """Read what was sealed for this subject.
+
+        Raises Denied: seal.forgotten; Broken when it was sealed for another, or changed.
+        """
+        if self.key is None:
+            raise Denied("seal.forgotten", subject=self.subject)
+        return _opened(self.key, sealed, self._bound_to).decode()
+
+
+class Seal:
+    """The keys of all subjects. The master key never leaves this object."""
+
+    def __init__(self, pool: asyncpg.Pool[Any], master: bytes) -> None:
+        self._pool = pool
+        self._master = master[:32]
+
+    async def of(self, merchant_id: str, subject: str, at: datetime) -> Sealed:
+        """The seal of a subject; its key is made at first use. A forgotten subject gets none again."""
+        found = await self._found(merchant_id, subject)
+        if found is None:
+            fresh = _shut(self._master, AESGCM.generate_key(256), f"{merchant_id}/{subject}")
+            await self._pool.execute(
+                "insert into subject_keys (merchant_id, subject, wrapped, made_at) values ($1, $2, $3, $4)"
+                " on conflict do nothing",
+                merchant_id, subject, fresh, at,
+            )  # fmt: skip
+            found = await self._found(merchant_id, subject)
+        assert found is not None
+        wrapped = found or None
+        key = _opened(self._master, wrapped, f"{merchant_id}/{subject}") if wrapped else None
+        return Sealed(merchant_id, subject, key)
+
+    async def forget(self, merchant_id: str, subject: str, at: datetime) -> bool:
+        """Make everything sealed for a subject unreadable, for good; answers whether it was readable until now."""
+        done: str = await self._pool.execute(
+            "update subject_keys set wrapped = '', forgotten_at = $3"
+            " where merchant_id = $1 and subject = $2 and wrapped <> ''",
+            merchant_id, subject, at,
+        )  # fmt: skip
+        return done.endswith(" 1")
+
+    async def _found(self, merchant_id: str, subject: str) -> str | None:
+        found: str | None = await self._pool.fetchval(
+            "select wrapped from subject_keys where merchant_id = $1 and subject = $2", merchant_id, subject
+        )
+        return found
