@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
+from yuanlu import words
 from yuanlu.machine import Table, Turn, picture
 from yuanlu.payments import rules as payments
 from yuanlu.refunds import rules as refunds
+from yuanlu.web.parts import problems
 
 ROOT = Path(__file__).resolve().parents[1]
 MACHINES = ROOT / "docs" / "reference" / "machines.md"
+ERRORS = ROOT / "docs" / "reference" / "errors.md"
 
 S = TypeVar("S", bound=StrEnum)
 W = TypeVar("W", bound=StrEnum)
@@ -61,5 +66,31 @@ def machines() -> str:
     )
 
 
+def denied() -> dict[str, set[str]]:
+    """Every code the tree denies with, and the facts that go with it anywhere."""
+    found: dict[str, set[str]] = {code: set() for code in problems.STATUSES}
+    for path in (ROOT / "yuanlu").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Denied":
+                code = node.args[0]
+                if isinstance(code, ast.Constant):
+                    found.setdefault(code.value, set()).update(each.arg for each in node.keywords if each.arg)
+    return found
+
+
+def errors() -> str:
+    """The page of all codes: its head as it stands, then a table a family."""
+    facts = denied()
+    page = [ERRORS.read_text().partition("\n## ")[0].rstrip("\n") + "\n"]
+    for family, codes in groupby(sorted(facts), key=lambda code: code.partition(".")[0]):
+        page.append(f"\n## {family}\n\n| code | status | English | 中文 | facts |\n| --- | --- | --- | --- | --- |\n")
+        for code in codes:
+            zh, en = (words.catalogue()[f"problem.{code}"][lang].replace("\n", " ") for lang in ("zh", "en"))
+            named = ", ".join(f"`{name}`" for name in sorted(facts[code]))
+            page.append(f"| `{code}` | {problems.Problem(code).status} | {en} | {zh} | {named} |\n")
+    return "".join(page)
+
+
 if __name__ == "__main__":
     MACHINES.write_text(machines())
+    ERRORS.write_text(errors())
