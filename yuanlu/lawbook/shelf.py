@@ -31,6 +31,7 @@ BOOKS_MAX = 64
 
 P = TypeVar("P", bound=Pack)
 
+_FIELD = re.compile(r"(?:unknown field|required field) `(\w+)`")
 _LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
 
@@ -110,11 +111,20 @@ def parse(text: str, file: str) -> AnyPack:
         pack: AnyPack = msgspec.convert(given, AnyPack)
         pack.check()
     except msgspec.ValidationError as wrong:
-        because, _, place = str(wrong).partition(" - at `$")
-        raise Denied("pack.invalid", file=file, key=place.strip(".`") or "(the file)", because=because) from wrong
+        raise Denied(
+            "pack.invalid", file=file, key=_key(str(wrong)), because=str(wrong).partition(" - at `")[0]
+        ) from wrong
     except Invalid as wrong:
         raise Denied("pack.invalid", file=file, key=wrong.key, because=wrong.why) from wrong
     return pack
+
+
+def _key(wrong: str) -> str:
+    """The key that a validation error is about: its place, and the field that is missing or unknown there."""
+    what, _, place = wrong.partition(" - at `$")
+    field_name = _FIELD.search(what)
+    parts = (place.strip(".`"), field_name[1] if field_name else "")
+    return ".".join(part for part in parts if part) or "(the file)"
 
 
 def shelf(own: Iterable[Placed], added: Iterable[Placed] = ()) -> Shelf:
