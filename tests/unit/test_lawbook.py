@@ -18,7 +18,7 @@ from yuanlu.channels.contract import Channel
 from yuanlu.clock import CHINA
 from yuanlu.errors import Broken, Denied
 from yuanlu.lawbook import law, promises, proof, shelf
-from yuanlu.lawbook.shapes import PARTS, Law, Proof, Rails, Service, Stage
+from yuanlu.lawbook.shapes import PARTS, Law, Promises, Proof, Rails, Stage
 
 BOOK = shelf.read().on(date(2026, 11, 23))
 WECHAT, ALIPAY = Channel.WECHAT, Channel.ALIPAY
@@ -28,7 +28,7 @@ def texts() -> list[str]:
     """Every Chinese text of our packs that people read."""
     rules = [rule.zh for rule in BOOK.one(Law).rules] + [rung.zh for rung in BOOK.one(Law).ladder]
     needs = [text for need in BOOK.one(Proof).needs for text in (need.zh, need.faster_zh)]
-    service = BOOK.one(Service)
+    service = BOOK.one(Promises)
     parts = [each.zh for each in (*service.steps, *service.waits, *service.ladder)]
     arrivals = [each.zh for rail in BOOK.one(Rails).channels.values() for each in rail.arrivals]
     return [*rules, *needs, *parts, *arrivals]

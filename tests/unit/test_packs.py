@@ -122,7 +122,7 @@ def test_a_slip_in_the_writing_names_file_and_line(tmp_path: Path, old: str, new
 
 LAW = own("law-cn-2026-01.toml").replace('version = "2026-01"', 'version = "mine"')
 RAILS = own("rails-cn-2026-01.toml").replace('version = "2026-01"', 'version = "mine"')
-SERVICE = own("service-cn-2026-01.toml").replace('version = "2026-01"', 'version = "mine"')
+PROMISES = own("promises-cn-2026-01.toml").replace('version = "2026-01"', 'version = "mine"')
 PROOF = own("proof-cn-2026-01.toml").replace('version = "2026-01"', 'version = "mine"')
 
 
@@ -154,10 +154,10 @@ PROOF = own("proof-cn-2026-01.toml").replace('version = "2026-01"', 'version = "
         (RAILS, 'into = "card"', 'into = "wallet"', "channels.wechat.arrivals"),
         (RAILS, 'other = "PT4H"', "", "warn_before.other"),
         (RAILS, 'reply = "PT4H"', 'reply = "-PT4H"', "warn_before.reply"),
-        (SERVICE, 'id = "review"', 'id = "look"', "steps and waits"),
-        (SERVICE, 'id = "offer"', 'id = "review"', "steps and waits"),
-        (SERVICE, "after_working_days = 3", "after_working_days = 1", "ladder"),
-        (SERVICE, "after_working_days = 0", "after_working_days = 2", "ladder"),
+        (PROMISES, 'id = "review"', 'id = "look"', "steps and waits"),
+        (PROMISES, 'id = "offer"', 'id = "review"', "steps and waits"),
+        (PROMISES, "after_working_days = 3", "after_working_days = 1", "ladder"),
+        (PROMISES, "after_working_days = 0", "after_working_days = 2", "ladder"),
         (PROOF, 'id = "reason"', 'id = "statement"', "needs"),
         (PROOF, "weight = 40", "weight = 0", "needs[5].weight"),
         (PROOF, 'causes = ["*"]\nrequired = true', 'causes = ["other"]\nrequired = true', "needs"),

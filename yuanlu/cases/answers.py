@@ -13,7 +13,7 @@ from yuanlu.errors import Denied
 from yuanlu.lawbook import law, promises, proof
 from yuanlu.lawbook.promises import Back
 from yuanlu.lawbook.proof import Completeness
-from yuanlu.lawbook.shapes import Need, Part, Service, Stage
+from yuanlu.lawbook.shapes import Need, Part, Promises, Stage
 from yuanlu.payments.rules import Payment
 from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.routes import Route, Way, route
@@ -48,7 +48,7 @@ async def way_back(desk: Desk, merchant_id: str, payment_id: str, cause: str = "
         raise Denied("payment.unknown")
     bound, book = FACTS[payment.channel], desk.book(at)
     way = route(bound, book, payment, seen.refunds, at)
-    steps = book.one(Service).steps if way.way is Way.REFUND else ()
+    steps = book.one(Promises).steps if way.way is Way.REFUND else ()
     names = [step.id for step in steps]
     return WayBack(
         payment=payment,

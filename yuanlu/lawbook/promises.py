@@ -13,7 +13,7 @@ from yuanlu import words
 from yuanlu.channels.contract import Channel
 from yuanlu.clock import business_day
 from yuanlu.errors import Broken
-from yuanlu.lawbook.shapes import Arrival, Part, Rail, Rails, Service, Step
+from yuanlu.lawbook.shapes import Arrival, Part, Promises, Rail, Rails, Step
 from yuanlu.lawbook.shelf import Book
 from yuanlu.lawbook.workdays import Promised, day_end
 
@@ -81,7 +81,7 @@ def part(book: Book, part_id: str) -> Part:
 
     Raises Broken where the pack in force has none of this id: `shapes.PARTS` are in every pack.
     """
-    service = book.one(Service)
+    service = book.one(Promises)
     for each in (*service.steps, *service.waits):
         if each.id == part_id:
             return each
@@ -138,7 +138,7 @@ def late(book: Book, due_at: datetime, at: datetime) -> Late | None:
     """
     if at < due_at:
         return None
-    ladder = book.one(Service).ladder
+    ladder = book.one(Promises).ladder
     due_on: date = business_day(due_at - timedelta(microseconds=1))
     days = book.calendar.between(due_on, business_day(at))
     reached = [step for step in ladder if step.after_working_days <= days]

@@ -251,7 +251,7 @@ PARTS = frozenset({"check", "review", "second", "send", "needs_info", "offer", "
 """What cases ask a pack of the shop's promises for: one that lacks a part would leave a case without a deadline."""
 
 
-class Service(Pack, frozen=True, kw_only=True, tag="service"):
+class Promises(Pack, frozen=True, kw_only=True, tag="promises"):
     """The shop's own promises: steps in order, what people are waited for, and the ladder of what is late."""
 
     steps: Annotated[tuple[Part, ...], Meta(min_length=1)]
@@ -302,7 +302,7 @@ class Proof(Pack, frozen=True, kw_only=True, tag="proof"):
                 raise Invalid(f"needs[{place}]", "what is not required says what it makes faster")
 
 
-AnyPack: TypeAlias = Workdays | Law | Rails | Service | Proof
+AnyPack: TypeAlias = Workdays | Law | Rails | Promises | Proof
 
 
 def _once(key: str, ids: Sequence[str]) -> set[str]:
