@@ -155,13 +155,22 @@ def test_what_is_late_climbs_the_ladder_with_the_working_days() -> None:
     holiday = promises.late(BOOK, due_at, due_at + timedelta(days=3))
     assert holiday is not None
     assert (holiday.working_days, holiday.step.to) == (0, "manager")
-    assert holiday.next_at == datetime(2026, 10, 7, 16, tzinfo=UTC)  # the eighth begins, in China
-    thursday = promises.late(BOOK, due_at, holiday.next_at)
-    assert thursday is not None
-    assert (thursday.working_days, thursday.step.to) == (1, "finance")
-    top = promises.late(BOOK, due_at, datetime(2026, 10, 10, 4, tzinfo=UTC))  # a Saturday that is worked
+    assert holiday.next_at == datetime(2026, 10, 8, 16, tzinfo=UTC)  # the eighth, the first that is worked, is over
+    friday = promises.late(BOOK, due_at, holiday.next_at)
+    assert friday is not None
+    assert (friday.working_days, friday.step.to) == (1, "finance")
+    assert friday.next_at == datetime(2026, 10, 10, 16, tzinfo=UTC)  # and Friday, and the Saturday that is worked
+    top = promises.late(BOOK, due_at, datetime(2026, 10, 11, 4, tzinfo=UTC))
     assert top is not None
     assert (top.working_days, top.step.to, top.next_at) == (3, "owner", None)
+
+
+def test_what_was_due_on_monday_is_a_working_day_late_when_tuesday_is_over() -> None:
+    """S69."""
+    for due_at in (datetime(2026, 11, 23, 16, tzinfo=UTC), datetime(2026, 11, 23, 4, tzinfo=UTC)):
+        found = promises.late(BOOK, due_at, datetime(2026, 11, 24, 15, 59, tzinfo=UTC))
+        assert found is not None
+        assert (found.working_days, found.next_at) == (0, datetime(2026, 11, 24, 16, tzinfo=UTC))
 
 
 @given(st.integers(0, 60 * 24 * 60), st.integers(0, 60 * 24 * 60))

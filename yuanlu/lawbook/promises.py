@@ -15,7 +15,7 @@ from yuanlu.clock import business_day
 from yuanlu.errors import Broken
 from yuanlu.lawbook.shapes import Arrival, Part, Promises, Rail, Rails, Step
 from yuanlu.lawbook.shelf import Book
-from yuanlu.lawbook.workdays import Promised, day_end
+from yuanlu.lawbook.workdays import ONE, Promised, day_end
 
 WALLET, CARD = "wallet", "card"
 
@@ -134,20 +134,20 @@ class Late:
 def late(book: Book, due_at: datetime, at: datetime) -> Late | None:
     """The step of the ladder on which something stands that was due then. None: it is not late.
 
-    Law: it only ever goes up with time.
+    Law: it only ever goes up with time; a working day counts once it is over.
     """
     if at < due_at:
         return None
     ladder = book.one(Promises).ladder
-    due_on: date = business_day(due_at - timedelta(microseconds=1))
-    days = book.calendar.between(due_on, business_day(at))
+    due_on = business_day(due_at - timedelta(microseconds=1))  # what is due at midnight is due on the day before
+    days = book.calendar.between(due_on, business_day(at) - ONE)
     reached = [step for step in ladder if step.after_working_days <= days]
     later = ladder[len(reached) :]
-    return Late(days, reached[-1], _starts(book, due_on, later[0].after_working_days) if later else None)
+    return Late(days, reached[-1], _over(book, due_on, later[0].after_working_days) if later else None)
 
 
-def _starts(book: Book, due_on: date, days: int) -> datetime:
-    """The moment at which so many working days have begun since something was due."""
+def _over(book: Book, due_on: date, days: int) -> datetime:
+    """The moment at which so many working days are over since something was due."""
     on = book.calendar.add_working_days(due_on, days).on
     assert on is not None
-    return day_end(on - timedelta(days=1))
+    return day_end(on)

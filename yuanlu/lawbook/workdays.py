@@ -76,8 +76,8 @@ def calendar(years: Mapping[int, Workdays] | Iterable[Workdays]) -> Calendar:
     works: set[date] = set()
     for notice in known:
         named_rests, named_works = {day for rest in notice.rest for day in rest.days()}, set(notice.work)
-        rests = (rests - named_works) | named_rests
-        works = (works - named_rests) | named_works
+        rests |= named_rests
+        works = (works - named_rests) | named_works  # what is worked comes first when asked: see is_working_day
     return Calendar(frozenset(rests), frozenset(works), frozenset(notice.year for notice in known))
 
 
