@@ -95,6 +95,7 @@ _DRAWS_TAKEN = """
     ), ok as (
       select d.* from d join payments t on t.merchant_id = d.merchant_id and t.id = d.payment_id
       where t.back_fen + d.running between 0 and t.amount_fen
+        and (t.state in ('PAID', 'LATE_PAID') or t.back_fen + d.running = 0)  -- it may have lost its money meanwhile
     ), taken as (
       update payments t set back_fen = t.back_fen + s.total, parts = t.parts + s.parts
       from (select merchant_id, payment_id, sum(amount_fen)::bigint as total,
@@ -215,11 +216,13 @@ def _update_sql(name: str, columns: Sequence[Column]) -> str:
     sets = ", ".join(
         f"{c.name} = r.{c.name}" for c in columns if not c.kept_by_draws and c.name not in {"merchant_id", "id"}
     )
+    # Draws do not move a payment's version: whoever takes its money away must have seen what is drawn of it.
+    fits = " and (t.back_fen = 0 or r.state in ('PAID', 'LATE_PAID'))" if name == _PAYMENTS else ""
     return f"""
   if cardinality(a_{name}) > 0 then if a_{name}[cardinality(a_{name})].version > 1 then
     with r as (select * from unnest(a_{name}) where version > 1), done as (
       update {name} t set {sets} from r
-      where t.merchant_id = r.merchant_id and t.id = r.id and t.version = r.version - 1 returning r.item)
+      where t.merchant_id = r.merchant_id and t.id = r.id and t.version = r.version - 1{fits} returning r.item)
     select dead || coalesce(array_agg(r.item), '{{}}') into dead from r where r.item not in (select item from done);
   end if; end if;"""
 
