@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from yuanlu.clock import business_day
 from yuanlu.errors import Denied
 from yuanlu.lawbook import shelf
 from yuanlu.lawbook.workdays import Promised, day_end
@@ -93,3 +94,20 @@ def test_what_cannot_be_counted_is_denied(day: date, days: int) -> None:
 
 def test_a_business_day_ends_at_midnight_in_china() -> None:
     assert day_end(TODAY) == datetime(2026, 11, 26, 16, tzinfo=UTC)
+
+
+def test_a_span_of_working_time_skips_what_is_not_worked_and_keeps_the_hour() -> None:
+    """S62. S69."""
+    eve = datetime(2026, 9, 30, 4, tzinfo=UTC)  # noon in China
+    assert CALENDAR.after(eve, timedelta(days=2)) == datetime(2026, 10, 9, 4, tzinfo=UTC)
+    assert CALENDAR.after(eve, timedelta(days=1, hours=2)) == datetime(2026, 10, 8, 6, tzinfo=UTC)
+    assert CALENDAR.after(eve, timedelta(minutes=30)) == eve + timedelta(minutes=30)
+
+
+@given(st.datetimes(datetime(2025, 1, 1), datetime(2026, 6, 1), timezones=st.just(UTC)), st.integers(0, 90))  # noqa: DTZ001
+def test_a_span_of_working_days_is_as_long_as_its_days(at: datetime, days: int) -> None:
+    there = CALENDAR.after(at, timedelta(days=days))
+    assert there.time() == at.time()
+    assert there >= at + timedelta(days=days)
+    if days:
+        assert CALENDAR.between(business_day(at), business_day(there)) == days

@@ -59,6 +59,16 @@ class Calendar:
             left -= bool(left) and self.is_working_day(day)
         return Promised(day, certain)
 
+    def after(self, at: datetime, span: timedelta) -> datetime:
+        """The moment a span of working time later: whole days are working days, hours are as they are.
+
+        Shape: the time of day stays, in the channel's zone. Raises Denied: workdays.out_of_range.
+        """
+        local = at.astimezone(CHINA)
+        on = self.add_working_days(local.date(), span.days).on if span.days else local.date()
+        assert on is not None
+        return datetime.combine(on, local.timetz()).astimezone(UTC) + (span - timedelta(days=span.days))
+
     def between(self, start: date, end: date) -> int:
         """How many working days lie behind `start`, up to and with `end`; 0 where end is not later."""
         count, day = 0, start
