@@ -22,6 +22,8 @@ from yuanlu.config import Settings
 from yuanlu.desk import Desk, Follower
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
+from yuanlu.losses.floats import WATCH, Float, next_look
+from yuanlu.losses.rules import Loss
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
 from yuanlu.payments import flow as payments
@@ -33,9 +35,10 @@ from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
+from yuanlu.repayments.rules import Repayment
 from yuanlu.seal import Seal
 
-ROWS: Sequence[type[Row]] = (Payment, Refund, Case, Policy)
+ROWS: Sequence[type[Row]] = (Payment, Refund, Case, Policy, Loss, Float, Repayment)
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
 
@@ -60,10 +63,18 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(WAKE, row.case_id, at),) if row.case_id else ()
 
 
+def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    """New need of a channel account is looked at soon, together with what else comes meanwhile."""
+    assert isinstance(row, Refund)
+    return (Look(WATCH, row.channel, next_look(at)),)
+
+
 FOLLOWERS: Mapping[str, Sequence[Follower]] = {
     "PaymentLatePaid": (_late_paid,),
     "PaymentContradicted": (_contradicted,),
     "RefundFoundOutside": (_outside_refund,),
+    "RefundRequested": (_float_of_refund,),
+    "RefundWaits": (_float_of_refund,),
     **dict.fromkeys(
         (
             "RefundDone",

@@ -17,8 +17,11 @@ from yuanlu.cases import flow as cases
 from yuanlu.cases.rules import LATE_PAID, What
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
+from yuanlu.losses import flow as losses
+from yuanlu.losses.floats import WATCH
 from yuanlu.payments import flow as payments
 from yuanlu.refunds import flow as refunds
+from yuanlu.repayments import flow as repayments
 
 IDLE_SECONDS = 0.2
 RENEW_SECONDS = 20.0
@@ -32,6 +35,8 @@ VERBS: Mapping[str, Verb] = {
     "refunds.drive": refunds.drive,
     "cases.drive": cases.drive,
     "cases.drive.wake": cases.drive,
+    "repayments.drive": repayments.drive,
+    WATCH: losses.watch,
     LATE_PAID: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.LATE_PAID
     ),

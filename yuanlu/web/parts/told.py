@@ -27,6 +27,9 @@ _VOCABULARIES = {
     "verdict": "verdict",
     "other_verdict": "verdict",
     "tender": "tender",
+    "because": "because",
+    "match": "match",
+    "bearer": "bearer",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
 
