@@ -23,6 +23,8 @@ from yuanlu.desk import Desk, Follower
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
 from yuanlu.lawbook import shelf as lawbook
+from yuanlu.losses.floats import WATCH, Float, next_look
+from yuanlu.losses.rules import Loss
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
 from yuanlu.payments import flow as payments
@@ -35,6 +37,7 @@ from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
+from yuanlu.repayments.rules import Repayment
 from yuanlu.seal import Seal
 
 ROWS: Sequence[type[Row]] = (
@@ -43,6 +46,9 @@ ROWS: Sequence[type[Row]] = (
     Case,
     Staff,
     Policy,
+    Loss,
+    Float,
+    Repayment,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
@@ -68,10 +74,18 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(WAKE, row.case_id, at),) if row.case_id else ()
 
 
+def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    """New need of a channel account is looked at soon, together with what else comes meanwhile."""
+    assert isinstance(row, Refund)
+    return (Look(WATCH, row.channel, next_look(at)),)
+
+
 FOLLOWERS: Mapping[str, Sequence[Follower]] = {
     "PaymentLatePaid": (_late_paid,),
     "PaymentContradicted": (_contradicted,),
     "RefundFoundOutside": (_outside_refund,),
+    "RefundRequested": (_float_of_refund,),
+    "RefundWaits": (_float_of_refund,),
     **dict.fromkeys(
         (
             "RefundDone",

@@ -97,6 +97,15 @@ class Desk:
             raise Broken("there is no seal")
         return await self._seal.of(merchant_id, subject, self.clock.now())
 
+    async def forget(self, merchant_id: str, subject: str) -> bool:
+        """Make everything sealed for a subject unreadable, for good; answers whether it was readable until now.
+
+        Raises Broken where this installation was put together without a seal.
+        """
+        if self._seal is None:
+            raise Broken("there is no seal")
+        return await self._seal.forget(merchant_id, subject, self.clock.now())
+
     async def see(self, view: View[S]) -> S:
         """Read, and decide nothing."""
         return await self._reader.see(view)

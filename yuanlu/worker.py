@@ -18,8 +18,11 @@ from yuanlu.cases.clockwork import CLOCK
 from yuanlu.cases.rules import LATE_PAID, What
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
+from yuanlu.losses import flow as losses
+from yuanlu.losses.floats import WATCH
 from yuanlu.payments import flow as payments
 from yuanlu.refunds import flow as refunds
+from yuanlu.repayments import flow as repayments
 
 IDLE_SECONDS = 0.2
 RENEW_SECONDS = 20.0
@@ -34,6 +37,8 @@ VERBS: Mapping[str, Verb] = {
     "cases.drive": cases.drive,
     "cases.drive.wake": cases.drive,
     CLOCK: cases.tick,
+    "repayments.drive": repayments.drive,
+    WATCH: losses.watch,
     LATE_PAID: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.LATE_PAID
     ),

@@ -248,6 +248,22 @@ ALTER TABLE ONLY public.facts_default FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.facts_default OWNER TO yuanlu_owner;
 
+CREATE TABLE public.floats (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    short_fen bigint NOT NULL,
+    need_fen bigint NOT NULL,
+    known_fen bigint NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT floats_short_fen_check CHECK ((short_fen >= 0)),
+    CONSTRAINT floats_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.floats FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.floats OWNER TO yuanlu_owner;
+
 CREATE TABLE public.jobs (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     name text NOT NULL COLLATE pg_catalog."C",
@@ -261,6 +277,35 @@ CREATE TABLE public.jobs (
 ALTER TABLE ONLY public.jobs FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.jobs OWNER TO yuanlu_owner;
+
+CREATE TABLE public.losses (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    case_id text NOT NULL COLLATE pg_catalog."C",
+    cause text NOT NULL COLLATE pg_catalog."C",
+    bearer text NOT NULL COLLATE pg_catalog."C",
+    amount_fen bigint NOT NULL,
+    recovered_fen bigint NOT NULL,
+    written_off_fen bigint NOT NULL,
+    currency character(3) NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    recorded_at timestamp with time zone NOT NULL,
+    recorded_by text NOT NULL,
+    settled_at timestamp with time zone,
+    CONSTRAINT losses_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT losses_bearer_check CHECK ((bearer = ANY (ARRAY['merchant'::text, 'cashier'::text, 'provider'::text, 'payer'::text]))),
+    CONSTRAINT losses_check CHECK (((state = 'SETTLED'::text) = ((recovered_fen + written_off_fen) = amount_fen))),
+    CONSTRAINT losses_recovered_fen_check CHECK ((recovered_fen >= 0)),
+    CONSTRAINT losses_settled_within_amount CHECK (((recovered_fen + written_off_fen) <= amount_fen)),
+    CONSTRAINT losses_version_check CHECK ((version > 0)),
+    CONSTRAINT losses_written_off_fen_check CHECK ((written_off_fen >= 0))
+);
+
+ALTER TABLE ONLY public.losses FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.losses OWNER TO yuanlu_owner;
 
 CREATE TABLE public.merchants (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -421,6 +466,48 @@ ALTER TABLE ONLY public.refunds FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.refunds OWNER TO yuanlu_owner;
 
+CREATE TABLE public.repayments (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    payment_id text NOT NULL COLLATE pg_catalog."C",
+    case_id text NOT NULL COLLATE pg_catalog."C",
+    refund_id text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    amount_fen bigint NOT NULL,
+    currency character(3) NOT NULL,
+    because text NOT NULL COLLATE pg_catalog."C",
+    match text NOT NULL COLLATE pg_catalog."C",
+    account text NOT NULL,
+    account_tail text NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    forget_at timestamp with time zone NOT NULL,
+    approved_at timestamp with time zone,
+    approved_by text NOT NULL,
+    paid_at timestamp with time zone,
+    paid_by text NOT NULL,
+    proof text NOT NULL COLLATE pg_catalog."C",
+    ended_at timestamp with time zone,
+    is_overdue boolean NOT NULL,
+    is_forgotten boolean NOT NULL,
+    CONSTRAINT repayments_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT repayments_because_check CHECK ((because = ANY (ARRAY['window_over'::text, 'refund_refused'::text]))),
+    CONSTRAINT repayments_check CHECK (((NOT is_forgotten) OR (account = ''::text))),
+    CONSTRAINT repayments_match_check CHECK ((match = ANY (ARRAY['exact'::text, 'statement'::text]))),
+    CONSTRAINT repayments_paid_with_proof CHECK (((state <> 'PAID'::text) OR ((approved_by <> ''::text) AND (proof <> ''::text)))),
+    CONSTRAINT repayments_state_check CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'APPROVED'::text, 'PAID'::text, 'REFUSED'::text, 'EXPIRED'::text]))),
+    CONSTRAINT repayments_two_people CHECK (((approved_by = ''::text) OR (approved_by <> opened_by))),
+    CONSTRAINT repayments_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.repayments FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.repayments OWNER TO yuanlu_owner;
+
 CREATE TABLE public.schema_migrations (
     number integer NOT NULL,
     name text NOT NULL,
@@ -516,8 +603,14 @@ ALTER TABLE ONLY public.facts
 ALTER TABLE ONLY public.facts_default
     ADD CONSTRAINT facts_default_pkey PRIMARY KEY (merchant_id, object_id, transition, seq, recorded_at);
 
+ALTER TABLE ONLY public.floats
+    ADD CONSTRAINT floats_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (merchant_id, name, object_id);
+
+ALTER TABLE ONLY public.losses
+    ADD CONSTRAINT losses_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.merchants
     ADD CONSTRAINT merchants_pkey PRIMARY KEY (merchant_id);
@@ -537,6 +630,9 @@ ALTER TABLE ONLY public.policies
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.repayments
+    ADD CONSTRAINT repayments_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
 
@@ -552,6 +648,8 @@ ALTER TABLE ONLY public.subject_keys
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
 
+CREATE INDEX cases_not_closed ON public.cases USING btree (merchant_id, state) WHERE (state <> 'CLOSED'::text);
+
 CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_id);
 
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (payment_id, merchant_id) WHERE (state <> 'CLOSED'::text);
@@ -566,6 +664,8 @@ CREATE INDEX cases_queue_of_store ON public.cases USING btree (merchant_id, stor
 
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
+CREATE INDEX losses_of_case ON public.losses USING btree (case_id, merchant_id);
+
 CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);
 
 CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text, 'CLOSING'::text])) AND (code_mark <> ''::text));
@@ -573,6 +673,10 @@ CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, 
 CREATE INDEX policies_in_force ON public.policies USING btree (merchant_id, store_id, valid_from, id);
 
 CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merchant_id);
+
+CREATE INDEX refunds_open_of_channel ON public.refunds USING btree (merchant_id, channel) WHERE (state = ANY (ARRAY['RESERVED'::text, 'READY'::text, 'SENT'::text, 'WAITING'::text, 'MANUAL'::text]));
+
+CREATE INDEX repayments_of_payment ON public.repayments USING btree (payment_id, merchant_id);
 
 ALTER INDEX public.evidence_pkey ATTACH PARTITION public.evidence_default_pkey;
 
@@ -589,6 +693,12 @@ ALTER TABLE ONLY public.cases
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.floats
+    ADD CONSTRAINT floats_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.losses
+    ADD CONSTRAINT losses_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
+
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
 
@@ -597,6 +707,9 @@ ALTER TABLE ONLY public.policies
 
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
+
+ALTER TABLE ONLY public.repayments
+    ADD CONSTRAINT repayments_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
 
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -626,7 +739,11 @@ ALTER TABLE public.facts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.facts_default ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.floats ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.losses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
 
@@ -650,7 +767,11 @@ CREATE POLICY owner ON public.facts TO yuanlu_owner USING (true) WITH CHECK (tru
 
 CREATE POLICY owner ON public.facts_default TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.floats TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.jobs TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.losses TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.merchants TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -663,6 +784,8 @@ CREATE POLICY owner ON public.payments TO yuanlu_owner USING (true) WITH CHECK (
 CREATE POLICY owner ON public.policies TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.refunds TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.repayments TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.staff TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -688,7 +811,11 @@ CREATE POLICY reader ON public.evidence FOR SELECT TO yuanlu_reader USING ((merc
 
 CREATE POLICY reader ON public.facts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.floats FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.jobs FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.losses FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.merchants FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -699,6 +826,8 @@ CREATE POLICY reader ON public.payments FOR SELECT TO yuanlu_reader USING ((merc
 CREATE POLICY reader ON public.policies FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.refunds FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.repayments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.staff FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -720,7 +849,11 @@ CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH C
 
 CREATE POLICY recorder ON public.facts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.floats TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.jobs TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.losses TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.merchants TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -732,6 +865,8 @@ CREATE POLICY recorder ON public.policies TO yuanlu_recorder USING (true) WITH C
 
 CREATE POLICY recorder ON public.refunds TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.repayments TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.staff TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.stores TO yuanlu_recorder USING (true) WITH CHECK (true);
@@ -741,6 +876,8 @@ CREATE POLICY recorder ON public.subject_keys TO yuanlu_recorder USING (true) WI
 CREATE POLICY recorder ON public.tills TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.repayments ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
 
@@ -777,8 +914,14 @@ GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.facts TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.facts TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.floats TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.floats TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.jobs TO yuanlu_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.losses TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.losses TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.merchants TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.merchants TO yuanlu_recorder;
@@ -794,6 +937,9 @@ GRANT SELECT,INSERT ON TABLE public.policies TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.refunds TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.refunds TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.repayments TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.repayments TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.staff TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.staff TO yuanlu_recorder;

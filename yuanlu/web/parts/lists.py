@@ -92,6 +92,9 @@ _TIMELINE = """
     select $2::text as id
     union all (select id from refunds where merchant_id = $1 and payment_id = $2 order by id limit 500)
     union all (select id from cases where merchant_id = $1 and payment_id = $2 order by id limit 500)
+    union all (select id from repayments where merchant_id = $1 and payment_id = $2 order by id limit 500)
+    union all (select l.id from losses l join cases c on c.merchant_id = l.merchant_id and c.id = l.case_id
+      where l.merchant_id = $1 and c.payment_id = $2 order by l.id limit 500)
   )
   select (select count(*) from payments where merchant_id = $1 and id = $2) as there, f.* from (select 1) one
   left join lateral (
@@ -170,7 +173,9 @@ _BOOKS = """
   ), kept as (select account, balance_fen from accounts where merchant_id = $1)
   select coalesce(e.account, k.account) as account, coalesce(e.fen, 0) as fen, coalesce(e.moves, 0) as moves,
     k.balance_fen as kept_fen,
-    (select coalesce(sum(amount_fen), 0)::bigint from refunds where merchant_id = $1 and state = any($2)) as open_fen
+    (select coalesce(sum(amount_fen), 0)::bigint from refunds where merchant_id = $1 and state = any($2))
+      + (select coalesce(sum(amount_fen), 0)::bigint from repayments
+         where merchant_id = $1 and state in ('PROPOSED', 'APPROVED')) as open_fen
   from entries e full join kept k on k.account = e.account
 """
 HELD_STATES = tuple(state.value for state in OPEN if state.value not in {"STRANDED", "REDIRECTING", "RECALLING"})
@@ -180,7 +185,7 @@ HELD_STATES = tuple(state.value for state in OPEN if state.value not in {"STRAND
 async def books(pool: asyncpg.Pool[Any], merchant_id: str) -> BooksTold:
     """The merchant's books, as one snapshot.
 
-    Law: accounts sum to zero; a kept balance equals its moves; HELD equals the open refunds.
+    Law: accounts sum to zero; a kept balance equals its moves; HELD equals the open refunds and repayments.
     """
     rows = await read(pool, merchant_id, _BOOKS, merchant_id, list(HELD_STATES))
     accounts = {row["account"]: row["fen"] for row in rows}

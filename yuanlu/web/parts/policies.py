@@ -26,7 +26,9 @@ _ID = "[0-7][0-9A-HJKMNP-TV-Z]{25}[0-9A-Z]"
 
 PolicyId = Annotated[str, Meta(pattern=f"^YL{_ID}{END}", examples=["YL01KATE3S400000000000000000T"])]
 StoreId = Annotated[str, Meta(pattern=f"^(YS{_ID})?{END}")]
-Content = Annotated[str, Meta(max_length=table.SIZE_MAX, description="The table as a file: CSV or TOML.")]
+CONTENT_MAX = 10_000
+"""Characters of a table over HTTP: each may take six bytes of a body. The terminal takes larger files."""
+Content = Annotated[str, Meta(max_length=CONTENT_MAX, description="The table as a file: CSV or TOML.")]
 Form = Literal["csv", "toml"]
 
 

@@ -37,6 +37,9 @@ _VOCABULARIES = {
     "reason_code": "decline",
     "other_verdict": "verdict",
     "tender": "tender",
+    "because": "because",
+    "match": "match",
+    "bearer": "bearer",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
 
