@@ -22,6 +22,7 @@ from yuanlu.config import Settings
 from yuanlu.desk import Desk, Follower
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
+from yuanlu.lawbook import shelf as lawbook
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
 from yuanlu.payments import flow as payments
@@ -118,6 +119,7 @@ class App:
             mark_key=settings.mark_key,
             followers=FOLLOWERS,
             seal=self.seal,
+            shelf=lawbook.read(settings.packs),
         )
         self._configs: dict[tuple[str, str], _Config] = {}
 

@@ -34,6 +34,8 @@ class Settings:
     """File of at least 32 random bytes: the key of the keyed hashes. Empty: `<state>/secret`, made at first use."""
     seal_key_file: str = ""
     """File of at least 32 random bytes: the key that wraps the keys of sealed text. Empty: `<state>/seal.key`."""
+    packs: str = ""
+    """A folder of dated packs (law, working days, promises) that add to ours or take their place. Empty: ours alone."""
     worker_concurrency: int = 32
     log_level: str = "info"
 

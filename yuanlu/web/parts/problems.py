@@ -69,6 +69,8 @@ STATUSES: Mapping[str, int] = {
     "callback.unreadable": 400,
     "channel.config_invalid": 503,
     "channel.keys_missing": 503,
+    "law.rule_unknown": 404,
+    "workdays.out_of_range": 422,
 }
 """The status of each code that is not told by its ending."""
 
