@@ -36,7 +36,8 @@ STORIES = (
     "abnormal",
     "wrong-code",
 )
-WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "other")
+WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
+ROLES = ("owner", "finance", "manager", "cashier", "auditor")
 OPERATIONS = ("pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue")
 
 
@@ -665,6 +666,50 @@ def merchant_key_revoke(merchant_name: str, key_id: str, state: Path | None, as_
         _print_json(told)
         return
     click.echo(f"{key_id} is revoked.")
+
+
+# --- staff ---
+
+
+@main.group(**_example("yuanlu staff add --role manager --name 王芳"))
+def staff() -> None:
+    """The people who decide: each with a role and a key of their own."""
+
+
+@staff.command("add", **_example("yuanlu staff add --role manager --name 王芳 --store 'Corner shop'"))
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What they may do.")
+@click.option("--name", required=True, help="Their name; it is kept sealed.")
+@click.option("--store", default="", metavar="NAME|ID", help="The only store they act in; anywhere without it.")
+@_counter_options
+def staff_add(role: str, name: str, store: str, merchant: str, state: Path | None) -> None:
+    """Write a member of staff down. Prints them with their API key, this once."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: verbs.staff_added(counter, role, name, store),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@staff.command("list", **_example("yuanlu staff list"))
+@click.option("--after", default="", metavar="YW…", help="The last id of the page before.")
+@_counter_options
+def staff_list(after: str, merchant: str, state: Path | None) -> None:
+    """Print the staff, those who left too, oldest first: {items, next}."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.staff_listed(counter, after), lambda told, _: told)
+
+
+@staff.command("end", **_example("yuanlu staff end YW01KATE3S400000000000000061"))
+@click.argument("staff_id", metavar="STAFF")
+@_counter_options
+def staff_end(staff_id: str, merchant: str, state: Path | None) -> None:
+    """Somebody leaves: their keys end at once, and what they approved but is not sent yet is decided again."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.staff_ended(counter, staff_id), lambda told, _: told)
 
 
 # --- what runs ---
