@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from yuanlu import ids
 from yuanlu.cases import chain, clockwork, review, rules, store
 from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
+from yuanlu.cases.clockwork import Clockwork
 from yuanlu.cases.review import Act, Fault, OfferKind, Place, Status
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, Ruling, State, What
 from yuanlu.change import Change, Done, Stay
@@ -30,9 +31,6 @@ from yuanlu.reading import View
 from yuanlu.refunds import flow as refunds
 from yuanlu.seal import Sealed
 
-WORK = clockwork.PLAIN
-"""How deadlines are counted."""
-
 
 class _Sees(Protocol):
     @property
@@ -44,7 +42,12 @@ S = TypeVar("S", bound=_Sees)
 
 async def _decided(desk: Desk, view: View[S], rule: Callable[[S, datetime], Change[Case] | Stay[Case]]) -> Done[Case]:
     """Decide about a case: what the rule says, with its holder and deadline."""
-    return await desk.decide(view, lambda seen, at: clockwork.passed(seen.case, rule(seen, at), WORK))
+    return await desk.decide(view, lambda seen, at: clockwork.passed(seen.case, rule(seen, at), _work(desk, at)))
+
+
+def _work(desk: Desk, at: datetime) -> Clockwork:
+    """How deadlines are counted: by what the lawbook promises, in the working days it knows at this moment."""
+    return clockwork.of_book(desk.book(at))
 
 
 async def request(desk: Desk, ask: CaseAsk) -> Case:
@@ -105,7 +108,9 @@ async def tick(desk: Desk, merchant_id: str, case_id: str) -> Case:
 
     Raises Denied: case.unknown.
     """
-    done = await _decided(desk, store.by_id(merchant_id, case_id), partial(review.tick, WORK))
+    done = await _decided(
+        desk, store.by_id(merchant_id, case_id), lambda seen, at: review.tick(_work(desk, at), seen, at)
+    )
     return done.row
 
 
