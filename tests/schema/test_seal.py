@@ -26,6 +26,7 @@ def seal(pools: Pools) -> Seal:
 
 
 async def test_what_is_sealed_opens_for_its_subject_and_differs_each_time(seal: Seal, merchant_id: str) -> None:
+    """S29. S57."""
     case = await seal.of(merchant_id, "YC1", NOON)
     first, second = case.seal("张三 13800000000"), case.seal("张三 13800000000")
     assert first != second
@@ -34,6 +35,7 @@ async def test_what_is_sealed_opens_for_its_subject_and_differs_each_time(seal: 
 
 
 async def test_it_opens_for_no_other_subject_merchant_or_key(seal: Seal, merchant_id: str, pools: Pools) -> None:
+    """S29."""
     other = await merchants.add_merchant(pools.recorder, "Other", NOON)
     sealed = (await seal.of(merchant_id, "YC1", NOON)).seal("secret")
     for one in (await seal.of(merchant_id, "YC2", NOON), await seal.of(other, "YC1", NOON)):
@@ -44,6 +46,7 @@ async def test_it_opens_for_no_other_subject_merchant_or_key(seal: Seal, merchan
 
 
 async def test_a_forgotten_subject_is_never_read_again_and_gets_no_new_key(seal: Seal, merchant_id: str) -> None:
+    """S57."""
     sealed = (await seal.of(merchant_id, "YC1", NOON)).seal("secret")
     assert await seal.forget(merchant_id, "YC1", NOON)
     assert not await seal.forget(merchant_id, "YC1", NOON)

@@ -131,6 +131,7 @@ def test_charging_again_under_the_same_id_is_the_same_payment(shop: Shop) -> Non
 
 
 def test_pay_stands_by_until_the_password_is_typed(shop: Shop) -> None:
+    """S39."""
     assert shop.paid("alipay_password", 900)["state"] == "PAID"
 
 
@@ -150,6 +151,7 @@ def test_our_own_qr_is_shown_and_the_code_may_come_on_standard_input(shop: Shop)
 
 
 def test_a_case_is_put_right_without_a_worker(shop: Shop) -> None:
+    """S46. S52."""
     payment = shop.paid("alipay_ok", 12800)
     case = shop.told("case", "open", payment["id"], "--what", "wrong_amount", "--meant-fen", "1280")
     assert (case["state"], case["conclusion"], case["amount_fen"]) == ("CLOSED", "money_back", 11520)

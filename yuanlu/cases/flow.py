@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from yuanlu import ids
 from yuanlu.cases import chain, clockwork, review, rules, store
 from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
+from yuanlu.cases.citing import cited
 from yuanlu.cases.clockwork import Clockwork
 from yuanlu.cases.review import Act, Fault, OfferKind, Place, Status
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, Ruling, State, What
@@ -42,13 +43,17 @@ S = TypeVar("S", bound=_Sees)
 
 
 async def _decided(desk: Desk, view: View[S], rule: Callable[[S, datetime], Change[Case] | Stay[Case]]) -> Done[Case]:
-    """Decide about a case: what the rule says, with its holder and deadline."""
-    return await desk.decide(view, lambda seen, at: clockwork.passed(seen.case, rule(seen, at), counted(desk, at)))
+    """Decide about a case: what the rule says, with its holder, its deadline and the rules it rests on."""
+
+    def decide(seen: S, at: datetime) -> Change[Case] | Stay[Case]:
+        return cited(desk.book(at), clockwork.passed(seen.case, rule(seen, at), counted(desk, at)))
+
+    return await desk.decide(view, decide)
 
 
 def counted(desk: Desk, at: datetime) -> Clockwork:
-    """How deadlines are counted: in working days of the calendar that counts at this moment."""
-    return Clockwork(after=desk.book(at).calendar.after)
+    """How deadlines are counted: by what the lawbook promises, in the working days it knows at this moment."""
+    return clockwork.of_book(desk.book(at))
 
 
 async def request(desk: Desk, ask: CaseAsk) -> Case:
