@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -21,6 +22,9 @@ from yuanlu.clock import Clock, SystemClock
 from yuanlu.config import Settings
 from yuanlu.desk import Desk, Follower
 from yuanlu.errors import Denied
+from yuanlu.evidence.flow import Files
+from yuanlu.evidence.rules import CaseFile, Limits
+from yuanlu.evidence.shelves import S3, Bucket, Disk, Shelf
 from yuanlu.facts import Fact
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
@@ -34,7 +38,7 @@ from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
 from yuanlu.seal import Seal
 
-ROWS: Sequence[type[Row]] = (Payment, Refund, Case)
+ROWS: Sequence[type[Row]] = (Payment, Refund, Case, CaseFile)
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
 
@@ -95,6 +99,33 @@ class _Config:
     read_at: float
 
 
+def files_of(settings: Settings) -> Files:
+    """How files are taken in and where they are kept, as the settings say."""
+    limits = Limits(
+        bytes_max=settings.file_bytes_max,
+        files_max=settings.case_files_max,
+        pixels_max=settings.file_pixels_max,
+        pages_max=settings.file_pages_max,
+        seconds_max=settings.file_seconds_max,
+        memory_max=settings.file_memory_max,
+    )
+    return Files(_shelf(settings), limits, scanner=settings.clamd)
+
+
+def _shelf(settings: Settings) -> Shelf:
+    if not settings.s3_endpoint:
+        return Disk(Path(settings.files_dir) if settings.files_dir else settings.state / "files")
+    return S3(
+        Bucket(
+            endpoint=settings.s3_endpoint,
+            bucket=settings.s3_bucket,
+            region=settings.s3_region,
+            key_id_file=settings.s3_key_id_file,
+            secret_file=settings.s3_secret_file,
+        )
+    )
+
+
 class App:
     """One running installation: what the surfaces and the worker are given."""
 
@@ -108,6 +139,7 @@ class App:
         self.driver = driver
         self.reader = Reader(pools.recorder)
         self.recorder = Recorder(lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS)
+        self.files = files_of(settings)
         self.seal = Seal(pools.recorder, settings.seal_key)
         self.desk = Desk(
             self.reader,
