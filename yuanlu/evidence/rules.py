@@ -92,7 +92,7 @@ class CaseFile(Row):
     audience: Audience
     stripped: str
     """What stood in the file beside what is seen, and is not kept: `metadata`, `trailing`, `document`."""
-    found: str
+    masked: str
     """What was masked in the name: `card`, `id_number`."""
     taken_by: str
     taken_at: datetime
@@ -112,7 +112,7 @@ class FileTaken(Fact):
     digest_original: str
     audience: str
     stripped: str
-    found: str
+    masked: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +249,7 @@ def display_name(name: str, media: Media) -> tuple[str, tuple[str, ...]]:
         sign for sign in unicodedata.normalize("NFC", last) if sign not in _FORBIDDEN and sign.isprintable()
     )
     text, found = masked(plain)
-    stem = text.strip(" .")
+    stem = text.replace("*", "•").strip(" .")
     ending = "." + ENDING[media]
     stem = stem.removesuffix(ending).strip(" .") or "file"
     return stem[: NAME_MAX - len(ending)].strip(" .") + ending, tuple(found)
@@ -315,7 +315,7 @@ def take(
         name=name,
         audience=ask.audience,
         stripped=",".join(remade.stripped),
-        found=",".join(found),
+        masked=",".join(found),
         taken_by=ask.who,
         taken_at=at,
     )
@@ -327,7 +327,7 @@ def take(
         digest_original=row.digest_original,
         audience=row.audience,
         stripped=row.stripped,
-        found=row.found,
+        masked=row.masked,
     )
     return Change(row=row, at=at, who=ask.who, facts=(taken,))
 

@@ -122,7 +122,7 @@ CREATE TABLE public.case_files (
     name text NOT NULL,
     audience text NOT NULL COLLATE pg_catalog."C",
     stripped text NOT NULL COLLATE pg_catalog."C",
-    found text NOT NULL COLLATE pg_catalog."C",
+    masked text NOT NULL COLLATE pg_catalog."C",
     taken_by text NOT NULL,
     taken_at timestamp with time zone NOT NULL,
     opened_times bigint NOT NULL,

@@ -20,7 +20,7 @@ create table case_files (
   name text not null,
   audience text collate "C" not null,
   stripped text collate "C" not null,
-  found text collate "C" not null,
+  masked text collate "C" not null,
   taken_by text not null,
   taken_at timestamptz not null,
   opened_times bigint not null,

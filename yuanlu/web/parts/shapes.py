@@ -490,7 +490,7 @@ def file_told(shown: Shown) -> FileTold:
         sha256_original=file.digest_original,
         audience=file.audience.value,
         stripped=[each for each in file.stripped.split(",") if each],
-        masked=[each for each in file.found.split(",") if each],
+        masked=[each for each in file.masked.split(",") if each],
         taken_at=file.taken_at,
         taken_by=file.taken_by,
         opened_times=file.opened_times,
