@@ -438,14 +438,14 @@ def file() -> None:
 @click.argument("case_id", metavar="CASE")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--id", "file_id", default="", metavar="YF…", help="The id, where you made it: adding again is safe.")
-@click.option("--staff-only", is_flag=True, help="The customer does not get to see it.")
+@click.option("--internal", is_flag=True, help="The customer does not get to see it.")
 @_counter_options
-def file_add(case_id: str, path: Path, file_id: str, staff_only: bool, merchant: str, state: Path | None) -> None:
+def file_add(case_id: str, path: Path, file_id: str, internal: bool, merchant: str, state: Path | None) -> None:
     """Hand an image or a PDF in to a CASE. It is made anew before it is kept. Prints the file's record."""
     from yuanlu.evidence.rules import Audience
     from yuanlu.terminal import verbs
 
-    audience = Audience.STAFF if staff_only else Audience.ALL
+    audience = Audience.INTERNAL if internal else Audience.CUSTOMER
     _at_counter(
         state, merchant, 0,
         lambda counter: verbs.add_file(counter, case_id, path, file_id, audience),

@@ -15,7 +15,7 @@ from yuanlu.app import FOLLOWERS
 from yuanlu.cases import flow as cases
 from yuanlu.cases.rules import Case, CaseAsk, What
 from yuanlu.channels.contract import Outcome, Word
-from yuanlu.db import Database, Pools
+from yuanlu.db import Database, Pools, Role, connect
 from yuanlu.desk import Desk
 from yuanlu.evidence import flow, keeping
 from yuanlu.evidence.flow import Files
@@ -109,4 +109,9 @@ async def opened(
     database: Database, pools: Pools, root: Path, shelf: Shelf | None = None, scanner: str = ""
 ) -> AsyncIterator[Room]:
     async with standing(database, pools) as scene:
+        owner = await connect(database, Role.OWNER)
+        try:  # the column belongs to the room of cases
+            await owner.execute("alter table cases add column if not exists legal_hold boolean not null default false")
+        finally:
+            await owner.close()
         yield Room(scene, root, shelf, scanner)

@@ -40,8 +40,8 @@ class State(StrEnum):
 class Audience(StrEnum):
     """Who may see a file: everybody of the case, or our own people only."""
 
-    ALL = "all"
-    STAFF = "staff"
+    CUSTOMER = "customer"
+    INTERNAL = "internal"
 
 
 class Why(StrEnum):
@@ -153,7 +153,7 @@ class FileAsk:
     who: str
     content: bytes
     name: str = ""
-    audience: Audience = Audience.ALL
+    audience: Audience = Audience.CUSTOMER
 
     @property
     def digest(self) -> str:

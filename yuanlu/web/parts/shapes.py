@@ -156,7 +156,7 @@ class FileWish(Wish):
 
     id: FileId
     name: Annotated[str, Meta(pattern=_LINE, max_length=255)] = ""
-    audience: Literal["all", "staff"] = "all"
+    audience: Literal["customer", "internal"] = "customer"
 
 
 class FileOpening(Wish):
