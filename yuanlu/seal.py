@@ -20,6 +20,7 @@ from yuanlu.errors import Broken, Denied
 
 _MARK = "s1."
 _NONCE = 12
+_TAG = 16
 
 
 def _shut(key: bytes, text: bytes, bound_to: str) -> str:
@@ -34,7 +35,7 @@ def _shut_bytes(key: bytes, content: bytes, bound_to: str) -> bytes:
 
 def _opened_bytes(key: bytes, sealed: bytes, bound_to: str) -> bytes:
     mark = len(_MARK)
-    if sealed[:mark] != _MARK.encode():
+    if sealed[:mark] != _MARK.encode() or len(sealed) < mark + _NONCE + _TAG:
         raise Broken("this is no sealed content")
     raw = memoryview(sealed)[mark:]
     try:
