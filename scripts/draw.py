@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from yuanlu import words
+from yuanlu.cases import review
 from yuanlu.machine import Table, Turn, picture
 from yuanlu.payments import rules as payments
 from yuanlu.refunds import rules as refunds
@@ -61,6 +62,14 @@ def machines() -> str:
                 "that made it DONE.",
                 refunds.TABLE,
                 refunds.COMMANDS,
+            ),
+            machine(
+                "Cases",
+                "Words in capitals are what people do; APPROVE_FIRST and ACCEPT_FIRST wait for a second person, SETTLE "
+                "accepts a voucher or an exchange. Here `!` is refused, and nothing is changed. "
+                "[cases.md](cases.md) says more.",
+                review.TABLE,
+                review.ROADS,
             ),
         ]
     )

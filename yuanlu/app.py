@@ -26,11 +26,13 @@ from yuanlu.evidence.flow import Files
 from yuanlu.evidence.rules import CaseFile, Limits
 from yuanlu.evidence.shelves import S3, Bucket, Disk, Shelf
 from yuanlu.facts import Fact
+from yuanlu.lawbook import shelf as lawbook
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
+from yuanlu.people.rules import Staff
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
@@ -39,6 +41,7 @@ from yuanlu.refunds.rules import Refund
 from yuanlu.seal import Seal
 
 ROWS: Sequence[type[Row]] = (Payment, Refund, Case, CaseFile)
+ROWS: Sequence[type[Row]] = (Payment, Refund, Case, Staff)
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
 
@@ -149,6 +152,7 @@ class App:
             mark_key=settings.mark_key,
             followers=FOLLOWERS,
             seal=self.seal,
+            shelf=lawbook.read(settings.packs),
         )
         self._configs: dict[tuple[str, str], _Config] = {}
 

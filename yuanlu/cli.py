@@ -38,6 +38,8 @@ STORIES = (
 )
 WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "other")
 OPENING = ("review", "reply", "pack", "customer", "audit")
+WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
+ROLES = ("owner", "finance", "manager", "cashier", "auditor")
 OPERATIONS = ("pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue")
 
 
@@ -594,6 +596,57 @@ def timeline(any_id: str, merchant: str, state: Path | None, as_json: bool) -> N
         happened(on, item)
 
 
+# --- the book of rules ---
+
+
+@main.command(**_example("yuanlu where YR01KATE3S400000000000000000F"))
+@click.argument("any_id", metavar="REFUND")
+@_counter_options
+def where(any_id: str, merchant: str, state: Path | None) -> None:
+    """Tell where the money of a REFUND (YR…) is, or that of a case (YC…): who has it, what comes next, is it late."""
+    from yuanlu.terminal import lookups
+
+    _at_counter(state, merchant, 0, lambda counter: lookups.where(counter, any_id), lambda told, _: told)
+
+
+@main.group(**_example("yuanlu packs list", "yuanlu packs check ./packs"))
+def packs() -> None:
+    """Rules with a date: law, working days, promises. See them, and check a folder of your own."""
+
+
+@packs.command("list", **_example("yuanlu packs list", "YUANLU_PACKS=./packs yuanlu packs list --json"))
+@_json_option
+def packs_list(as_json: bool) -> None:
+    """Print every pack that is in force or will be: name, version, from when, from which file."""
+    from yuanlu.terminal import lookups
+
+    told = lookups.packs(_settings(None))
+    if as_json:
+        _print_json({"items": told})
+        return
+    for one in told:
+        click.echo(f"{one['name']:<20} {one['version']:<10} {one['valid_from']}  {one['file']}")
+
+
+@packs.command("check", **_example("yuanlu packs check ./packs --json"))
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@_json_option
+def packs_check(folder: Path, as_json: bool) -> None:
+    """Check the packs in DIR, alone and beside ours: all that is wrong, with file and line or key. Exit 2 if any is."""
+    from yuanlu.terminal import lookups
+
+    told = lookups.checked(folder)
+    if as_json:
+        _print_json(told)
+    else:
+        for one in told["packs"]:
+            click.echo(f"✓ {one['file']}  {one['name']}/{one['version']}")
+        for wrong in told["problems"]:
+            click.echo(f"✗ {wrong['zh']}\n  {wrong['en']}")
+    if not told["ok"]:
+        sys.exit(2)
+
+
 # --- merchants ---
 
 
@@ -691,6 +744,50 @@ def merchant_key_revoke(merchant_name: str, key_id: str, state: Path | None, as_
         _print_json(told)
         return
     click.echo(f"{key_id} is revoked.")
+
+
+# --- staff ---
+
+
+@main.group(**_example("yuanlu staff add --role manager --name 王芳"))
+def staff() -> None:
+    """The people who decide: each with a role and a key of their own."""
+
+
+@staff.command("add", **_example("yuanlu staff add --role manager --name 王芳 --store 'Corner shop'"))
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What they may do.")
+@click.option("--name", required=True, help="Their name; it is kept sealed.")
+@click.option("--store", default="", metavar="NAME|ID", help="The only store they act in; anywhere without it.")
+@_counter_options
+def staff_add(role: str, name: str, store: str, merchant: str, state: Path | None) -> None:
+    """Write a member of staff down. Prints them with their API key, this once."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: verbs.staff_added(counter, role, name, store),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@staff.command("list", **_example("yuanlu staff list"))
+@click.option("--after", default="", metavar="YW…", help="The last id of the page before.")
+@_counter_options
+def staff_list(after: str, merchant: str, state: Path | None) -> None:
+    """Print the staff, those who left too, oldest first: {items, next}."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.staff_listed(counter, after), lambda told, _: told)
+
+
+@staff.command("end", **_example("yuanlu staff end YW01KATE3S400000000000000061"))
+@click.argument("staff_id", metavar="STAFF")
+@_counter_options
+def staff_end(staff_id: str, merchant: str, state: Path | None) -> None:
+    """Somebody leaves: their keys end at once, and what they approved but is not sent yet is decided again."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.staff_ended(counter, staff_id), lambda told, _: told)
 
 
 # --- what runs ---

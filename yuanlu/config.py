@@ -58,6 +58,8 @@ class Settings:
     """File with the access key's id."""
     s3_secret_file: str = ""
     """File with the access key's secret."""
+    packs: str = ""
+    """A folder of dated packs (law, working days, promises) that add to ours or take their place. Empty: ours alone."""
     worker_concurrency: int = 32
     log_level: str = "info"
 

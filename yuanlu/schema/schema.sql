@@ -97,7 +97,8 @@ CREATE TABLE public.api_keys (
     digest bytea NOT NULL,
     actor text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    revoked_at timestamp with time zone
+    revoked_at timestamp with time zone,
+    staff_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C"
 );
 
 ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
@@ -160,6 +161,38 @@ CREATE TABLE public.cases (
     note text NOT NULL,
     closed_at timestamp with time zone,
     incident text NOT NULL,
+    store_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    cause text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    asked_fen bigint,
+    holder text DEFAULT 'system'::text NOT NULL COLLATE pg_catalog."C",
+    due_at timestamp with time zone DEFAULT now(),
+    due_what text DEFAULT 'check'::text NOT NULL COLLATE pg_catalog."C",
+    due_steps bigint DEFAULT 0 NOT NULL,
+    promised_on date,
+    stands_since bigint DEFAULT 1 NOT NULL,
+    claimed_by text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    claimed_until timestamp with time zone,
+    policy text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    policy_line text DEFAULT ''::text NOT NULL,
+    verdict text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    approved_fen bigint DEFAULT 0 NOT NULL,
+    decided_by text DEFAULT ''::text NOT NULL,
+    seconded_by text DEFAULT ''::text NOT NULL,
+    reason_code text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    object_until timestamp with time zone,
+    offer_kind text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    offer_fen bigint DEFAULT 0 NOT NULL,
+    offer_until timestamp with time zone,
+    barred text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    fault text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    fault_by text DEFAULT ''::text NOT NULL,
+    escalations text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    legal_hold boolean DEFAULT false NOT NULL,
+    chain text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    chain_length bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT cases_approved_has_refund CHECK (((state <> 'REMEDY'::text) OR (remedy = 'cancel'::text) OR ((refund_id <> ''::text) AND (remedy_fen > 0)))),
+    CONSTRAINT cases_asked_fen_check CHECK ((asked_fen > 0)),
+    CONSTRAINT cases_one_deadline CHECK (((state = 'CLOSED'::text) OR ((holder <> ''::text) AND (due_at IS NOT NULL) AND (due_what <> ''::text)) OR (state = 'ATTENTION'::text))),
     CONSTRAINT cases_version_check CHECK ((version > 0))
 );
 
@@ -412,6 +445,23 @@ CREATE TABLE public.schema_migrations (
 
 ALTER TABLE public.schema_migrations OWNER TO yuanlu_owner;
 
+CREATE TABLE public.staff (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    role text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone,
+    CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'finance'::text, 'manager'::text, 'cashier'::text, 'auditor'::text]))),
+    CONSTRAINT staff_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.staff FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.staff OWNER TO yuanlu_owner;
+
 CREATE TABLE public.stores (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -509,6 +559,9 @@ ALTER TABLE ONLY public.refunds
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.stores
     ADD CONSTRAINT stores_pkey PRIMARY KEY (merchant_id, id);
 
@@ -523,6 +576,14 @@ CREATE UNIQUE INDEX case_files_number ON public.case_files USING btree (case_id,
 CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_id);
 
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (payment_id, merchant_id) WHERE (state <> 'CLOSED'::text);
+
+CREATE INDEX cases_queue ON public.cases USING btree (merchant_id, due_at, id) WHERE (state <> 'CLOSED'::text);
+
+CREATE INDEX cases_queue_of_person ON public.cases USING btree (merchant_id, claimed_by, due_at, id) WHERE (claimed_by <> ''::text);
+
+CREATE INDEX cases_queue_of_state ON public.cases USING btree (merchant_id, state, due_at, id) WHERE (state <> 'CLOSED'::text);
+
+CREATE INDEX cases_queue_of_store ON public.cases USING btree (merchant_id, store_id, due_at, id) WHERE (state <> 'CLOSED'::text);
 
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
@@ -557,6 +618,9 @@ ALTER TABLE ONLY public.payments
 
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
+
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.stores
     ADD CONSTRAINT stores_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -623,6 +687,8 @@ CREATE POLICY owner ON public.payments TO yuanlu_owner USING (true) WITH CHECK (
 
 CREATE POLICY owner ON public.refunds TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.staff TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.stores TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.subject_keys TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -655,6 +721,8 @@ CREATE POLICY reader ON public.payments FOR SELECT TO yuanlu_reader USING ((merc
 
 CREATE POLICY reader ON public.refunds FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.staff FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.stores FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.subject_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -685,6 +753,8 @@ CREATE POLICY recorder ON public.payments TO yuanlu_recorder USING (true) WITH C
 
 CREATE POLICY recorder ON public.refunds TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.staff TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.stores TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.subject_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
@@ -692,6 +762,8 @@ CREATE POLICY recorder ON public.subject_keys TO yuanlu_recorder USING (true) WI
 CREATE POLICY recorder ON public.tills TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.stores ENABLE ROW LEVEL SECURITY;
 
@@ -743,6 +815,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.refunds TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.refunds TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.staff TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.staff TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.stores TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.stores TO yuanlu_recorder;

@@ -27,6 +27,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from yuanlu.web import callbacks, health
 from yuanlu.web.api import books, cases, codes, files, payments, refunds
+from yuanlu.web.api import books, cases, codes, lawbook, payments, refunds
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -41,6 +42,9 @@ ROUTES: tuple[Route, ...] = (
     *files.ROUTES,
     *codes.ROUTES,
     *books.ROUTES,
+    *codes.ROUTES,
+    *books.ROUTES,
+    *lawbook.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 
