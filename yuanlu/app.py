@@ -40,10 +40,10 @@ from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
 from yuanlu.seal import Seal
 
-ROWS: Sequence[type[Row]] = (Payment, Refund, Case, CaseFile)
-ROWS: Sequence[type[Row]] = (Payment, Refund, Case, Staff)
+ROWS: Sequence[type[Row]] = (Payment, Refund, Case, CaseFile, Staff)
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
+FILE_TAKEN = "cases.file.wake"
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +66,12 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(WAKE, row.case_id, at),) if row.case_id else ()
 
 
+def _file_taken(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    return (Look(FILE_TAKEN, row.id, at),)
+
+
 FOLLOWERS: Mapping[str, Sequence[Follower]] = {
+    "FileTaken": (_file_taken,),
     "PaymentLatePaid": (_late_paid,),
     "PaymentContradicted": (_contradicted,),
     "RefundFoundOutside": (_outside_refund,),

@@ -36,7 +36,6 @@ STORIES = (
     "abnormal",
     "wrong-code",
 )
-WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "other")
 OPENING = ("review", "reply", "pack", "customer", "audit")
 WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
 ROLES = ("owner", "finance", "manager", "cashier", "auditor")

@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 
 from yuanlu import jobs
-from yuanlu.app import CONTRADICTED, OUTSIDE_REFUND, App
+from yuanlu.app import CONTRADICTED, FILE_TAKEN, OUTSIDE_REFUND, App
 from yuanlu.cases import flow as cases
 from yuanlu.cases.clockwork import CLOCK
 from yuanlu.cases.rules import LATE_PAID, What
@@ -35,6 +35,7 @@ VERBS: Mapping[str, Verb] = {
     "cases.drive": cases.drive,
     "cases.drive.wake": cases.drive,
     CLOCK: cases.tick,
+    FILE_TAKEN: cases.file_taken,
     LATE_PAID: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.LATE_PAID
     ),

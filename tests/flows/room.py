@@ -15,14 +15,16 @@ from yuanlu.app import FOLLOWERS
 from yuanlu.cases import flow as cases
 from yuanlu.cases.rules import Case, CaseAsk, What
 from yuanlu.channels.contract import Outcome, Word
-from yuanlu.db import Database, Pools, Role, connect
+from yuanlu.db import Database, Pools
 from yuanlu.desk import Desk
 from yuanlu.evidence import flow, keeping
 from yuanlu.evidence.flow import Files
 from yuanlu.evidence.rules import CaseFile, FileAsk, Limits
 from yuanlu.evidence.shelves import Disk, Shelf
+from yuanlu.people.rules import Person, Role
 from yuanlu.seal import Seal
 
+ANNA, CASHIER = Person("anna", Role.OWNER), Person("cashier", Role.CASHIER)
 LIMITS = Limits(bytes_max=1_000_000, files_max=3, pixels_max=1_000_000, pages_max=5, seconds_max=5)
 
 
@@ -61,7 +63,7 @@ class Room:
             "merchant_id": self.merchant_id,
             "case_id": case.id,
             "id": ids.new(ids.Kind.FILE, self.clock.now()),
-            "who": "cashier",
+            "by": CASHIER,
             "content": made.jpeg() if content is None else content,
             "name": "receipt.jpg",
         }
@@ -79,7 +81,7 @@ class Room:
 
     async def erase(self, case: Case) -> keeping.Erased:
         return await keeping.erase(
-            self.desk, self.files, self.seal, self.reader, self.merchant_id, case.payment_id, "owner"
+            self.desk, self.files, self.seal, self.reader, self.merchant_id, case.payment_id, ANNA
         )
 
     async def sweep(self) -> int:
@@ -109,9 +111,4 @@ async def opened(
     database: Database, pools: Pools, root: Path, shelf: Shelf | None = None, scanner: str = ""
 ) -> AsyncIterator[Room]:
     async with standing(database, pools) as scene:
-        owner = await connect(database, Role.OWNER)
-        try:  # the column belongs to the room of cases
-            await owner.execute("alter table cases add column if not exists legal_hold boolean not null default false")
-        finally:
-            await owner.close()
         yield Room(scene, root, shelf, scanner)

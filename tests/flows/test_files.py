@@ -14,14 +14,18 @@ import pytest
 
 from tests.flows import files
 from tests.flows.files import SECRET
-from tests.flows.room import LIMITS, Room, opened
+from tests.flows.room import ANNA, CASHIER, LIMITS, Room, opened
 from yuanlu import ids
+from yuanlu.app import FILE_TAKEN
+from yuanlu.cases import flow as cases
 from yuanlu.db import Database, Pools
 from yuanlu.errors import Broken, Busy, Denied
 from yuanlu.evidence import flow, keeping
 from yuanlu.evidence.flow import HANDED_IN_AT_ONCE
-from yuanlu.evidence.rules import State, Why
+from yuanlu.evidence.rules import Audience, State, Why
 from yuanlu.evidence.shelves import Disk, Lying
+from yuanlu.people.rules import Person, Role
+from yuanlu.worker import VERBS
 
 LATER = timedelta(days=2)
 
@@ -38,7 +42,7 @@ async def test_a_file_is_taken_sealed_and_opened_by_whoever_may(room: Room) -> N
     content = files.jpeg_with_everything()
     file = await room.take(room.ask(case, content, name="../../小票 4111 1111 1111 1111.jpg"))
     assert file.digest_original == hashlib.sha256(content).hexdigest()
-    shown, kept = await flow.opened(room.desk, room.files, room.merchant_id, file.id, "anna", Why.REVIEW)
+    shown, kept = await flow.opened(room.desk, room.files, room.merchant_id, file.id, ANNA, Why.REVIEW)
     assert hashlib.sha256(kept).hexdigest() == file.digest_kept
     assert files.read(kept).size == (40, 60)
     assert shown.name == "小票 ••••1111.jpg"
@@ -67,7 +71,7 @@ async def test_the_same_file_handed_in_ten_times_at_once_is_there_once(room: Roo
     ask = room.ask(case)
     done = await asyncio.gather(*(flow.take(room.desk, room.files, ask) for _ in range(10)))
     assert sum(each.changed for each in done) == 1
-    _, kept = await flow.opened(room.desk, room.files, room.merchant_id, ask.id, "anna", Why.REVIEW)
+    _, kept = await flow.opened(room.desk, room.files, room.merchant_id, ask.id, ANNA, Why.REVIEW)
     assert hashlib.sha256(kept).hexdigest() == done[0].row.digest_kept
 
 
@@ -81,7 +85,7 @@ async def test_two_contents_under_one_id_at_once_do_not_mix(room: Room) -> None:
     ]
     done = await asyncio.gather(*(room.take(ask) for ask in asks), return_exceptions=True)
     assert sum(isinstance(each, Denied) for each in done) == 2
-    shown, kept = await flow.opened(room.desk, room.files, room.merchant_id, file_id, "anna", Why.REVIEW)
+    shown, kept = await flow.opened(room.desk, room.files, room.merchant_id, file_id, ANNA, Why.REVIEW)
     assert hashlib.sha256(kept).hexdigest() == shown.file.digest_kept
     assert len(room.lying()) == 1
 
@@ -127,7 +131,7 @@ async def test_a_file_for_no_case_is_refused_and_so_is_one_of_a_neighbour(room: 
         await room.take(room.ask(case, merchant_id=ids.new(ids.Kind.MERCHANT)))
     file = await room.take(room.ask(case))
     with pytest.raises(Denied, match=r"file\.unknown"):
-        await flow.opened(room.desk, room.files, ids.new(ids.Kind.MERCHANT), file.id, "x", Why.REVIEW)
+        await flow.opened(room.desk, room.files, ids.new(ids.Kind.MERCHANT), file.id, ANNA, Why.REVIEW)
 
 
 async def test_files_of_a_case_are_listed_by_number_with_their_names(room: Room) -> None:
@@ -135,10 +139,10 @@ async def test_files_of_a_case_are_listed_by_number_with_their_names(room: Room)
     case = await room.case()
     for name in ("一.jpg", "二.jpg"):
         await room.take(room.ask(case, name=name))
-    found = await flow.of_case(room.desk, room.merchant_id, case.id)
+    found = await flow.of_case(room.desk, room.merchant_id, case.id, CASHIER)
     assert [(shown.file.number, shown.name) for shown in found] == [(1, "一.jpg"), (2, "二.jpg")]
     with pytest.raises(Denied, match=r"case\.unknown"):
-        await flow.of_case(room.desk, room.merchant_id, ids.new(ids.Kind.CASE))
+        await flow.of_case(room.desk, room.merchant_id, ids.new(ids.Kind.CASE), CASHIER)
 
 
 async def test_a_changed_byte_on_the_disk_is_noticed_and_not_handed_out(room: Room) -> None:
@@ -149,7 +153,7 @@ async def test_a_changed_byte_on_the_disk_is_noticed_and_not_handed_out(room: Ro
     raw[len(raw) // 2] ^= 1
     path.write_bytes(raw)
     with pytest.raises(Broken):
-        await flow.opened(room.desk, room.files, room.merchant_id, file.id, "anna", Why.REVIEW)
+        await flow.opened(room.desk, room.files, room.merchant_id, file.id, ANNA, Why.REVIEW)
 
 
 async def test_two_contents_swapped_on_the_disk_do_not_open(room: Room) -> None:
@@ -161,7 +165,7 @@ async def test_two_contents_swapped_on_the_disk_do_not_open(room: Room) -> None:
     one.write_bytes(there)
     two.write_bytes(here)
     with pytest.raises(Broken):
-        await flow.opened(room.desk, room.files, room.merchant_id, file.id, "anna", Why.REVIEW)
+        await flow.opened(room.desk, room.files, room.merchant_id, file.id, ANNA, Why.REVIEW)
 
 
 # --- no room, no store, crashes ---
@@ -252,6 +256,62 @@ async def test_a_forgotten_file_is_gone_from_the_disk_and_stays_in_the_record(ro
     assert (gone.state, gone.digest_kept) == (State.GONE, file.digest_kept)
     assert not room.lying()
     with pytest.raises(Denied, match=r"file\.gone"):
-        await flow.opened(room.desk, room.files, room.merchant_id, file.id, "anna", Why.REVIEW)
+        await flow.opened(room.desk, room.files, room.merchant_id, file.id, ANNA, Why.REVIEW)
     assert [kind for kind, _ in await room.facts(file.id)] == ["FileTaken", "FileForgotten"]
     assert SECRET not in repr(await room.facts(file.id)).encode()
+
+
+# --- whose eyes ---
+
+
+async def test_an_internal_file_is_for_our_own_people_only(room: Room) -> None:
+    """S59: custody by role."""
+    case, machine = await room.case(), Person("portal")
+    shared = await room.take(room.ask(case))
+    inner = await room.take(room.ask(case, audience=Audience.INTERNAL))
+    for by, seen in ((machine, [shared.id]), (CASHIER, [shared.id, inner.id])):
+        found = await flow.of_case(room.desk, room.merchant_id, case.id, by)
+        assert [shown.file.id for shown in found] == seen
+    with pytest.raises(Denied, match=r"staff\.not_allowed"):
+        await flow.opened(room.desk, room.files, room.merchant_id, inner.id, machine, Why.CUSTOMER)
+    with pytest.raises(Denied, match=r"staff\.not_allowed"):
+        await room.take(room.ask(case, audience=Audience.INTERNAL, by=machine))
+    with pytest.raises(Denied, match=r"staff\.not_allowed"):
+        await room.take(room.ask(case, by=Person("auditor", Role.AUDITOR)))
+    assert [kind for kind, _ in await room.facts(inner.id)] == ["FileTaken"]
+
+
+async def test_staff_of_another_store_neither_hand_in_nor_open(room: Room) -> None:
+    """S59."""
+    case = await room.case()
+    assert case.store_id
+    file = await room.take(room.ask(case))
+    other = Person("ben", Role.MANAGER, store_id=ids.new(ids.Kind.STORE))
+    for act in (
+        room.take(room.ask(case, by=other)),
+        flow.opened(room.desk, room.files, room.merchant_id, file.id, other, Why.REVIEW),
+        flow.of_case(room.desk, room.merchant_id, case.id, other),
+    ):
+        with pytest.raises(Denied, match=r"staff\.other_store"):
+            await act
+    here = Person("ben", Role.MANAGER, store_id=case.store_id)
+    await flow.opened(room.desk, room.files, room.merchant_id, file.id, here, Why.REVIEW)
+
+
+# --- the chain of the case ---
+
+
+async def test_a_file_enters_the_chain_of_its_case_once_under_the_digest_of_what_is_kept(room: Room) -> None:
+    """S59, S71."""
+    case = await room.case()
+    file = await room.take(room.ask(case))
+    assert await room.pool.fetchval("select name from jobs where object_id = $1", file.id) == FILE_TAKEN
+    for _ in range(2):  # a job may run twice
+        after = await VERBS[FILE_TAKEN](room.desk, room.merchant_id, file.id)
+    assert after.chain_length == case.chain_length + 1
+    thread = await cases.thread(room.desk, room.merchant_id, case.id, as_customer=True)
+    (item,) = [each for each in thread.items if each.kind == "file"]
+    assert (item.item, item.digest, item.audience) == (file.id, file.digest_kept, "customer")
+    assert await cases.broken(room.desk, room.merchant_id, case.id) is None
+    await flow.forget(room.desk, room.files, room.merchant_id, file.id, "owner", Why.ERASURE)
+    assert await cases.broken(room.desk, room.merchant_id, case.id) is None

@@ -13,7 +13,7 @@ import pytest
 
 from tests.flows import files
 from tests.flows.files import SECRET
-from tests.flows.room import Room, opened
+from tests.flows.room import ANNA, CASHIER, Room, opened
 from yuanlu import ids
 from yuanlu.cases.rules import Case
 from yuanlu.change import Change, Stay
@@ -21,8 +21,9 @@ from yuanlu.channels.contract import Evidence
 from yuanlu.db import Database, Pools
 from yuanlu.errors import Denied
 from yuanlu.evidence import flow, keeping
-from yuanlu.evidence.rules import CaseFile, State, Why, open_file
-from yuanlu.evidence.store import by_id
+from yuanlu.evidence.rules import CaseFile, FileThere, State, Why, open_file
+from yuanlu.evidence.store import to_open
+from yuanlu.people.rules import Person, Role
 from yuanlu.web.parts import lists
 
 NAME, PHONE, MESSAGE = "王小明", "13800001111", "我扫错了码，请退给我"
@@ -45,11 +46,11 @@ async def told(room: Room, case: Case) -> CaseFile:
         id=ids.new(ids.Kind.EVIDENCE), kind="message", at=room.clock.now(), body=json.dumps({"text": text}), digest="d"
     )
 
-    def carry(seen: CaseFile | None, at: object) -> Change[CaseFile] | Stay[CaseFile]:
-        change = open_file("cashier", Why.REVIEW, seen, room.clock.now())
+    def carry(seen: FileThere, at: object) -> Change[CaseFile] | Stay[CaseFile]:
+        change = open_file(CASHIER, Why.REVIEW, seen, room.clock.now())
         return Change(row=change.row, at=change.at, who=change.who, facts=change.facts, evidence=(said,))
 
-    await room.desk.decide(by_id(room.merchant_id, file.id), carry)
+    await room.desk.decide(to_open(room.merchant_id, file.id), carry)
     return file
 
 
@@ -84,7 +85,7 @@ async def held_rows(room: Room) -> tuple[int, ...]:
 
 async def exported(room: Room, case: Case) -> tuple[dict[str, object], dict[str, bytes]]:
     out = io.BytesIO()
-    await keeping.export(room.desk, room.files, room.reader, room.merchant_id, case.payment_id, "owner", out)
+    await keeping.export(room.desk, room.files, room.reader, room.merchant_id, case.payment_id, ANNA, out)
     with zipfile.ZipFile(out) as zipped:
         data = json.loads(zipped.read("data.json"))
         return data, {name: zipped.read(name) for name in zipped.namelist() if name != "data.json"}
@@ -107,7 +108,7 @@ async def test_an_export_holds_everything_of_one_payer_and_nothing_of_another(ro
     ((name, body),) = content.items()
     assert name == f"files/{file.id}-{NAME} {PHONE}.png"
     assert files.read(body).size == (60, 40)
-    assert ("FileOpened", "owner") in await room.facts(file.id)
+    assert ("FileOpened", "anna") in await room.facts(file.id)
 
 
 async def test_a_payer_without_a_token_is_only_this_payment(room: Room) -> None:
@@ -128,7 +129,7 @@ async def test_an_export_that_is_too_large_for_a_call_says_so(room: Room) -> Non
     await told(room, case)
     with pytest.raises(Denied, match=r"data\.too_large"):
         await keeping.export(
-            room.desk, room.files, room.reader, room.merchant_id, case.payment_id, "x", io.BytesIO(), bytes_max=1
+            room.desk, room.files, room.reader, room.merchant_id, case.payment_id, ANNA, io.BytesIO(), bytes_max=1
         )
 
 
@@ -156,7 +157,7 @@ async def test_after_an_erasure_no_planted_byte_is_found_and_the_books_still_bal
     data, content = await exported(room, case)
     assert "(erased)" in json.dumps(data)
     assert not content
-    shown, _ = await flow.opened(room.desk, room.files, room.merchant_id, kept.id, "anna", Why.REVIEW)
+    shown, _ = await flow.opened(room.desk, room.files, room.merchant_id, kept.id, ANNA, Why.REVIEW)
     assert shown.name == f"{NAME} {PHONE}.png"
 
 
@@ -179,7 +180,7 @@ async def test_a_legal_hold_forbids_erasure_and_nothing_is_erased(room: Room) ->
         await room.erase(case)
     room.later(KEPT_DAYS + 1)
     assert await room.sweep() == 0
-    shown, _ = await flow.opened(room.desk, room.files, room.merchant_id, file.id, "anna", Why.REVIEW)
+    shown, _ = await flow.opened(room.desk, room.files, room.merchant_id, file.id, ANNA, Why.REVIEW)
     assert shown.file.state is State.TAKEN
 
 
@@ -216,6 +217,19 @@ async def test_nothing_new_is_kept_for_who_was_forgotten(room: Room) -> None:
     with pytest.raises(Denied, match=r"seal\.forgotten"):
         await room.take(room.ask(case))
     assert not room.lying()
+
+
+async def test_only_the_owner_exports_and_erases(room: Room) -> None:
+    """S57."""
+    case = await room.case()
+    await room.close(case)
+    for role in Role:
+        if role is not Role.OWNER:
+            by, desk, reader = Person("x", role), room.desk, room.reader
+            with pytest.raises(Denied, match=r"staff\.not_allowed"):
+                await keeping.erase(desk, room.files, room.seal, reader, room.merchant_id, case.payment_id, by)
+            with pytest.raises(Denied, match=r"staff\.not_allowed"):
+                await keeping.export(desk, room.files, reader, room.merchant_id, case.payment_id, by, io.BytesIO())
 
 
 # --- the sweep ---

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.flows.room import Room, opened
+from tests.flows.room import ANNA, Room, opened
 from tests.making import CASE, MERCHANT, NOON
 from yuanlu import ids
 from yuanlu.db import Database, Pools
@@ -28,7 +28,7 @@ BUCKET = "yuanlu-files"
 
 def key_of(name: str) -> str:
     file_id = ids.derived(ids.Kind.FILE, NOON, name)
-    return rules.storage_key(FileAsk(merchant_id=MERCHANT, case_id=CASE, id=file_id, who="x", content=name.encode()))
+    return rules.storage_key(FileAsk(merchant_id=MERCHANT, case_id=CASE, id=file_id, by=ANNA, content=name.encode()))
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ async def test_a_file_goes_its_whole_way_over_s3(room: Room) -> None:
     """S59."""
     case = await room.case()
     file = await room.take(room.ask(case))
-    _, kept = await flow.opened(room.desk, room.files, room.merchant_id, file.id, "anna", Why.REVIEW)
+    _, kept = await flow.opened(room.desk, room.files, room.merchant_id, file.id, ANNA, Why.REVIEW)
     assert rules.digest_of(kept) == file.digest_kept
     assert not room.lying()
     now = datetime.now(UTC) + timedelta(days=2)

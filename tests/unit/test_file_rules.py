@@ -10,21 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.making import CASE, MERCHANT, NOON, changed, kinds
+from tests.making import CASE, MERCHANT, NOON, STORE, changed, kinds
 from yuanlu import ids
 from yuanlu.change import Stay
 from yuanlu.errors import Broken, Denied
 from yuanlu.evidence import keeping, rules
-from yuanlu.evidence.rules import FileAsk, FileSeen, Limits, Media, Remade, State, Why
+from yuanlu.evidence.rules import FileAsk, FileSeen, FileThere, Limits, Media, Remade, State, Why
 from yuanlu.evidence.shelves import checked
+from yuanlu.people.rules import Person, Role
 
 FILE = ids.derived(ids.Kind.FILE, NOON, "test")
+BY = Person("cashier", Role.CASHIER)
 LIMITS = Limits(files_max=3)
-NEW = FileSeen(None, True, frozenset())
+NEW = FileSeen(None, True, STORE, frozenset())
 
 
 def ask(content: bytes = b"content", **given: Any) -> FileAsk:
-    values = {"merchant_id": MERCHANT, "case_id": CASE, "id": FILE, "who": "cashier", "content": content}
+    values = {"merchant_id": MERCHANT, "case_id": CASE, "id": FILE, "by": BY, "content": content}
     return FileAsk(**values | given)
 
 
@@ -100,31 +102,31 @@ def test_a_file_is_taken_with_both_digests_in_its_fact() -> None:
 
 def test_the_same_again_is_the_same_and_another_content_is_refused() -> None:
     row = changed(taken()).row
-    assert isinstance(taken(FileSeen(row, True, frozenset({1}))), Stay)
+    assert isinstance(taken(FileSeen(row, True, STORE, frozenset({1}))), Stay)
     for other in (ask(b"other"), ask(case_id=ids.derived(ids.Kind.CASE, NOON, "other"))):
         with pytest.raises(Denied, match=r"file\.id_taken"):
-            taken(FileSeen(row, True, frozenset({1})), other)
+            taken(FileSeen(row, True, STORE, frozenset({1})), other)
 
 
 def test_numbers_run_up_to_the_limit() -> None:
     """S59: count."""
-    assert changed(taken(FileSeen(None, True, frozenset({1, 3})))).row.number == 2
+    assert changed(taken(FileSeen(None, True, STORE, frozenset({1, 3})))).row.number == 2
     with pytest.raises(Denied, match=r"file\.too_many"):
-        taken(FileSeen(None, True, frozenset({1, 2, 3})))
+        taken(FileSeen(None, True, STORE, frozenset({1, 2, 3})))
 
 
 def test_what_is_too_large_or_has_no_case_is_refused_before_it_is_looked_at() -> None:
     with pytest.raises(Denied, match=r"file\.too_large"):
         rules.may_take(ask(b"x" * 11), replace(LIMITS, bytes_max=10), NEW)
     with pytest.raises(Denied, match=r"case\.unknown"):
-        rules.may_take(ask(), LIMITS, FileSeen(None, False, frozenset()))
+        rules.may_take(ask(), LIMITS, FileSeen(None, False, "", frozenset()))
 
 
 def test_whoever_opens_a_file_is_written_down() -> None:
     """S59: chain of custody."""
     row = changed(taken()).row
-    change = rules.open_file("anna", Why.AUDIT, row, NOON)
-    assert (change.who, change.facts) == ("anna", (rules.FileOpened(case_id=CASE, why="audit"),))
+    change = rules.open_file(BY, Why.AUDIT, FileThere(row), NOON)
+    assert (change.who, change.facts) == ("cashier", (rules.FileOpened(case_id=CASE, why="audit"),))
     assert (change.row.version, change.row.opened_times) == (2, 1)
 
 
@@ -135,7 +137,7 @@ def test_what_is_gone_keeps_its_digests_and_is_not_opened() -> None:
     assert (gone.state, gone.name, gone.gone_why) == (State.GONE, "", "retention")
     assert (gone.digest_kept, gone.digest_original) == (row.digest_kept, row.digest_original)
     with pytest.raises(Denied, match=r"file\.gone"):
-        rules.open_file("anna", Why.REVIEW, gone, NOON)
+        rules.open_file(BY, Why.REVIEW, FileThere(gone), NOON)
     assert isinstance(rules.forget("system", Why.RETENTION, gone, NOON), Stay)
     with pytest.raises(Denied, match=r"file\.unknown"):
         rules.there(None)

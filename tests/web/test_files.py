@@ -19,6 +19,8 @@ from tests.flows.files import SECRET
 from tests.web.conftest import Answer, Shop
 from yuanlu import ids
 from yuanlu.ids import Kind
+from yuanlu.merchants import store as merchants
+from yuanlu.people import flow as people
 
 
 async def case_of(shop: Shop) -> tuple[str, str]:
@@ -99,9 +101,10 @@ async def test_a_name_with_a_nul_and_an_id_that_is_none_are_refused(shop: Shop) 
 async def test_a_neighbour_sees_nothing_of_it(shop: Shop) -> None:
     payment, case = await case_of(shop)
     file = (await add(shop, case, files.jpeg())).told["id"]
-    for path in (f"/v1/files/{file}", f"/v1/cases/{case}/files", f"/v1/payments/{payment}/data"):
+    for path in (f"/v1/files/{file}", f"/v1/cases/{case}/files"):
         assert (await shop.get(path, who="neighbour")).status == 404
-    assert (await shop.post(f"/v1/payments/{payment}/erasure", who="neighbour")).status == 404
+    assert (await shop.get(f"/v1/payments/{payment}/data", who="neighbour")).status == 403
+    assert (await shop.post(f"/v1/payments/{payment}/erasure", who="neighbour")).status == 403
 
 
 async def test_a_body_that_grows_without_end_is_cut_off(shop: Shop) -> None:
@@ -164,22 +167,35 @@ async def test_a_pdf_is_opened_as_a_pdf_of_pictures(shop: Shop) -> None:
     assert b"JavaScript" not in opened.raw
 
 
+async def owner_of(shop: Shop) -> None:
+    """Give the shop an owner with a key of their own."""
+    now, desk = shop.app.clock.now(), shop.app.desk
+    one = await people.add(desk, shop.merchant_id, role="owner", name="王店主", who="test", store_id="")
+    key = await merchants.add_key(shop.app.pools.recorder, shop.merchant_id, one.id, now, staff_id=one.id)
+    shop.keys["owner"] = key.secret
+
+
 async def test_a_customers_data_is_exported_erased_and_then_gone(shop: Shop) -> None:
     """S57, S66: over HTTP."""
     payment, case = await case_of(shop)
     file = (await add(shop, case, files.jpeg(), name="王小明.jpg")).told
-    answer = await shop.get(f"/v1/payments/{payment}/data")
+    await owner_of(shop)
+    assert (await shop.get(f"/v1/payments/{payment}/data")).code == "staff.not_allowed"
+    answer = await shop.get(f"/v1/payments/{payment}/data", who="owner")
     assert (answer.status, answer.headers["content-type"]) == (200, "application/zip")
     with zipfile.ZipFile(io.BytesIO(answer.raw)) as zipped:
         assert f"files/{file['id']}-王小明.jpg" in zipped.namelist()
         data = json.loads(zipped.read("data.json"))
     assert data["tables"]["payments"][0]["id"] == payment
-    assert (await shop.post(f"/v1/payments/{payment}/erasure")).code == "data.in_use"
+    assert (await shop.post(f"/v1/payments/{payment}/erasure", who="owner")).code == "data.in_use"
     pool = shop.app.pools.recorder
     await pool.execute(
         "update cases set state = 'CLOSED', closed_at = now(), version = version + 1 where id = $1", case
     )
-    assert (await shop.post(f"/v1/payments/{payment}/erasure")).told == {"subjects": [case], "files": [file["id"]]}
+    assert (await shop.post(f"/v1/payments/{payment}/erasure", who="owner")).told == {
+        "subjects": [case],
+        "files": [file["id"]],
+    }
     gone = await shop.get(f"/v1/files/{file['id']}")
     assert (gone.status, gone.code) == (410, "file.gone")
     assert (await add(shop, case, files.jpeg())).code == "seal.forgotten"

@@ -19,6 +19,7 @@ from yuanlu.evidence import clamd, rules, store
 from yuanlu.evidence.rules import CaseFile, FileAsk, Limits, Why
 from yuanlu.evidence.shelves import Shelf
 from yuanlu.evidence.workshop import Workshop
+from yuanlu.people.rules import Person, demand
 
 HANDED_IN_AT_ONCE = 4
 """Files being handed in at once: each stands in memory whole."""
@@ -62,7 +63,8 @@ async def take(desk: Desk, files: Files, ask: FileAsk) -> Done[CaseFile]:
 
     Asking again with the same id and content gives the same file back, not `changed`.
     Raises Denied: case.unknown, file.id_taken, file.too_many, file.empty, file.type, file.too_large, file.infected,
-    file.unscanned, file.no_room, file.store_away, file.store_refused, seal.forgotten; and see `Workshop.remade`.
+    file.unscanned, file.no_room, file.store_away, file.store_refused, seal.forgotten, staff.not_allowed,
+    staff.other_store; and see `Workshop.remade`.
     """
     view = store.for_ask(ask)
     known = rules.may_take(ask, files.limits, await desk.see(view))
@@ -85,15 +87,13 @@ async def take(desk: Desk, files: Files, ask: FileAsk) -> Done[CaseFile]:
         raise
 
 
-async def opened(desk: Desk, files: Files, merchant_id: str, file_id: str, who: str, why: Why) -> tuple[Shown, bytes]:
+async def opened(desk: Desk, files: Files, merchant_id: str, file_id: str, by: Person, why: Why) -> tuple[Shown, bytes]:
     """Open a file: who and why are written down before a byte is handed out.
 
-    Raises Denied: file.unknown, file.gone, file.store_away, file.store_refused, seal.forgotten; Broken when what lies
-    there is not what was kept.
+    Raises Denied: file.unknown, file.gone, staff.not_allowed, staff.other_store, file.store_away, file.store_refused,
+    seal.forgotten; Broken when what lies there is not what was kept.
     """
-    view = store.by_id(merchant_id, file_id)
-    rules.there(await desk.see(view))
-    file = (await desk.decide(view, partial(rules.open_file, who, why))).row
+    file = (await desk.decide(store.to_open(merchant_id, file_id), partial(rules.open_file, by, why))).row
     content = await _content(desk, files, file)
     return await _shown(desk, file), content
 
@@ -126,15 +126,16 @@ async def see(desk: Desk, merchant_id: str, file_id: str) -> Shown:
     return await _shown(desk, file)
 
 
-async def of_case(desk: Desk, merchant_id: str, case_id: str) -> Sequence[Shown]:
-    """The files of a case by number, those that are gone too.
+async def of_case(desk: Desk, merchant_id: str, case_id: str, by: Person) -> Sequence[Shown]:
+    """The files of a case that are for these eyes, by number, those that are gone too.
 
-    Raises Denied: case.unknown.
+    Raises Denied: case.unknown, staff.not_allowed, staff.other_store.
     """
-    is_case, found = await desk.see(store.of_case(merchant_id, case_id))
-    if not is_case:
+    store_id, found = await desk.see(store.of_case(merchant_id, case_id))
+    if store_id is None:
         raise Denied("case.unknown")
-    return [await _shown(desk, file) for file in found]
+    demand(by, "see", store_id)
+    return [await _shown(desk, file) for file in found if rules.may_see(by, file)]
 
 
 async def forget(desk: Desk, files: Files, merchant_id: str, file_id: str, who: str, why: Why) -> CaseFile:

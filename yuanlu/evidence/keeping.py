@@ -28,6 +28,7 @@ from yuanlu.evidence import flow
 from yuanlu.evidence.flow import Files
 from yuanlu.evidence.rules import CaseFile, State, Why
 from yuanlu.evidence.store import made
+from yuanlu.people.rules import Person, demand
 from yuanlu.seal import Seal, Sealed
 
 SWEPT_AT_ONCE = 200
@@ -157,7 +158,7 @@ async def export(
     pool: asyncpg.Pool[Any],
     merchant_id: str,
     payment_id: str,
-    who: str,
+    by: Person,
     out: IO[bytes],
     *,
     bytes_max: int | None = None,
@@ -166,8 +167,10 @@ async def export(
 
     Shape: `data.json` is {"payment", "made_at", "rules", "tables": {table: [row]}, "files": [..]}; sealed text is
     opened, what was forgotten says so. Each file that is opened for it leaves its fact.
-    Raises Denied: payment.unknown, data.too_much, data.too_large, file.store_away, file.store_refused.
+    Raises Denied: staff.not_allowed, payment.unknown, data.too_much, data.too_large, file.store_away,
+    file.store_refused.
     """
+    demand(by, "export")
     found = await held(pool, merchant_id, payment_id)
     if bytes_max is not None and sum(file.size_bytes for file in found.files) > bytes_max:
         raise Denied("data.too_large", limit_bytes=bytes_max)
@@ -178,7 +181,7 @@ async def export(
         for file in found.files:
             name = ""
             if file.state is State.TAKEN and seals[file.case_id].key is not None:
-                shown, content = await flow.opened(desk, files, merchant_id, file.id, who, Why.EXPORT)
+                shown, content = await flow.opened(desk, files, merchant_id, file.id, by, Why.EXPORT)
                 name = f"files/{file.id}-{shown.name}"
                 zipped.writestr(name, content)
             listed.append({"id": file.id, "case": file.case_id, "sha256": file.digest_kept, "file": name})
@@ -237,13 +240,14 @@ _CASES = """
 
 
 async def erase(
-    desk: Desk, files: Files, seal: Seal, pool: asyncpg.Pool[Any], merchant_id: str, payment_id: str, who: str
+    desk: Desk, files: Files, seal: Seal, pool: asyncpg.Pool[Any], merchant_id: str, payment_id: str, by: Person
 ) -> Erased:
     """Erase what names the payer of a payment. Books, facts and chains stay whole. Again does no harm.
 
-    Raises Denied: payment.unknown, data.too_much; data.held when a legal hold protects one of the cases, data.in_use
-    while one is still open: nothing is erased then.
+    Raises Denied: staff.not_allowed, payment.unknown, data.too_much; data.held when a legal hold protects
+    one of the cases, data.in_use while one is still open: nothing is erased then.
     """
+    demand(by, "erase")
     found = await held(pool, merchant_id, payment_id)
     for case in await db.read(pool, merchant_id, _CASES, merchant_id, sorted(found.ids)):
         if case["is_held"]:
@@ -251,8 +255,8 @@ async def erase(
         if case["state"] not in RESTS:
             raise Denied("data.in_use", case=case["id"])
     subjects = await _subjects(pool, merchant_id, found)
-    forgotten = [each for each in subjects if await _forget(desk, seal, merchant_id, each, who, Why.ERASURE)]
-    gone = [await flow.forget(desk, files, merchant_id, file.id, who, Why.ERASURE) for file in found.files]
+    forgotten = [each for each in subjects if await _forget(desk, seal, merchant_id, each, by.id, Why.ERASURE)]
+    gone = [await flow.forget(desk, files, merchant_id, file.id, by.id, Why.ERASURE) for file in found.files]
     return Erased(forgotten, [file.id for file in gone])
 
 

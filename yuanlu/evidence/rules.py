@@ -19,6 +19,7 @@ from yuanlu.change import Change, Row, Stay
 from yuanlu.errors import Denied
 from yuanlu.evidence.masking import masked
 from yuanlu.facts import Fact
+from yuanlu.people.rules import Person, demand, may
 
 NAME_MAX = 120
 
@@ -150,7 +151,7 @@ class FileAsk:
     merchant_id: str
     case_id: str
     id: str
-    who: str
+    by: Person
     content: bytes
     name: str = ""
     audience: Audience = Audience.CUSTOMER
@@ -178,10 +179,12 @@ class Remade:
 
 @dataclass(frozen=True, slots=True)
 class FileSeen:
-    """What a new file is decided on: itself if it is known, whether its case is there, and which numbers are taken."""
+    """What a new file is decided on: itself if it is known, whether its case is there, whose store's it is, and which
+    numbers are taken."""
 
     file: CaseFile | None
     is_case: bool
+    store_id: str
     numbers: frozenset[int]
 
 
@@ -258,7 +261,7 @@ def display_name(name: str, media: Media) -> tuple[str, tuple[str, ...]]:
 def may_take(ask: FileAsk, limits: Limits, seen: FileSeen) -> CaseFile | None:
     """Whether it is worth looking at: before anything dear is done. Answers the file if it is here already.
 
-    Raises Denied: case.unknown, file.id_taken, file.too_many, file.too_large.
+    Raises Denied: case.unknown, file.id_taken, file.too_many, file.too_large, staff.not_allowed, staff.other_store.
     """
     if seen.file is not None:
         if (seen.file.digest_original, seen.file.case_id) != (ask.digest, ask.case_id):
@@ -266,6 +269,7 @@ def may_take(ask: FileAsk, limits: Limits, seen: FileSeen) -> CaseFile | None:
         return seen.file
     if not seen.is_case:
         raise Denied("case.unknown")
+    demand(ask.by, "note" if ask.audience is Audience.INTERNAL else "hand_in", seen.store_id)
     if len(ask.content) > limits.bytes_max:
         raise Denied("file.too_large", limit_bytes=limits.bytes_max)
     _free_number(limits, seen)
@@ -316,7 +320,7 @@ def take(
         audience=ask.audience,
         stripped=",".join(remade.stripped),
         masked=",".join(found),
-        taken_by=ask.who,
+        taken_by=ask.by.id,
         taken_at=at,
     )
     taken = FileTaken(
@@ -329,10 +333,15 @@ def take(
         stripped=row.stripped,
         masked=row.masked,
     )
-    return Change(row=row, at=at, who=ask.who, facts=(taken,))
+    return Change(row=row, at=at, who=ask.by.id, facts=(taken,))
 
 
 # --- looking, forgetting ---
+
+
+def may_see(by: Person, file: CaseFile) -> bool:
+    """Whether a file is for these eyes: what is internal is for our own people."""
+    return file.audience is Audience.CUSTOMER or may(by.role, "note")
 
 
 def there(file: CaseFile | None) -> CaseFile:
@@ -347,11 +356,24 @@ def there(file: CaseFile | None) -> CaseFile:
     return file
 
 
-def open_file(who: str, why: Why, file: CaseFile | None, at: datetime) -> Change[CaseFile]:
-    """Write down that somebody looks into a file. Raises Denied: file.unknown, file.gone."""
-    row = there(file)
+@dataclass(frozen=True, slots=True)
+class FileThere:
+    """What it is decided on whether a file is opened: itself, and the store its case belongs to."""
+
+    file: CaseFile | None
+    store_id: str = ""
+
+
+def open_file(by: Person, why: Why, seen: FileThere, at: datetime) -> Change[CaseFile]:
+    """Write down that somebody looks into a file.
+
+    Raises Denied: file.unknown, file.gone, staff.not_allowed, staff.other_store.
+    """
+    if seen.file is not None:
+        demand(by, "note" if seen.file.audience is Audience.INTERNAL else "see", seen.store_id)
+    row = there(seen.file)
     row = replace(row, version=row.version + 1, opened_times=row.opened_times + 1)
-    return Change(row=row, at=at, who=who, facts=(FileOpened(case_id=row.case_id, why=why),))
+    return Change(row=row, at=at, who=by.id, facts=(FileOpened(case_id=row.case_id, why=why),))
 
 
 def forget(who: str, why: Why, file: CaseFile | None, at: datetime) -> Change[CaseFile] | Stay[CaseFile]:

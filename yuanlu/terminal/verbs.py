@@ -41,7 +41,7 @@ from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import ChargeAsk, Payment
 from yuanlu.people import flow as people
 from yuanlu.people import store as people_store
-from yuanlu.people.rules import Staff
+from yuanlu.people.rules import Person, Role, Staff
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import rules as refund_rules
 from yuanlu.refunds import store as refunds_store
@@ -79,6 +79,11 @@ def who() -> str:
     except (KeyError, OSError):  # a container may know no name for its user
         name = str(os.getuid())
     return f"cli:{name}"
+
+
+def operator() -> Person:
+    """Who is at the terminal, as rules see them: whoever runs the installation may do what its owner may."""
+    return Person(who(), Role.OWNER)
 
 
 @asynccontextmanager
@@ -329,7 +334,7 @@ async def add_file(counter: Counter, case_id: str, path: Path, file_id: str, aud
         merchant_id=counter.merchant_id,
         case_id=ids.checked(case_id, Kind.CASE),
         id=ids.checked(file_id, Kind.FILE) if file_id else ids.new(Kind.FILE),
-        who=who(),
+        by=operator(),
         content=await asyncio.to_thread(_read, path, app.files.limits.bytes_max),
         name=path.name,
         audience=audience,
@@ -354,7 +359,7 @@ async def get_file(counter: Counter, file_id: str, out: Path, why: Why) -> FileT
     app = counter.app
     with _new(out) as target:
         shown, content = await files.opened(
-            app.desk, app.files, counter.merchant_id, ids.checked(file_id, Kind.FILE), who(), why
+            app.desk, app.files, counter.merchant_id, ids.checked(file_id, Kind.FILE), operator(), why
         )
         target.write(content)
     return file_told(shown)
@@ -380,7 +385,7 @@ async def files_listed(counter: Counter, case_id: str) -> FilesTold:
 
     Raises Denied: id.invalid, case.unknown.
     """
-    found = await files.of_case(counter.app.desk, counter.merchant_id, ids.checked(case_id, Kind.CASE))
+    found = await files.of_case(counter.app.desk, counter.merchant_id, ids.checked(case_id, Kind.CASE), operator())
     return FilesTold(items=[file_told(shown) for shown in found], next=None)
 
 
@@ -392,8 +397,8 @@ async def export_data(counter: Counter, payment_id: str, out: Path) -> dict[str,
     app = counter.app
     with _new(out) as target:
         await keeping.export(
-            app.desk, app.files, app.pools.reader, counter.merchant_id, ids.checked(payment_id, Kind.PAYMENT), who(),
-            target,
+            app.desk, app.files, app.pools.reader, counter.merchant_id, ids.checked(payment_id, Kind.PAYMENT),
+            operator(), target,
         )  # fmt: skip
         size = target.tell()
     return {"payment": payment_id, "file": str(out), "size_bytes": size}
@@ -407,7 +412,7 @@ async def erase_data(counter: Counter, payment_id: str) -> ErasedTold:
     app = counter.app
     done = await keeping.erase(
         app.desk, app.files, app.seal, app.pools.reader, counter.merchant_id, ids.checked(payment_id, Kind.PAYMENT),
-        who(),
+        operator(),
     )  # fmt: skip
     return ErasedTold(subjects=done.subjects, files=done.files)
 

@@ -35,7 +35,7 @@ async def add(call: Call) -> Answer:
         merchant_id=call.merchant_id,
         case_id=call.id(Kind.CASE),
         id=checked(wish.id, Kind.FILE),
-        who=call.who,
+        by=call.by,
         content=call.body,
         name=wish.name,
         audience=Audience(wish.audience),
@@ -46,7 +46,7 @@ async def add(call: Call) -> Answer:
 
 async def of_case(call: Call) -> Answer:
     """The files of a case, in the order in which they came."""
-    found = await flow.of_case(call.office.desk, call.merchant_id, call.id(Kind.CASE))
+    found = await flow.of_case(call.office.desk, call.merchant_id, call.id(Kind.CASE), call.by)
     return 200, FilesTold(items=[file_told(shown) for shown in found], next=None)
 
 
@@ -54,7 +54,7 @@ async def content(call: Call) -> Answer:
     """Open a file. Who did so and why is in its record before a byte is sent."""
     wish: FileOpening = call.query
     shown, body = await flow.opened(
-        call.office.desk, call.office.files, call.merchant_id, call.id(Kind.FILE), call.who, Why(wish.why)
+        call.office.desk, call.office.files, call.merchant_id, call.id(Kind.FILE), call.by, Why(wish.why)
     )
     return 200, Told(body, 200, shown.file.media.value, _headers(shown, wish.show))
 
@@ -73,7 +73,7 @@ async def export(call: Call) -> Answer:
     office, out = call.office, BytesIO()
     payment_id = call.id(Kind.PAYMENT)
     await keeping.export(
-        office.desk, office.files, office.pools.reader, call.merchant_id, payment_id, call.who, out,
+        office.desk, office.files, office.pools.reader, call.merchant_id, payment_id, call.by, out,
         bytes_max=EXPORT_BYTES_MAX,
     )  # fmt: skip
     name = f"attachment; filename={payment_id}.zip"
@@ -84,11 +84,12 @@ async def erase(call: Call) -> Answer:
     """Erase what names the payer of a payment. Books and records of the trade stay."""
     office = call.office
     done = await keeping.erase(
-        office.desk, office.files, office.seal, office.pools.reader, call.merchant_id, call.id(Kind.PAYMENT), call.who
+        office.desk, office.files, office.seal, office.pools.reader, call.merchant_id, call.id(Kind.PAYMENT), call.by
     )
     return 200, ErasedTold(subjects=done.subjects, files=done.files)
 
 
+_STAFF = ("staff.not_allowed", "staff.other_store")
 _STORE = ("file.no_room", "file.store_away", "file.store_refused")
 
 ROUTES = (
@@ -104,7 +105,7 @@ ROUTES = (
         denied=(
             "id.invalid", "case.unknown", "file.id_taken", "file.too_many", "file.empty", "file.type", "file.too_large",
             "file.too_many_pixels", "file.too_many_pages", "file.moving", "file.locked", "file.damaged", "file.bomb",
-            "file.infected", "file.unscanned", "seal.forgotten", *_STORE,
+            "file.infected", "file.unscanned", "seal.forgotten", *_STAFF, *_STORE,
         ),
     ),
     Route(
@@ -113,7 +114,7 @@ ROUTES = (
         verb=of_case,
         says="The files of a case",
         gives=FilesTold,
-        denied=("case.unknown",),
+        denied=("case.unknown", *_STAFF),
     ),
     Route(
         method="GET",
@@ -123,7 +124,7 @@ ROUTES = (
         query=FileOpening,
         gives=FileTold,
         gives_kinds=GIVES,
-        denied=("file.unknown", "file.gone", "seal.forgotten", *_STORE[1:]),
+        denied=("file.unknown", "file.gone", "seal.forgotten", *_STAFF, *_STORE[1:]),
     ),
     Route(
         method="GET",
@@ -132,7 +133,7 @@ ROUTES = (
         says="All that is held about a customer",
         gives=FileTold,
         gives_kinds=(ZIP,),
-        denied=("payment.unknown", "data.too_much", "data.too_large", *_STORE[1:]),
+        denied=("payment.unknown", "data.too_much", "data.too_large", "staff.not_allowed", *_STORE[1:]),
     ),
     Route(
         method="POST",
@@ -140,6 +141,6 @@ ROUTES = (
         verb=erase,
         says="Erase what names a customer",
         gives=ErasedTold,
-        denied=("payment.unknown", "data.held", "data.in_use", "data.too_much", *_STORE[1:]),
+        denied=("payment.unknown", "data.held", "data.in_use", "data.too_much", "staff.not_allowed", *_STORE[1:]),
     ),
 )  # fmt: skip
