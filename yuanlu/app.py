@@ -33,6 +33,7 @@ from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.people.rules import Staff
+from yuanlu.policies.rules import Policy
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
@@ -41,6 +42,13 @@ from yuanlu.refunds.rules import Refund
 from yuanlu.seal import Seal
 
 ROWS: Sequence[type[Row]] = (Payment, Refund, Case, CaseFile, Staff)
+ROWS: Sequence[type[Row]] = (
+    Payment,
+    Refund,
+    Case,
+    Staff,
+    Policy,
+)
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
 FILE_TAKEN = "cases.file.wake"

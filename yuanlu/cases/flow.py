@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from yuanlu import ids
 from yuanlu.cases import chain, clockwork, review, rules, store
 from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
+from yuanlu.cases.clockwork import Clockwork
 from yuanlu.cases.review import Act, Fault, OfferKind, Place, Status
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, Ruling, State, What
 from yuanlu.change import Change, Done, Stay
@@ -27,12 +28,10 @@ from yuanlu.payments import flow as payments
 from yuanlu.payments import rules as payment_rules
 from yuanlu.payments import store as payments_store
 from yuanlu.people.rules import Person, demand
+from yuanlu.policies import flow as policies
 from yuanlu.reading import View
 from yuanlu.refunds import flow as refunds
 from yuanlu.seal import Sealed
-
-WORK = clockwork.PLAIN
-"""How deadlines are counted."""
 
 
 class _Sees(Protocol):
@@ -45,7 +44,12 @@ S = TypeVar("S", bound=_Sees)
 
 async def _decided(desk: Desk, view: View[S], rule: Callable[[S, datetime], Change[Case] | Stay[Case]]) -> Done[Case]:
     """Decide about a case: what the rule says, with its holder and deadline."""
-    return await desk.decide(view, lambda seen, at: clockwork.passed(seen.case, rule(seen, at), WORK))
+    return await desk.decide(view, lambda seen, at: clockwork.passed(seen.case, rule(seen, at), counted(desk, at)))
+
+
+def counted(desk: Desk, at: datetime) -> Clockwork:
+    """How deadlines are counted: in working days of the calendar that counts at this moment."""
+    return Clockwork(after=desk.book(at).calendar.after)
 
 
 async def request(desk: Desk, ask: CaseAsk) -> Case:
@@ -106,14 +110,17 @@ async def tick(desk: Desk, merchant_id: str, case_id: str) -> Case:
 
     Raises Denied: case.unknown.
     """
-    done = await _decided(desk, store.by_id(merchant_id, case_id), partial(review.tick, WORK))
-    return done.row
+
+    def rule(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
+        return review.tick(counted(desk, at), seen, at)
+
+    return (await _decided(desk, store.by_id(merchant_id, case_id), rule)).row
 
 
-async def ruling_for(_: Desk, seen: CaseSeen) -> Ruling:
-    """What tells the verdict about this report: as coded, where a merchant has no policy."""
-    assert seen.case is not None
-    return rules.as_coded
+async def ruling_for(desk: Desk, seen: CaseSeen) -> Ruling:
+    """What tells the verdict about this report: the policy that was in force when its payment was made."""
+    assert seen.payment is not None
+    return partial(rules.by_policy, await policies.version(desk, seen.payment.merchant_id, seen.payment.policy))
 
 
 async def _check(desk: Desk, seen: CaseSeen) -> Case:

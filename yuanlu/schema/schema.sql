@@ -380,6 +380,7 @@ CREATE TABLE public.payments (
     channel_number text NOT NULL COLLATE pg_catalog."C",
     payer text NOT NULL COLLATE pg_catalog."C",
     incident text NOT NULL,
+    policy text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT payments_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT payments_back_only_of_paid CHECK (((back_fen = 0) OR (state = ANY (ARRAY['PAID'::text, 'LATE_PAID'::text])))),
     CONSTRAINT payments_back_within_amount CHECK (((back_fen >= 0) AND (back_fen <= amount_fen))),
@@ -391,6 +392,25 @@ CREATE TABLE public.payments (
 ALTER TABLE ONLY public.payments FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.payments OWNER TO yuanlu_owner;
+
+CREATE TABLE public.policies (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    content text NOT NULL,
+    digest text NOT NULL COLLATE pg_catalog."C",
+    valid_from timestamp with time zone NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    made_by text NOT NULL,
+    CONSTRAINT policies_check CHECK ((valid_from >= made_at)),
+    CONSTRAINT policies_content_check CHECK (((octet_length(content) >= 1) AND (octet_length(content) <= 65536))),
+    CONSTRAINT policies_version_check CHECK ((version = 1))
+);
+
+ALTER TABLE ONLY public.policies FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.policies OWNER TO yuanlu_owner;
 
 CREATE TABLE public.refunds (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -553,6 +573,9 @@ ALTER TABLE ONLY public.moves_default
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.policies
+    ADD CONSTRAINT policies_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_pkey PRIMARY KEY (merchant_id, id);
 
@@ -591,6 +614,8 @@ CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_
 
 CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text, 'CLOSING'::text])) AND (code_mark <> ''::text));
 
+CREATE INDEX policies_in_force ON public.policies USING btree (merchant_id, store_id, valid_from, id);
+
 CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merchant_id);
 
 CREATE INDEX subject_keys_until ON public.subject_keys USING btree (merchant_id, keep_until) WHERE ((keep_until IS NOT NULL) AND (wrapped <> ''::text));
@@ -615,6 +640,9 @@ ALTER TABLE ONLY public.channel_accounts
 
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
+
+ALTER TABLE ONLY public.policies
+    ADD CONSTRAINT policies_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
@@ -685,6 +713,8 @@ CREATE POLICY owner ON public.moves_default TO yuanlu_owner USING (true) WITH CH
 
 CREATE POLICY owner ON public.payments TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.policies TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.refunds TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.staff TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -696,6 +726,8 @@ CREATE POLICY owner ON public.subject_keys TO yuanlu_owner USING (true) WITH CHE
 CREATE POLICY owner ON public.tills TO yuanlu_owner USING (true) WITH CHECK (true);
 
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.policies ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -718,6 +750,8 @@ CREATE POLICY reader ON public.merchants FOR SELECT TO yuanlu_reader USING ((mer
 CREATE POLICY reader ON public.moves FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.payments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.policies FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.refunds FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -750,6 +784,8 @@ CREATE POLICY recorder ON public.merchants TO yuanlu_recorder USING (true) WITH 
 CREATE POLICY recorder ON public.moves TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.payments TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.policies TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.refunds TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -812,6 +848,9 @@ GRANT SELECT,INSERT ON TABLE public.moves TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.payments TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.policies TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.policies TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.refunds TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.refunds TO yuanlu_recorder;

@@ -35,6 +35,8 @@ _VOCABULARIES = {
     "fault": "fault",
     "role": "role",
     "reason_code": "decline",
+    "other_verdict": "verdict",
+    "tender": "tender",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
 
