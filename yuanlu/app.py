@@ -41,13 +41,13 @@ from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
 from yuanlu.seal import Seal
 
-ROWS: Sequence[type[Row]] = (Payment, Refund, Case, CaseFile, Staff)
 ROWS: Sequence[type[Row]] = (
     Payment,
     Refund,
     Case,
     Staff,
     Policy,
+    CaseFile,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
