@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -21,6 +22,9 @@ from yuanlu.clock import Clock, SystemClock
 from yuanlu.config import Settings
 from yuanlu.desk import Desk, Follower
 from yuanlu.errors import Denied
+from yuanlu.evidence.flow import Files
+from yuanlu.evidence.rules import CaseFile, Limits
+from yuanlu.evidence.shelves import S3, Bucket, Disk, Shelf
 from yuanlu.facts import Fact
 from yuanlu.lawbook import shelf as lawbook
 from yuanlu.losses.floats import WATCH, Float, next_look
@@ -49,9 +53,11 @@ ROWS: Sequence[type[Row]] = (
     Loss,
     Float,
     Repayment,
+    CaseFile,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
+FILE_TAKEN = "cases.file.wake"
 
 log = structlog.get_logger(__name__)
 
@@ -78,9 +84,12 @@ def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     """New need of a channel account is looked at soon, together with what else comes meanwhile."""
     assert isinstance(row, Refund)
     return (Look(WATCH, row.channel, next_look(at)),)
+def _file_taken(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    return (Look(FILE_TAKEN, row.id, at),)
 
 
 FOLLOWERS: Mapping[str, Sequence[Follower]] = {
+    "FileTaken": (_file_taken,),
     "PaymentLatePaid": (_late_paid,),
     "PaymentContradicted": (_contradicted,),
     "RefundFoundOutside": (_outside_refund,),
@@ -118,6 +127,33 @@ class _Config:
     read_at: float
 
 
+def files_of(settings: Settings) -> Files:
+    """How files are taken in and where they are kept, as the settings say."""
+    limits = Limits(
+        bytes_max=settings.file_bytes_max,
+        files_max=settings.case_files_max,
+        pixels_max=settings.file_pixels_max,
+        pages_max=settings.file_pages_max,
+        seconds_max=settings.file_seconds_max,
+        memory_max=settings.file_memory_max,
+    )
+    return Files(_shelf(settings), limits, scanner=settings.clamd)
+
+
+def _shelf(settings: Settings) -> Shelf:
+    if not settings.s3_endpoint:
+        return Disk(Path(settings.files_dir) if settings.files_dir else settings.state / "files")
+    return S3(
+        Bucket(
+            endpoint=settings.s3_endpoint,
+            bucket=settings.s3_bucket,
+            region=settings.s3_region,
+            key_id_file=settings.s3_key_id_file,
+            secret_file=settings.s3_secret_file,
+        )
+    )
+
+
 class App:
     """One running installation: what the surfaces and the worker are given."""
 
@@ -131,6 +167,7 @@ class App:
         self.driver = driver
         self.reader = Reader(pools.recorder)
         self.recorder = Recorder(lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS)
+        self.files = files_of(settings)
         self.seal = Seal(pools.recorder, settings.seal_key)
         self.desk = Desk(
             self.reader,

@@ -23,6 +23,7 @@ from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, Ruling
 from yuanlu.change import Change, Done, Stay
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
+from yuanlu.evidence import store as evidence_store
 from yuanlu.money import Money
 from yuanlu.payments import flow as payments
 from yuanlu.payments import rules as payment_rules
@@ -404,6 +405,19 @@ async def add(desk: Desk, merchant_id: str, case_id: str, item: Item) -> Case:
         return review.add(item, seen.case, at, known=seen.known)
 
     return (await _decided(desk, store.for_item(merchant_id, case_id, item.id), rule)).row
+
+
+async def file_taken(desk: Desk, merchant_id: str, file_id: str) -> Case:
+    """Let a file that was taken in enter its case, under the digest of what is kept of it.
+
+    Raises Denied: file.unknown, case.unknown.
+    """
+    file = await desk.see(evidence_store.by_id(merchant_id, file_id))
+    if file is None:
+        raise Denied("file.unknown")
+    audience = Audience(file.audience.value)
+    item = Item(kind="file", id=file.id, digest=file.digest_kept, who=file.taken_by, audience=audience)
+    return await add(desk, merchant_id, file.case_id, item)
 
 
 async def say(desk: Desk, merchant_id: str, case_id: str, by: Person, words: Words) -> Case:

@@ -105,6 +105,41 @@ ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys OWNER TO yuanlu_owner;
 
+CREATE TABLE public.case_files (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    case_id text NOT NULL COLLATE pg_catalog."C",
+    number bigint NOT NULL,
+    media text NOT NULL COLLATE pg_catalog."C",
+    size_bytes bigint NOT NULL,
+    width bigint NOT NULL,
+    height bigint NOT NULL,
+    pages bigint NOT NULL,
+    digest_original text NOT NULL COLLATE pg_catalog."C",
+    digest_kept text NOT NULL COLLATE pg_catalog."C",
+    storage_key text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    audience text NOT NULL COLLATE pg_catalog."C",
+    stripped text NOT NULL COLLATE pg_catalog."C",
+    masked text NOT NULL COLLATE pg_catalog."C",
+    taken_by text NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    opened_times bigint NOT NULL,
+    gone_at timestamp with time zone,
+    gone_why text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT case_files_check CHECK (((state = 'GONE'::text) = (gone_at IS NOT NULL))),
+    CONSTRAINT case_files_number_check CHECK ((number > 0)),
+    CONSTRAINT case_files_size_bytes_check CHECK ((size_bytes > 0)),
+    CONSTRAINT case_files_state_check CHECK ((state = ANY (ARRAY['TAKEN'::text, 'GONE'::text]))),
+    CONSTRAINT case_files_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.case_files FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.case_files OWNER TO yuanlu_owner;
+
 CREATE TABLE public.cases (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -551,6 +586,10 @@ CREATE TABLE public.subject_keys (
     wrapped text NOT NULL,
     made_at timestamp with time zone NOT NULL,
     forgotten_at timestamp with time zone,
+    purpose text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    keep_until timestamp with time zone,
+    forgotten_by text DEFAULT ''::text NOT NULL,
+    forgotten_why text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT subject_keys_check CHECK (((wrapped = ''::text) = (forgotten_at IS NOT NULL)))
 );
 
@@ -584,6 +623,9 @@ ALTER TABLE ONLY public.api_keys
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.case_files
+    ADD CONSTRAINT case_files_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.cases
     ADD CONSTRAINT cases_pkey PRIMARY KEY (merchant_id, id);
@@ -649,6 +691,7 @@ ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
 
 CREATE INDEX cases_not_closed ON public.cases USING btree (merchant_id, state) WHERE (state <> 'CLOSED'::text);
+CREATE UNIQUE INDEX case_files_number ON public.case_files USING btree (case_id, number, merchant_id);
 
 CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_id);
 
@@ -677,6 +720,7 @@ CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merch
 CREATE INDEX refunds_open_of_channel ON public.refunds USING btree (merchant_id, channel) WHERE (state = ANY (ARRAY['RESERVED'::text, 'READY'::text, 'SENT'::text, 'WAITING'::text, 'MANUAL'::text]));
 
 CREATE INDEX repayments_of_payment ON public.repayments USING btree (payment_id, merchant_id);
+CREATE INDEX subject_keys_until ON public.subject_keys USING btree (merchant_id, keep_until) WHERE ((keep_until IS NOT NULL) AND (wrapped <> ''::text));
 
 ALTER INDEX public.evidence_pkey ATTACH PARTITION public.evidence_default_pkey;
 
@@ -686,6 +730,9 @@ ALTER INDEX public.moves_pkey ATTACH PARTITION public.moves_default_pkey;
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.case_files
+    ADD CONSTRAINT case_files_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
 
 ALTER TABLE ONLY public.cases
     ADD CONSTRAINT cases_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
@@ -727,6 +774,8 @@ ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.case_files ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts ENABLE ROW LEVEL SECURITY;
@@ -754,6 +803,8 @@ ALTER TABLE public.moves_default ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON public.accounts TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.api_keys TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.case_files TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.cases TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -803,6 +854,8 @@ CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merc
 
 CREATE POLICY reader ON public.api_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.case_files FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.cases FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.channel_accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -840,6 +893,8 @@ CREATE POLICY reader ON public.tills FOR SELECT TO yuanlu_reader USING ((merchan
 CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.api_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.case_files TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.cases TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -901,6 +956,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.accounts TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.api_keys TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.case_files TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.case_files TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.cases TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO yuanlu_recorder;
