@@ -15,6 +15,9 @@ from yuanlu import jobs
 from yuanlu.app import CONTRADICTED, OUTSIDE_REFUND, App
 from yuanlu.cases import flow as cases
 from yuanlu.cases.rules import LATE_PAID, What
+from yuanlu.complaints import flow as complaints
+from yuanlu.complaints.answers import ANSWER
+from yuanlu.complaints.rules import PULL, WATCH, WATCH_WAKE
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
 from yuanlu.payments import flow as payments
@@ -32,6 +35,10 @@ VERBS: Mapping[str, Verb] = {
     "refunds.drive": refunds.drive,
     "cases.drive": cases.drive,
     "cases.drive.wake": cases.drive,
+    PULL: complaints.pull,
+    WATCH: complaints.drive,
+    WATCH_WAKE: complaints.drive,
+    ANSWER: complaints.answer,
     LATE_PAID: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.LATE_PAID
     ),
