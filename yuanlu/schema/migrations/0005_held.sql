@@ -1,0 +1,2 @@
+-- Held for another room's number.
+select 1;
