@@ -41,10 +41,9 @@ from yuanlu.channels.contract import (
     Side,
     Word,
 )
-from yuanlu.complaints.rules import WATCH_WAKE, Complaint, ComplaintImage, day_end, digest_of_text
+from yuanlu.complaints.rules import WATCH_WAKE, Complaint, ComplaintImage, Sealed, day_end, digest_of_text
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
-from yuanlu.seal import Sealed
 
 ANSWER = "complaints.answer"
 TRIES_MAX = 5

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
@@ -31,7 +32,6 @@ from yuanlu.facts import Fact
 from yuanlu.payments.rules import Payment
 from yuanlu.refunds.rules import Refund
 from yuanlu.refunds.rules import State as RefundState
-from yuanlu.seal import Sealed
 
 WATCH = "complaints.watch"
 WATCH_WAKE = "complaints.watch.wake"
@@ -42,6 +42,20 @@ IMAGES_MAX = 30
 """Images of one complaint that are fetched."""
 RETRY_FIRST, RETRY_MAX = timedelta(seconds=30), timedelta(minutes=15)
 _EPOCH = datetime(2020, 1, 1, tzinfo=CHINA)
+
+
+class Sealed(Protocol):
+    """What seals and opens the text of one complaint (`yuanlu.seal.Sealed`); without a key it was forgotten."""
+
+    @property
+    def merchant_id(self) -> str: ...
+
+    @property
+    def key(self) -> bytes | None: ...
+
+    def seal(self, text: str) -> str: ...
+
+    def open(self, sealed: str) -> str: ...
 
 
 class State(StrEnum):
