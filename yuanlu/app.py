@@ -15,10 +15,23 @@ from yuanlu import db
 from yuanlu.cases.rules import LATE_PAID, WAKE, Case
 from yuanlu.change import Look, Row
 from yuanlu.channels import evidence
-from yuanlu.channels.contract import CALLBACK_OK, Callback, Channel, News, Outcome, Step, Word
+from yuanlu.channels.contract import (
+    CALLBACK_OK,
+    Callback,
+    Channel,
+    ComplaintStep,
+    Heard,
+    News,
+    Outcome,
+    Step,
+    Word,
+)
 from yuanlu.channels.driver import Driver
 from yuanlu.channels.registry import CODECS
 from yuanlu.clock import Clock, SystemClock
+from yuanlu.complaints import flow as complaints
+from yuanlu.complaints.answers import Answer
+from yuanlu.complaints.rules import Complaint, ComplaintImage, ComplaintPull
 from yuanlu.config import Settings
 from yuanlu.desk import Desk, Follower
 from yuanlu.errors import Denied
@@ -55,6 +68,7 @@ ROWS: Sequence[type[Row]] = (
     Repayment,
     CaseFile,
 )
+ROWS: Sequence[type[Row]] = (Payment, Refund, Case, Complaint, ComplaintPull, ComplaintImage, Answer)
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
 FILE_TAKEN = "cases.file.wake"
@@ -178,6 +192,7 @@ class App:
             followers=FOLLOWERS,
             seal=self.seal,
             shelf=lawbook.read(settings.packs),
+            ask_complaint=self.ask_complaint,
         )
         self._configs: dict[tuple[str, str], _Config] = {}
 
@@ -189,6 +204,15 @@ class App:
             log.error("channel.keys_unusable", merchant=step.merchant_id, channel=step.channel, code=no.code)
             return Outcome(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=no.code)
         return await self.driver.ask(step, CODECS[step.channel], keys)
+
+    async def ask_complaint(self, step: ComplaintStep) -> Heard:
+        """Take a step about complaints outside with the merchant's own keys."""
+        try:
+            keys = await self._keys(step.merchant_id, step.channel)
+        except Denied as no:
+            log.error("channel.keys_unusable", merchant=step.merchant_id, channel=step.channel, code=no.code)
+            return Heard(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=no.code)
+        return await self.driver.ask_complaint(step, CODECS[step.channel], keys)
 
     async def overhear(self, channel: Channel, merchant_id: str, callback: Callback) -> tuple[int, str, bytes]:
         """Take in what a provider posted: verify it, let its object learn, and say what to answer.
@@ -208,6 +232,9 @@ class App:
 
         A refund that is not so is one made outside, even under a number like ours (of a lost or another installation).
         """
+        if news.complaint:
+            await complaints.noticed(self.desk, merchant_id, channel, news)
+            return
         payment = await self.desk.see(payments_store.by_id(merchant_id, news.payment_id))
         if payment is None or payment.channel is not channel:
             raise Denied("payment.unknown", id=news.payment_id)

@@ -16,6 +16,9 @@ from yuanlu.app import CONTRADICTED, FILE_TAKEN, OUTSIDE_REFUND, App
 from yuanlu.cases import flow as cases
 from yuanlu.cases.clockwork import CLOCK
 from yuanlu.cases.rules import LATE_PAID, What
+from yuanlu.complaints import flow as complaints
+from yuanlu.complaints.answers import ANSWER
+from yuanlu.complaints.rules import PULL, WATCH, WATCH_WAKE
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
 from yuanlu.losses import flow as losses
@@ -41,6 +44,10 @@ VERBS: Mapping[str, Verb] = {
     "repayments.drive": repayments.drive,
     WATCH: losses.watch,
     FILE_TAKEN: cases.file_taken,
+    PULL: complaints.pull,
+    WATCH: complaints.drive,
+    WATCH_WAKE: complaints.drive,
+    ANSWER: complaints.answer,
     LATE_PAID: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.LATE_PAID
     ),

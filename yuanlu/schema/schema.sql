@@ -211,6 +211,121 @@ ALTER TABLE ONLY public.channel_accounts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts OWNER TO yuanlu_owner;
 
+CREATE TABLE public.complaint_answers (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    complaint_id text NOT NULL COLLATE pg_catalog."C",
+    what text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    sealed text NOT NULL,
+    mark text NOT NULL COLLATE pg_catalog."C",
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    days bigint NOT NULL,
+    feedback_code text NOT NULL COLLATE pg_catalog."C",
+    images text NOT NULL COLLATE pg_catalog."C",
+    written_at timestamp with time zone NOT NULL,
+    written_by text NOT NULL,
+    sent_at timestamp with time zone,
+    sent_times bigint NOT NULL,
+    absent_at timestamp with time zone,
+    looks bigint NOT NULL,
+    waits bigint NOT NULL,
+    ended_at timestamp with time zone,
+    last_word text NOT NULL COLLATE pg_catalog."C",
+    code text NOT NULL,
+    CONSTRAINT complaint_answers_days_check CHECK ((days >= 0)),
+    CONSTRAINT complaint_answers_state_check CHECK ((state = ANY (ARRAY['READY'::text, 'SENT'::text, 'WAITING'::text, 'DONE'::text, 'REFUSED'::text, 'STOPPED'::text]))),
+    CONSTRAINT complaint_answers_version_check CHECK ((version > 0)),
+    CONSTRAINT complaint_answers_what_check CHECK ((what = ANY (ARRAY['reply'::text, 'feedback'::text, 'supplement'::text, 'promise'::text, 'decline'::text, 'finish'::text])))
+);
+
+ALTER TABLE ONLY public.complaint_answers FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_answers OWNER TO yuanlu_owner;
+
+CREATE TABLE public.complaint_images (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    complaint_id text NOT NULL COLLATE pg_catalog."C",
+    side text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    digest text NOT NULL COLLATE pg_catalog."C",
+    bytes bigint NOT NULL,
+    sealed text NOT NULL,
+    media text NOT NULL COLLATE pg_catalog."C",
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT complaint_images_bytes_check CHECK ((bytes > 0)),
+    CONSTRAINT complaint_images_side_check CHECK ((side = ANY (ARRAY['payer'::text, 'merchant'::text, 'platform'::text]))),
+    CONSTRAINT complaint_images_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.complaint_images FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_images OWNER TO yuanlu_owner;
+
+CREATE TABLE public.complaint_pulls (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    pulled_to timestamp with time zone,
+    asked_at timestamp with time zone,
+    looks bigint NOT NULL,
+    named text NOT NULL COLLATE pg_catalog."C",
+    notified boolean NOT NULL,
+    last_word text NOT NULL COLLATE pg_catalog."C",
+    code text NOT NULL,
+    CONSTRAINT complaint_pulls_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.complaint_pulls FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_pulls OWNER TO yuanlu_owner;
+
+CREATE TABLE public.complaints (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    channel_id text NOT NULL COLLATE pg_catalog."C",
+    channel_state text NOT NULL COLLATE pg_catalog."C",
+    payment_id text NOT NULL COLLATE pg_catalog."C",
+    order_number text NOT NULL COLLATE pg_catalog."C",
+    channel_number text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    asks_refund boolean NOT NULL,
+    asked_fen bigint,
+    paid_fen bigint,
+    times bigint NOT NULL,
+    is_refunded boolean NOT NULL,
+    complained_at timestamp with time zone NOT NULL,
+    heard_at timestamp with time zone NOT NULL,
+    reply_by timestamp with time zone,
+    answered_at timestamp with time zone,
+    promised_at timestamp with time zone,
+    promised_by timestamp with time zone,
+    declined_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    sealed text NOT NULL,
+    digest text NOT NULL COLLATE pg_catalog."C",
+    entries bigint NOT NULL,
+    asked_at timestamp with time zone,
+    looks bigint NOT NULL,
+    last_word text NOT NULL COLLATE pg_catalog."C",
+    code text NOT NULL,
+    last_notice text NOT NULL COLLATE pg_catalog."C",
+    alarm text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT complaints_channel_id_check CHECK ((channel_id <> ''::text)),
+    CONSTRAINT complaints_state_check CHECK ((state = ANY (ARRAY['NEW'::text, 'ANSWERED'::text, 'REFUND_PROMISED'::text, 'FINISHED'::text]))),
+    CONSTRAINT complaints_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.complaints FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaints OWNER TO yuanlu_owner;
+
 CREATE TABLE public.evidence (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     recorded_at timestamp with time zone NOT NULL,
@@ -633,6 +748,18 @@ ALTER TABLE ONLY public.cases
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_pkey PRIMARY KEY (merchant_id, channel);
 
+ALTER TABLE ONLY public.complaint_answers
+    ADD CONSTRAINT complaint_answers_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.complaint_images
+    ADD CONSTRAINT complaint_images_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.complaint_pulls
+    ADD CONSTRAINT complaint_pulls_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.complaints
+    ADD CONSTRAINT complaints_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (merchant_id, object_id, id, recorded_at);
 
@@ -704,6 +831,17 @@ CREATE INDEX cases_queue_of_person ON public.cases USING btree (merchant_id, cla
 CREATE INDEX cases_queue_of_state ON public.cases USING btree (merchant_id, state, due_at, id) WHERE (state <> 'CLOSED'::text);
 
 CREATE INDEX cases_queue_of_store ON public.cases USING btree (merchant_id, store_id, due_at, id) WHERE (state <> 'CLOSED'::text);
+CREATE UNIQUE INDEX complaint_answers_decided_once ON public.complaint_answers USING btree (complaint_id, merchant_id) WHERE ((what = ANY (ARRAY['promise'::text, 'decline'::text])) AND (state <> ALL (ARRAY['REFUSED'::text, 'STOPPED'::text])));
+
+CREATE INDEX complaint_answers_of ON public.complaint_answers USING btree (complaint_id, merchant_id);
+
+CREATE UNIQUE INDEX complaint_answers_one_finish ON public.complaint_answers USING btree (complaint_id, merchant_id) WHERE ((what = 'finish'::text) AND (state = ANY (ARRAY['READY'::text, 'SENT'::text, 'WAITING'::text])));
+
+CREATE INDEX complaint_images_of ON public.complaint_images USING btree (complaint_id, merchant_id);
+
+CREATE INDEX complaints_of_payment ON public.complaints USING btree (payment_id, merchant_id) WHERE (payment_id <> ''::text);
+
+CREATE UNIQUE INDEX complaints_once ON public.complaints USING btree (channel_id, channel, merchant_id);
 
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
@@ -745,6 +883,17 @@ ALTER TABLE ONLY public.floats
 
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
+ALTER TABLE ONLY public.complaint_answers
+    ADD CONSTRAINT complaint_answers_merchant_id_complaint_id_fkey FOREIGN KEY (merchant_id, complaint_id) REFERENCES public.complaints(merchant_id, id);
+
+ALTER TABLE ONLY public.complaint_images
+    ADD CONSTRAINT complaint_images_merchant_id_complaint_id_fkey FOREIGN KEY (merchant_id, complaint_id) REFERENCES public.complaints(merchant_id, id);
+
+ALTER TABLE ONLY public.complaint_pulls
+    ADD CONSTRAINT complaint_pulls_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.complaints
+    ADD CONSTRAINT complaints_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
@@ -780,6 +929,14 @@ ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.complaint_answers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_images ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_pulls ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaints ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.evidence_default ENABLE ROW LEVEL SECURITY;
@@ -809,6 +966,14 @@ CREATE POLICY owner ON public.case_files TO yuanlu_owner USING (true) WITH CHECK
 CREATE POLICY owner ON public.cases TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.channel_accounts TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.complaint_answers TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.complaint_images TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.complaint_pulls TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.complaints TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.evidence TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -860,6 +1025,14 @@ CREATE POLICY reader ON public.cases FOR SELECT TO yuanlu_reader USING ((merchan
 
 CREATE POLICY reader ON public.channel_accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.complaint_answers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.complaint_images FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.complaint_pulls FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.complaints FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.evidence FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.facts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -899,6 +1072,14 @@ CREATE POLICY recorder ON public.case_files TO yuanlu_recorder USING (true) WITH
 CREATE POLICY recorder ON public.cases TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.channel_accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.complaint_answers TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.complaint_images TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.complaint_pulls TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.complaints TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -965,6 +1146,18 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.channel_accounts TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.channel_accounts TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.complaint_answers TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaint_answers TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.complaint_images TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaint_images TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.complaint_pulls TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaint_pulls TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.complaints TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaints TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.evidence TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
