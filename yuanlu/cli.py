@@ -59,7 +59,7 @@ def _denied(no: Denied, as_json: bool) -> NoReturn:
     """A rule said no: its words on stderr, the problem on stdout where JSON is wanted; nothing was changed."""
     from yuanlu import words
     from yuanlu.terminal.screen import flat
-    from yuanlu.web.parts.told import both
+    from yuanlu.told import both
 
     code = f"problem.{no.code}"
     zh, en = both(code, no.facts) if code in words.catalogue() else (str(no), "")
