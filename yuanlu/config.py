@@ -34,6 +34,10 @@ class Settings:
     """File of at least 32 random bytes: the key of the keyed hashes. Empty: `<state>/secret`, made at first use."""
     seal_key_file: str = ""
     """File of at least 32 random bytes: the key that wraps the keys of sealed text. Empty: `<state>/seal.key`."""
+    pack_key_file: str = ""
+    """File of the private key (PEM, RSA or EC) that signs evidence packs. Empty: `<state>/packs`, made at first use."""
+    pack_cert_file: str = ""
+    """File of its certificate (PEM), followed by those of whoever vouches for it. Goes with the key file."""
     worker_concurrency: int = 32
     log_level: str = "info"
 
