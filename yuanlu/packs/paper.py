@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import ctypes
+import gc
 import io
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,7 +67,11 @@ def pages(
     html = _html(dossier, contents, Tongue(words.language(lang)), reader, certificates)
     document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint))
     sheet = weasyprint.CSS(string=packaged.text("packs/pack.css"))
-    drawn: bytes = document.write_pdf(stylesheets=[sheet], pdf_variant="pdf/a-3u", pdf_identifier=b"yuanlu-pack")
+    with warnings.catch_warnings():  # it leaves the file of its colour profile to be closed by itself
+        warnings.simplefilter("ignore", ResourceWarning)
+        drawn: bytes = document.write_pdf(stylesheets=[sheet], pdf_variant="pdf/a-3u")
+        del document
+        gc.collect()
     return drawn
 
 

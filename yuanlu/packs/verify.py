@@ -78,6 +78,8 @@ def _judged(
     faults = list(faults)
     if prints and not set(prints) & set(expected):
         faults.insert(0, fault("signature.stranger", signer=prints[0], expected=", ".join(expected)))
+    elif manifest and prints and prints[:1] == manifest.certificates[:1] and prints != manifest.certificates:
+        faults.append(fault("signature.certificate"))
     return Verdict(
         faults=_once(faults),
         signer=prints[0] if prints else "",
