@@ -39,6 +39,8 @@ STORIES = (
 OPENING = ("review", "reply", "pack", "customer", "audit")
 WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
 ROLES = ("owner", "finance", "manager", "cashier", "auditor")
+WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "other")
+PACK_READERS = ("customer", "regulator", "counsel")
 OPERATIONS = ("pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue")
 
 
@@ -61,7 +63,7 @@ def _denied(no: Denied, as_json: bool) -> NoReturn:
     """A rule said no: its words on stderr, the problem on stdout where JSON is wanted; nothing was changed."""
     from yuanlu import words
     from yuanlu.terminal.screen import flat
-    from yuanlu.web.parts.told import both
+    from yuanlu.told import both
 
     code = f"problem.{no.code}"
     zh, en = both(code, no.facts) if code in words.catalogue() else (str(no), "")
@@ -748,6 +750,72 @@ def policy_show(policy_id: str, store_name: str, till: str, merchant: str, state
         lambda counter: policies.shown(counter, policy_id, store_name, till),
         lambda told, _: told,
     )  # fmt: skip
+# --- evidence packs ---
+
+
+@main.group(**_example("yuanlu pack make YC01KATE3S40000000000000000J3 -o case.pdf", "yuanlu pack verify case.pdf"))
+def pack() -> None:
+    """Evidence packs: one signed file about a case, that anybody can check."""
+
+
+@pack.command("make", **_example("yuanlu pack make YC01KATE3S40000000000000000J3 -o case.pdf --for regulator"))
+@click.argument("case_id", metavar="CASE")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
+              help="The PDF to write.")  # fmt: skip
+@click.option("--for", "reader", type=click.Choice(PACK_READERS), default=PACK_READERS[0], show_default=True,
+              help="Who will read it: what he may not see is left out.")  # fmt: skip
+@click.option("--lang", type=click.Choice(("zh", "en")), default="zh", show_default=True, help="The language on paper.")
+@_counter_options
+def pack_make(case_id: str, output: Path, reader: str, lang: str, merchant: str, state: Path | None) -> None:
+    """Make the evidence pack of a CASE. Prints what was made, and the fingerprint of the signer."""
+    from yuanlu.terminal import loop, packs
+
+    told = loop.run(lambda: packs.make(_settings(state), merchant, case_id, output, reader, lang))
+    if told is None:
+        sys.exit(130)
+    _print_json(told)
+
+
+@pack.command("verify", **_example("yuanlu pack verify case.pdf", "yuanlu pack verify case.pdf --trust 7A:3B:… --json"))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--trust", multiple=True, metavar="FINGERPRINT", help="Who must have signed (or vouched for who did).")
+@_state_option
+@_json_option
+def pack_verify(file: Path, trust: Sequence[str], state: Path | None, as_json: bool) -> None:
+    """Check an evidence pack: signature, every file, the chain, the records against each other.
+
+    It needs no installation and no database. Exit code 0: nothing is wrong with it; 1: something is, and it says what.
+    Without --trust the signer must be this machine's installation, where it has a certificate, else the one the pack
+    names: then compare the fingerprint with the one the shop told you by another way.
+    """
+    from yuanlu.terminal import packs
+
+    verdict = packs.verified(_settings(state), file, trust)
+    if as_json:
+        _print_json(packs.told(verdict))
+    else:
+        packs.show(verdict, click.secho)
+    sys.exit(0 if verdict.ok else 1)
+
+
+@pack.command("trust", **_example("yuanlu pack trust", "yuanlu pack trust --pem > shop.pem"))
+@click.option("--pem", is_flag=True, help="Print the certificates themselves.")
+@_state_option
+@_json_option
+def pack_trust(pem: bool, state: Path | None, as_json: bool) -> None:
+    """Print the fingerprints of the certificates this installation signs packs with, for others to compare."""
+    from datetime import UTC, datetime
+
+    from yuanlu.packs import signer
+
+    ours = signer.of(_settings(state), datetime.now(UTC))
+    if as_json:
+        _print_json({"signer": ours.fingerprints[0], "vouched_by": ours.fingerprints[1:], "pem": ours.pem})
+    elif pem:
+        click.echo(ours.pem, nl=False)
+    else:
+        for name, each in zip(("signer    ", *["vouched by"] * 9), ours.fingerprints, strict=False):
+            click.echo(f"{name}  {each}")
 
 
 # --- merchants ---

@@ -60,6 +60,10 @@ class Settings:
     """File with the access key's secret."""
     packs: str = ""
     """A folder of dated packs (law, working days, promises) that add to ours or take their place. Empty: ours alone."""
+    pack_key_file: str = ""
+    """File of the private key (PEM, RSA or EC) that signs evidence packs. Empty: `<state>/packs`, made at first use."""
+    pack_cert_file: str = ""
+    """File of its certificate (PEM), followed by those of whoever vouches for it. Goes with the key file."""
     worker_concurrency: int = 32
     log_level: str = "info"
 

@@ -19,8 +19,8 @@ from yuanlu.cases.rules import Case
 from yuanlu.change import Row
 from yuanlu.errors import Busy, Denied
 from yuanlu.refunds.rules import OPEN
+from yuanlu.told import told
 from yuanlu.web.parts.shapes import BooksTold, EvidenceTold, HappenedTold, TillsTold, TillTold, TimelineTold
-from yuanlu.web.parts.told import told
 
 LOOKED_MAX = 2000
 _LAST = "Z" * 29

@@ -15,8 +15,8 @@ import structlog
 
 from yuanlu import words
 from yuanlu.errors import Busy, Denied
+from yuanlu.told import both
 from yuanlu.web.parts.logs import masked
-from yuanlu.web.parts.told import both
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
