@@ -24,6 +24,10 @@ from yuanlu.errors import Denied
 from yuanlu.facts import Fact
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
+from yuanlu.notify import rules as notify
+from yuanlu.notify.post import Post
+from yuanlu.notify.rules import Delivery, Hook
+from yuanlu.notify.writing import Pen
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
@@ -33,8 +37,11 @@ from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
 from yuanlu.seal import Seal
+from yuanlu.web.parts.hook_shapes import hook_told
+from yuanlu.web.parts.shapes import case_told, payment_told, refund_told
+from yuanlu.web.parts.told import told
 
-ROWS: Sequence[type[Row]] = (Payment, Refund, Case)
+ROWS: Sequence[type[Row]] = (Payment, Refund, Case, Hook, Delivery)
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
 
@@ -59,7 +66,11 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(WAKE, row.case_id, at),) if row.case_id else ()
 
 
-FOLLOWERS: Mapping[str, Sequence[Follower]] = {
+def _who_asked(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    return (Look(notify.WAKE, row.id, at),)
+
+
+_OWN: Mapping[str, Sequence[Follower]] = {
     "PaymentLatePaid": (_late_paid,),
     "PaymentContradicted": (_contradicted,),
     "RefundFoundOutside": (_outside_refund,),
@@ -78,7 +89,30 @@ FOLLOWERS: Mapping[str, Sequence[Follower]] = {
         (_case_of_refund,),
     ),
 }
+FOLLOWERS: Mapping[str, Sequence[Follower]] = {
+    kind: (*_OWN.get(kind, ()), *((_who_asked,) if kind in notify.TYPES else ()))
+    for kind in dict.fromkeys((*_OWN, *notify.TYPES))
+}
 """Who follows which fact: each is told just before the fact is recorded, and its looks are in the same commit."""
+
+
+def shape_of(row: Row, at: datetime) -> object:
+    """An object as the API tells it."""
+    match row:
+        case Payment():
+            return payment_told(row, at)
+        case Refund():
+            return refund_told(row, at)
+        case Case():
+            return case_told(row)
+        case Hook():
+            return hook_told(row)
+        case _:
+            return None
+
+
+PEN = Pen(words=told, shape=shape_of)
+"""How letters are written: in the words of timelines, with objects as the API tells them."""
 
 
 def _beside(config: Mapping[str, Any], port: int) -> str:
@@ -99,7 +133,13 @@ class App:
     """One running installation: what the surfaces and the worker are given."""
 
     def __init__(
-        self, settings: Settings, database: db.Database, pools: db.Pools, driver: Driver, clock: Clock
+        self,
+        settings: Settings,
+        database: db.Database,
+        pools: db.Pools,
+        driver: Driver,
+        clock: Clock,
+        post: Post | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -117,6 +157,7 @@ class App:
             mark_key=settings.mark_key,
             followers=FOLLOWERS,
             seal=self.seal,
+            tell=post.carry if post is not None else None,
         )
         self._configs: dict[tuple[str, str], _Config] = {}
 
@@ -198,8 +239,8 @@ async def running(settings: Settings, database: db.Database, *, clock: Clock | N
     clock = clock or SystemClock()
     pools = await db.open_pools(database)
     try:
-        async with Driver(clock=clock) as driver:
-            app = App(settings, database, pools, driver, clock)
+        async with Driver(clock=clock) as driver, Post(settings, PEN) as post:
+            app = App(settings, database, pools, driver, clock, post)
             try:
                 yield app
             finally:

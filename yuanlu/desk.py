@@ -1,6 +1,6 @@
-"""The desk: the only way to the books (`decide`) and to the outside (`ask`).
+"""The desk: the only way to the books (`decide`) and to the outside (`ask` a channel, `tell` who asked to know).
 
-These two are the seams of the system: every test that crashes, delays or crosses something does it here.
+These are the seams of the system: every test that crashes, delays or crosses something does it here.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from yuanlu.channels.contract import Outcome, Step
 from yuanlu.clock import Clock
 from yuanlu.errors import Broken, Busy
 from yuanlu.facts import Fact
+from yuanlu.letters import Letter, Receipt
 from yuanlu.reading import View
 from yuanlu.recorder import Recorder
 from yuanlu.seal import Seal, Sealed
@@ -65,6 +66,7 @@ class Desk:
         mark_key: bytes,
         followers: Followers | None = None,
         seal: Seal | None = None,
+        tell: Callable[[Letter], Awaitable[Receipt]] | None = None,
     ) -> None:
         self.clock = clock
         self._mark_key = mark_key
@@ -73,6 +75,7 @@ class Desk:
         self._ask = ask
         self._followers = followers or {}
         self._seal = seal
+        self._tell = tell
         self._queues: dict[tuple[str, str], _Queue] = {}
         self.watch: Watch | None = None
 
@@ -117,6 +120,15 @@ class Desk:
         if self.watch is not None:
             self.watch.asked(step, outcome, perf_counter() - started)
         return outcome
+
+    async def tell(self, letter: Letter) -> Receipt:
+        """Tell somebody outside who asked to know. Never raises for trouble outside: that is a receipt too.
+
+        Raises Broken where this installation was put together without a post.
+        """
+        if self._tell is None:
+            raise Broken("there is no post")
+        return await self._tell(letter)
 
     async def _believing(self, view: View[S], rule: Rule[S, R]) -> Done[R] | None:
         """Decide on what we believe is there, without a read: the version tells whether it was."""

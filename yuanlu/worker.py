@@ -17,6 +17,8 @@ from yuanlu.cases import flow as cases
 from yuanlu.cases.rules import LATE_PAID, What
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
+from yuanlu.notify import flow as notify
+from yuanlu.notify import rules as notices
 from yuanlu.payments import flow as payments
 from yuanlu.refunds import flow as refunds
 
@@ -41,6 +43,9 @@ VERBS: Mapping[str, Verb] = {
     OUTSIDE_REFUND: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.OUTSIDE_REFUND
     ),
+    notices.WAKE: notify.wake,
+    notices.SEND: notify.send,
+    notices.REPLAY: notify.go_on_replaying,
 }
 """Every job there is: its name and the verb it calls with (desk, merchant, object)."""
 

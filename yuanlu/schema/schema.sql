@@ -143,6 +143,29 @@ ALTER TABLE ONLY public.channel_accounts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts OWNER TO yuanlu_owner;
 
+CREATE TABLE public.deliveries (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    hook_id text NOT NULL COLLATE pg_catalog."C",
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    transition bigint NOT NULL,
+    seq bigint NOT NULL,
+    sent bigint NOT NULL,
+    attempts bigint NOT NULL,
+    failing_since timestamp with time zone,
+    next_at timestamp with time zone,
+    why text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    CONSTRAINT deliveries_transition_check CHECK ((transition >= 0)),
+    CONSTRAINT deliveries_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.deliveries FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.deliveries OWNER TO yuanlu_owner;
+
 CREATE TABLE public.evidence (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     recorded_at timestamp with time zone NOT NULL,
@@ -214,6 +237,39 @@ CREATE TABLE public.facts_default (
 ALTER TABLE ONLY public.facts_default FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.facts_default OWNER TO yuanlu_owner;
+
+CREATE TABLE public.hooks (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    way text NOT NULL COLLATE pg_catalog."C",
+    about text NOT NULL COLLATE pg_catalog."C",
+    kinds text NOT NULL COLLATE pg_catalog."C",
+    lang text NOT NULL COLLATE pg_catalog."C",
+    shown text NOT NULL,
+    target text NOT NULL,
+    secret text NOT NULL,
+    old_secret text NOT NULL,
+    old_until timestamp with time zone,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    failures bigint NOT NULL,
+    failing_since timestamp with time zone,
+    resume_at timestamp with time zone,
+    why text NOT NULL COLLATE pg_catalog."C",
+    disabled_at timestamp with time zone,
+    replay_since timestamp with time zone,
+    replay_after text NOT NULL COLLATE pg_catalog."C",
+    replay_again boolean NOT NULL,
+    CONSTRAINT hooks_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT hooks_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.hooks FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.hooks OWNER TO yuanlu_owner;
 
 CREATE TABLE public.jobs (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -434,6 +490,9 @@ ALTER TABLE ONLY public.cases
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_pkey PRIMARY KEY (merchant_id, channel);
 
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT deliveries_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (merchant_id, object_id, id, recorded_at);
 
@@ -445,6 +504,9 @@ ALTER TABLE ONLY public.facts
 
 ALTER TABLE ONLY public.facts_default
     ADD CONSTRAINT facts_default_pkey PRIMARY KEY (merchant_id, object_id, transition, seq, recorded_at);
+
+ALTER TABLE ONLY public.hooks
+    ADD CONSTRAINT hooks_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (merchant_id, name, object_id);
@@ -480,6 +542,12 @@ CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_
 
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (payment_id, merchant_id) WHERE (state <> 'CLOSED'::text);
 
+CREATE INDEX deliveries_of_hook ON public.deliveries USING btree (hook_id, id, merchant_id);
+
+CREATE INDEX deliveries_parked ON public.deliveries USING btree (hook_id, id, merchant_id) WHERE (state = 'PARKED'::text);
+
+CREATE INDEX hooks_open ON public.hooks USING btree (about, merchant_id) WHERE (state = 'ACTIVE'::text);
+
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
 CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);
@@ -502,6 +570,12 @@ ALTER TABLE ONLY public.cases
 
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT deliveries_merchant_id_hook_id_fkey FOREIGN KEY (merchant_id, hook_id) REFERENCES public.hooks(merchant_id, id);
+
+ALTER TABLE ONLY public.hooks
+    ADD CONSTRAINT hooks_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
@@ -526,6 +600,8 @@ ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.deliveries ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.evidence_default ENABLE ROW LEVEL SECURITY;
@@ -533,6 +609,8 @@ ALTER TABLE public.evidence_default ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.facts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.facts_default ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.hooks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;
 
@@ -550,6 +628,8 @@ CREATE POLICY owner ON public.cases TO yuanlu_owner USING (true) WITH CHECK (tru
 
 CREATE POLICY owner ON public.channel_accounts TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.deliveries TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.evidence TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.evidence_default TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -557,6 +637,8 @@ CREATE POLICY owner ON public.evidence_default TO yuanlu_owner USING (true) WITH
 CREATE POLICY owner ON public.facts TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.facts_default TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.hooks TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.jobs TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -586,9 +668,13 @@ CREATE POLICY reader ON public.cases FOR SELECT TO yuanlu_reader USING ((merchan
 
 CREATE POLICY reader ON public.channel_accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.deliveries FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.evidence FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.facts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.hooks FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.jobs FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -614,9 +700,13 @@ CREATE POLICY recorder ON public.cases TO yuanlu_recorder USING (true) WITH CHEC
 
 CREATE POLICY recorder ON public.channel_accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.deliveries TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.facts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.hooks TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.jobs TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -663,11 +753,17 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.channel_accounts TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.channel_accounts TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.deliveries TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.deliveries TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.evidence TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.facts TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.facts TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.hooks TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.hooks TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.jobs TO yuanlu_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO yuanlu_recorder;

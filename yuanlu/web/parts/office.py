@@ -6,6 +6,7 @@ from typing import Protocol
 
 from yuanlu.channels.contract import Callback, Channel
 from yuanlu.clock import Clock
+from yuanlu.config import Settings
 from yuanlu.db import Pools
 from yuanlu.desk import Desk
 from yuanlu.reading import Reader
@@ -14,6 +15,9 @@ from yuanlu.recorder import Recorder
 
 class Office(Protocol):
     """One running installation, as a surface sees it."""
+
+    @property
+    def settings(self) -> Settings: ...
 
     @property
     def desk(self) -> Desk: ...

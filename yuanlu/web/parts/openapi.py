@@ -21,6 +21,8 @@ _PLACES = {
     "refund": ("YR", "The refund's id."),
     "case": ("YC", "The case's id."),
     "evidence": ("YE", "The evidence's id."),
+    "hook": ("YH", "The hook's id."),
+    "delivery": ("YD", "The delivery's id."),
     "object": ("Y[PRC]", "The id of the payment, refund or case it belongs to."),
     "channel": ("", "The channel: wechat, alipay, unionpay, card, or a protocol of one, such as wechat_v2."),
     "code": ("", "The code as the channel wrote it."),
