@@ -399,7 +399,14 @@ def put(ask: HookAsk, seen: HookSeen, at: datetime) -> Change[Hook] | Stay[Hook]
         why="",
         disabled_at=None,
     )
-    return Change(row=row, at=at, who=ask.who, facts=(HookChanged(way=ask.way, shown=ask.shown),))
+    return Change(
+        row=row, at=at, who=ask.who, facts=(HookChanged(way=ask.way, shown=ask.shown),), looks=_first(ask, at)
+    )
+
+
+def _first(ask: HookAsk, at: datetime) -> tuple[Look, ...]:
+    """A payer is told at once that the report is noted; what else the case tells comes by itself."""
+    return (Look(WAKE, ask.about, at),) if ask.about else ()
 
 
 def _added(ask: HookAsk, at: datetime) -> Change[Hook]:
@@ -418,9 +425,8 @@ def _added(ask: HookAsk, at: datetime) -> Change[Hook]:
         opened_at=at,
         opened_by=ask.who,
     )
-    return Change(
-        row=hook, at=at, who=ask.who, facts=(HookAdded(way=ask.way, shown=ask.shown, types=" ".join(ask.types)),)
-    )
+    added = HookAdded(way=ask.way, shown=ask.shown, types=" ".join(ask.types))
+    return Change(row=hook, at=at, who=ask.who, facts=(added,), looks=_first(ask, at))
 
 
 def _there(hook: Hook | None) -> Hook:

@@ -33,7 +33,10 @@ _SINCE = (
     "(select min(o.recorded_at) from facts o"
     " where o.merchant_id = h.merchant_id and o.object_id = h.id and o.transition = 1)"
 )
-"""When a hook was made, by the clock that stamps all facts: what was recorded before is none of its business."""
+"""When a hook was made, by the clock that stamps all facts: what was recorded before is none of its business.
+
+A payer is told that their report is noted all the same: a contact is given with the report or after it.
+"""
 _KINDS = "string_to_array(case when h.about <> '' then k.d when h.kinds = '' then k.b else h.kinds end, ',')"
 
 OPEN_HOOKS = over_keys(
@@ -57,7 +60,7 @@ NEXT = over_keys(
     " join hooks h on h.merchant_id = d.merchant_id and h.id = d.hook_id"
     " cross join lateral (select f.* from facts f where f.merchant_id = d.merchant_id and f.object_id = d.object_id"
     " and (f.transition, f.seq) > (d.transition, d.seq)"
-    f" and f.kind = any({_KINDS}) and f.recorded_at >= {_SINCE}"
+    f" and f.kind = any({_KINDS}) and (f.recorded_at >= {_SINCE} or (h.about <> '' and f.kind = 'CaseOpened'))"
     " order by f.transition, f.seq limit 2) f order by k.place, f.transition, f.seq"
 )
 SHOP_OF = over_keys("select k.place, m.name from keys k join merchants m on m.merchant_id = k.merchant_id")
