@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -130,10 +130,12 @@ class Noticing(Scene):
 
 
 @asynccontextmanager
-async def noticing(database: Database, pools: Pools, state: Path, **settings: Any) -> AsyncIterator[Noticing]:
-    """The shop, until the block ends."""
+async def noticing(
+    database: Database, pools: Pools, state: Path, *, within: Mapping[Way, float] = WITHIN, **settings: Any
+) -> AsyncIterator[Noticing]:
+    """The shop, until the block ends. `within`: the post's deadlines in seconds."""
     made = replace(Settings(state=state, hooks_on_loopback=1), **settings)
-    async with Post(made, PEN, within=WITHIN) as post:
+    async with Post(made, PEN, within=within) as post:
         scene = Noticing(database, pools, made, post)
         pool, now = pools.recorder, scene.clock.now()
         scene.merchant_id = await merchants.add_merchant(pool, "Corner shop 街角小店", now)

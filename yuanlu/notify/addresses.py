@@ -34,7 +34,7 @@ def is_outside(address: str, *, loopback: bool = False) -> bool:
     carried = _carried(ip)
     if any(not is_outside(str(each), loopback=loopback) for each in carried):
         return False
-    if carried and isinstance(ip, IPv6Address) and ip.ipv4_mapped:
+    if isinstance(ip, IPv6Address) and (ip.ipv4_mapped or ip in _TRANSLATED):
         return True
     if loopback and ip.is_loopback:
         return True
