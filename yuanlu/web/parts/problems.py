@@ -64,6 +64,7 @@ STATUSES: Mapping[str, int] = {
     "contact.no_consent": 422,
     "contact.way": 422,
     "sms.template_invalid": 422,
+    "time.invalid": 422,
     "callback.forged": 401,
     "callback.unreadable": 400,
     "channel.config_invalid": 503,
