@@ -40,10 +40,15 @@ from yuanlu.evidence.rules import CaseFile, Limits
 from yuanlu.evidence.shelves import S3, Bucket, Disk, Shelf
 from yuanlu.facts import Fact
 from yuanlu.lawbook import shelf as lawbook
-from yuanlu.losses.floats import WATCH, Float, next_look
+from yuanlu.losses.floats import WATCH as FLOAT
+from yuanlu.losses.floats import Float, next_look
 from yuanlu.losses.rules import Loss
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
+from yuanlu.notify import rules as notify
+from yuanlu.notify.post import Post
+from yuanlu.notify.rules import Delivery, Hook
+from yuanlu.notify.writing import Pen
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
@@ -56,6 +61,9 @@ from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
 from yuanlu.repayments.rules import Repayment
 from yuanlu.seal import Seal
+from yuanlu.told import told
+from yuanlu.web.parts.hook_shapes import hook_told
+from yuanlu.web.parts.shapes import case_told, payment_told, refund_told
 
 ROWS: Sequence[type[Row]] = (
     Payment,
@@ -67,8 +75,13 @@ ROWS: Sequence[type[Row]] = (
     Float,
     Repayment,
     CaseFile,
+    Complaint,
+    ComplaintPull,
+    ComplaintImage,
+    Answer,
+    Hook,
+    Delivery,
 )
-ROWS: Sequence[type[Row]] = (Payment, Refund, Case, Complaint, ComplaintPull, ComplaintImage, Answer)
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
 FILE_TAKEN = "cases.file.wake"
@@ -97,18 +110,24 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
 def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     """New need of a channel account is looked at soon, together with what else comes meanwhile."""
     assert isinstance(row, Refund)
-    return (Look(WATCH, row.channel, next_look(at)),)
+    return (Look(FLOAT, row.channel, next_look(at)),)
+
+
 def _file_taken(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(FILE_TAKEN, row.id, at),)
 
 
-FOLLOWERS: Mapping[str, Sequence[Follower]] = {
-    "FileTaken": (_file_taken,),
+def _who_asked(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    return (Look(notify.WAKE, row.id, at),)
+
+
+_OWN: Mapping[str, Sequence[Follower]] = {
     "PaymentLatePaid": (_late_paid,),
     "PaymentContradicted": (_contradicted,),
     "RefundFoundOutside": (_outside_refund,),
     "RefundRequested": (_float_of_refund,),
     "RefundWaits": (_float_of_refund,),
+    "FileTaken": (_file_taken,),
     **dict.fromkeys(
         (
             "RefundDone",
@@ -124,7 +143,30 @@ FOLLOWERS: Mapping[str, Sequence[Follower]] = {
         (_case_of_refund,),
     ),
 }
+FOLLOWERS: Mapping[str, Sequence[Follower]] = {
+    kind: (*_OWN.get(kind, ()), *((_who_asked,) if kind in notify.TYPES else ()))
+    for kind in dict.fromkeys((*_OWN, *notify.TYPES))
+}
 """Who follows which fact: each is told just before the fact is recorded, and its looks are in the same commit."""
+
+
+def shape_of(row: Row, at: datetime) -> object:
+    """An object as the API tells it."""
+    match row:
+        case Payment():
+            return payment_told(row, at)
+        case Refund():
+            return refund_told(row, at)
+        case Case():
+            return case_told(row)
+        case Hook():
+            return hook_told(row)
+        case _:
+            return None
+
+
+PEN = Pen(words=told, shape=shape_of)
+"""How letters are written: in the words of timelines, with objects as the API tells them."""
 
 
 def _beside(config: Mapping[str, Any], port: int) -> str:
@@ -172,7 +214,13 @@ class App:
     """One running installation: what the surfaces and the worker are given."""
 
     def __init__(
-        self, settings: Settings, database: db.Database, pools: db.Pools, driver: Driver, clock: Clock
+        self,
+        settings: Settings,
+        database: db.Database,
+        pools: db.Pools,
+        driver: Driver,
+        clock: Clock,
+        post: Post | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -193,6 +241,7 @@ class App:
             seal=self.seal,
             shelf=lawbook.read(settings.packs),
             ask_complaint=self.ask_complaint,
+            tell=post.carry if post is not None else None,
         )
         self._configs: dict[tuple[str, str], _Config] = {}
 
@@ -286,8 +335,8 @@ async def running(settings: Settings, database: db.Database, *, clock: Clock | N
     clock = clock or SystemClock()
     pools = await db.open_pools(database)
     try:
-        async with Driver(clock=clock) as driver:
-            app = App(settings, database, pools, driver, clock)
+        async with Driver(clock=clock) as driver, Post(settings, PEN) as post:
+            app = App(settings, database, pools, driver, clock, post)
             try:
                 yield app
             finally:

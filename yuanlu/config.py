@@ -64,6 +64,19 @@ class Settings:
     """File of the private key (PEM, RSA or EC) that signs evidence packs. Empty: `<state>/packs`, made at first use."""
     pack_cert_file: str = ""
     """File of its certificate (PEM), followed by those of whoever vouches for it. Goes with the key file."""
+    smtp_host: str = ""
+    """The mail server our e-mails go through. Empty: no e-mail is sent."""
+    smtp_port: int = 587
+    smtp_tls: str = "starttls"
+    """`starttls`, `tls` (from the first byte), or `none` (a server on this machine only)."""
+    smtp_user: str = ""
+    smtp_password_file: str = ""
+    smtp_from: str = ""
+    """The address our e-mails come from."""
+    smtp_ca_file: str = ""
+    """Certificates the mail server's is held to, instead of the system's."""
+    hooks_on_loopback: int = 0
+    """1: hooks may lead to this machine, for tests and demos."""
     worker_concurrency: int = 32
     log_level: str = "info"
 

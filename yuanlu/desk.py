@@ -1,6 +1,6 @@
-"""The desk: the only way to the books (`decide`) and to the outside (`ask`).
+"""The desk: the only way to the books (`decide`) and to the outside (`ask` a channel, `tell` who asked to know).
 
-These two are the seams of the system: every test that crashes, delays or crosses something does it here.
+These are the seams of the system: every test that crashes, delays or crosses something does it here.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from yuanlu.errors import Broken, Busy
 from yuanlu.facts import Fact
 from yuanlu.lawbook.shelf import Book, Shelf
 from yuanlu.lawbook.shelf import read as read_shelf
+from yuanlu.letters import Letter, Receipt
 from yuanlu.reading import View
 from yuanlu.recorder import Recorder
 from yuanlu.seal import Seal, Sealed
@@ -69,6 +70,7 @@ class Desk:
         seal: Seal | None = None,
         shelf: Shelf | None = None,
         ask_complaint: Callable[[ComplaintStep], Awaitable[Heard]] | None = None,
+        tell: Callable[[Letter], Awaitable[Receipt]] | None = None,
     ) -> None:
         self.clock = clock
         self.shelf = shelf or read_shelf()
@@ -79,6 +81,7 @@ class Desk:
         self._followers = followers or {}
         self._seal = seal
         self._ask_complaint = ask_complaint
+        self._tell = tell
         self._queues: dict[tuple[str, str], _Queue] = {}
         self.watch: Watch | None = None
 
@@ -146,6 +149,15 @@ class Desk:
         if self.watch is not None:
             self.watch.asked(step, heard, perf_counter() - started)
         return heard
+
+    async def tell(self, letter: Letter) -> Receipt:
+        """Tell somebody outside who asked to know. Never raises for trouble outside: that is a receipt too.
+
+        Raises Broken where this installation was put together without a post.
+        """
+        if self._tell is None:
+            raise Broken("there is no post")
+        return await self._tell(letter)
 
     async def _believing(self, view: View[S], rule: Rule[S, R]) -> Done[R] | None:
         """Decide on what we believe is there, without a read: the version tells whether it was."""

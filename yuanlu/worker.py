@@ -21,9 +21,11 @@ from yuanlu.complaints.answers import ANSWER
 from yuanlu.complaints.rules import PULL, WATCH, WATCH_WAKE
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
-from yuanlu.losses import flow as losses
-from yuanlu.losses.floats import WATCH
 from yuanlu.evidence import keeping
+from yuanlu.losses import flow as losses
+from yuanlu.losses.floats import WATCH as FLOAT
+from yuanlu.notify import flow as notify
+from yuanlu.notify import rules as notices
 from yuanlu.payments import flow as payments
 from yuanlu.refunds import flow as refunds
 from yuanlu.repayments import flow as repayments
@@ -42,7 +44,7 @@ VERBS: Mapping[str, Verb] = {
     "cases.drive.wake": cases.drive,
     CLOCK: cases.tick,
     "repayments.drive": repayments.drive,
-    WATCH: losses.watch,
+    FLOAT: losses.watch,
     FILE_TAKEN: cases.file_taken,
     PULL: complaints.pull,
     WATCH: complaints.drive,
@@ -57,6 +59,9 @@ VERBS: Mapping[str, Verb] = {
     OUTSIDE_REFUND: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.OUTSIDE_REFUND
     ),
+    notices.WAKE: notify.wake,
+    notices.SEND: notify.send,
+    notices.REPLAY: notify.go_on_replaying,
 }
 """Every job there is: its name and the verb it calls with (desk, merchant, object)."""
 

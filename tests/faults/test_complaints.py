@@ -126,7 +126,7 @@ TROUBLES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "more"), TROUBLES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("kind", "more"), TROUBLES, ids=str)
 @BOTH
 async def test_an_answer_whose_sending_is_unclear_stands_at_the_provider_once(
     channel: Channel, kind: str, more: dict[str, object], world: World
@@ -143,7 +143,7 @@ async def test_an_answer_whose_sending_is_unclear_stands_at_the_provider_once(
     assert await audit(world, channel) == []
 
 
-@pytest.mark.parametrize(("kind", "more"), TROUBLES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("kind", "more"), TROUBLES, ids=str)
 async def test_a_refund_is_approved_once_and_a_complaint_finished_once(
     kind: str, more: dict[str, object], world: World
 ) -> None:

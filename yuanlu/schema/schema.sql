@@ -326,6 +326,29 @@ ALTER TABLE ONLY public.complaints FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.complaints OWNER TO yuanlu_owner;
 
+CREATE TABLE public.deliveries (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    hook_id text NOT NULL COLLATE pg_catalog."C",
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    transition bigint NOT NULL,
+    seq bigint NOT NULL,
+    sent bigint NOT NULL,
+    attempts bigint NOT NULL,
+    failing_since timestamp with time zone,
+    next_at timestamp with time zone,
+    why text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    CONSTRAINT deliveries_transition_check CHECK ((transition >= 0)),
+    CONSTRAINT deliveries_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.deliveries FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.deliveries OWNER TO yuanlu_owner;
+
 CREATE TABLE public.evidence (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     recorded_at timestamp with time zone NOT NULL,
@@ -413,6 +436,39 @@ CREATE TABLE public.floats (
 ALTER TABLE ONLY public.floats FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.floats OWNER TO yuanlu_owner;
+
+CREATE TABLE public.hooks (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    way text NOT NULL COLLATE pg_catalog."C",
+    about text NOT NULL COLLATE pg_catalog."C",
+    kinds text NOT NULL COLLATE pg_catalog."C",
+    lang text NOT NULL COLLATE pg_catalog."C",
+    shown text NOT NULL,
+    target text NOT NULL,
+    secret text NOT NULL,
+    old_secret text NOT NULL,
+    old_until timestamp with time zone,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    failures bigint NOT NULL,
+    failing_since timestamp with time zone,
+    resume_at timestamp with time zone,
+    why text NOT NULL COLLATE pg_catalog."C",
+    disabled_at timestamp with time zone,
+    replay_since timestamp with time zone,
+    replay_after text NOT NULL COLLATE pg_catalog."C",
+    replay_again boolean NOT NULL,
+    CONSTRAINT hooks_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT hooks_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.hooks FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.hooks OWNER TO yuanlu_owner;
 
 CREATE TABLE public.jobs (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -760,6 +816,9 @@ ALTER TABLE ONLY public.complaint_pulls
 ALTER TABLE ONLY public.complaints
     ADD CONSTRAINT complaints_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT deliveries_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (merchant_id, object_id, id, recorded_at);
 
@@ -774,6 +833,9 @@ ALTER TABLE ONLY public.facts_default
 
 ALTER TABLE ONLY public.floats
     ADD CONSTRAINT floats_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.hooks
+    ADD CONSTRAINT hooks_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (merchant_id, name, object_id);
@@ -817,8 +879,9 @@ ALTER TABLE ONLY public.subject_keys
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
 
-CREATE INDEX cases_not_closed ON public.cases USING btree (merchant_id, state) WHERE (state <> 'CLOSED'::text);
 CREATE UNIQUE INDEX case_files_number ON public.case_files USING btree (case_id, number, merchant_id);
+
+CREATE INDEX cases_not_closed ON public.cases USING btree (merchant_id, state) WHERE (state <> 'CLOSED'::text);
 
 CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_id);
 
@@ -831,6 +894,7 @@ CREATE INDEX cases_queue_of_person ON public.cases USING btree (merchant_id, cla
 CREATE INDEX cases_queue_of_state ON public.cases USING btree (merchant_id, state, due_at, id) WHERE (state <> 'CLOSED'::text);
 
 CREATE INDEX cases_queue_of_store ON public.cases USING btree (merchant_id, store_id, due_at, id) WHERE (state <> 'CLOSED'::text);
+
 CREATE UNIQUE INDEX complaint_answers_decided_once ON public.complaint_answers USING btree (complaint_id, merchant_id) WHERE ((what = ANY (ARRAY['promise'::text, 'decline'::text])) AND (state <> ALL (ARRAY['REFUSED'::text, 'STOPPED'::text])));
 
 CREATE INDEX complaint_answers_of ON public.complaint_answers USING btree (complaint_id, merchant_id);
@@ -842,6 +906,12 @@ CREATE INDEX complaint_images_of ON public.complaint_images USING btree (complai
 CREATE INDEX complaints_of_payment ON public.complaints USING btree (payment_id, merchant_id) WHERE (payment_id <> ''::text);
 
 CREATE UNIQUE INDEX complaints_once ON public.complaints USING btree (channel_id, channel, merchant_id);
+
+CREATE INDEX deliveries_of_hook ON public.deliveries USING btree (hook_id, id, merchant_id);
+
+CREATE INDEX deliveries_parked ON public.deliveries USING btree (hook_id, id, merchant_id) WHERE (state = 'PARKED'::text);
+
+CREATE INDEX hooks_open ON public.hooks USING btree (about, merchant_id) WHERE (state = 'ACTIVE'::text);
 
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
@@ -858,6 +928,7 @@ CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merch
 CREATE INDEX refunds_open_of_channel ON public.refunds USING btree (merchant_id, channel) WHERE (state = ANY (ARRAY['RESERVED'::text, 'READY'::text, 'SENT'::text, 'WAITING'::text, 'MANUAL'::text]));
 
 CREATE INDEX repayments_of_payment ON public.repayments USING btree (payment_id, merchant_id);
+
 CREATE INDEX subject_keys_until ON public.subject_keys USING btree (merchant_id, keep_until) WHERE ((keep_until IS NOT NULL) AND (wrapped <> ''::text));
 
 ALTER INDEX public.evidence_pkey ATTACH PARTITION public.evidence_default_pkey;
@@ -878,11 +949,6 @@ ALTER TABLE ONLY public.cases
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
-ALTER TABLE ONLY public.floats
-    ADD CONSTRAINT floats_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
-
-ALTER TABLE ONLY public.losses
-    ADD CONSTRAINT losses_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
 ALTER TABLE ONLY public.complaint_answers
     ADD CONSTRAINT complaint_answers_merchant_id_complaint_id_fkey FOREIGN KEY (merchant_id, complaint_id) REFERENCES public.complaints(merchant_id, id);
 
@@ -894,6 +960,18 @@ ALTER TABLE ONLY public.complaint_pulls
 
 ALTER TABLE ONLY public.complaints
     ADD CONSTRAINT complaints_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT deliveries_merchant_id_hook_id_fkey FOREIGN KEY (merchant_id, hook_id) REFERENCES public.hooks(merchant_id, id);
+
+ALTER TABLE ONLY public.floats
+    ADD CONSTRAINT floats_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.hooks
+    ADD CONSTRAINT hooks_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.losses
+    ADD CONSTRAINT losses_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
 
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
@@ -937,6 +1015,8 @@ ALTER TABLE public.complaint_pulls ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.complaints ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.deliveries ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.evidence_default ENABLE ROW LEVEL SECURITY;
@@ -946,6 +1026,8 @@ ALTER TABLE public.facts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.facts_default ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.floats ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.hooks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;
 
@@ -975,6 +1057,8 @@ CREATE POLICY owner ON public.complaint_pulls TO yuanlu_owner USING (true) WITH 
 
 CREATE POLICY owner ON public.complaints TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.deliveries TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.evidence TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.evidence_default TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -984,6 +1068,8 @@ CREATE POLICY owner ON public.facts TO yuanlu_owner USING (true) WITH CHECK (tru
 CREATE POLICY owner ON public.facts_default TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.floats TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.hooks TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.jobs TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1033,11 +1119,15 @@ CREATE POLICY reader ON public.complaint_pulls FOR SELECT TO yuanlu_reader USING
 
 CREATE POLICY reader ON public.complaints FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.deliveries FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.evidence FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.facts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.floats FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.hooks FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.jobs FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -1081,11 +1171,15 @@ CREATE POLICY recorder ON public.complaint_pulls TO yuanlu_recorder USING (true)
 
 CREATE POLICY recorder ON public.complaints TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.deliveries TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.facts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.floats TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.hooks TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.jobs TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1159,6 +1253,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.complaint_pulls TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.complaints TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.complaints TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.deliveries TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.deliveries TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.evidence TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
 
@@ -1167,6 +1264,9 @@ GRANT SELECT,INSERT ON TABLE public.facts TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.floats TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.floats TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.hooks TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.hooks TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.jobs TO yuanlu_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO yuanlu_recorder;

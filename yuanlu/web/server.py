@@ -26,8 +26,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from yuanlu.web import callbacks, health
-from yuanlu.web.api import books, cases, codes, lawbook, losses, payments, policies, refunds, repayments
-from yuanlu.web.api import books, cases, codes, files, lawbook, payments, policies, refunds
+from yuanlu.web.api import books, cases, codes, files, hooks, lawbook, losses, payments, policies, refunds, repayments
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -46,6 +45,9 @@ ROUTES: tuple[Route, ...] = (
     *policies.ROUTES,
     *losses.ROUTES,
     *repayments.ROUTES,
+    *codes.ROUTES,
+    *books.ROUTES,
+    *hooks.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

@@ -6,7 +6,8 @@ back short with a `next`, so no wish, however rare what it looks for, walks thro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,11 +41,18 @@ async def read(pool: asyncpg.Pool[Any], merchant_id: str, sql: str, *args: objec
 
     Raises Busy when the database stays away or the reading takes too long.
     """
-    try:
+    with away():
         found: Sequence[Mapping[str, Any]] = await db.read(pool, merchant_id, sql, *args)
+    return found
+
+
+@contextmanager
+def away() -> Iterator[None]:
+    """Raises Busy when the database stays away or the reading takes too long."""
+    try:
+        yield
     except _AWAY as trouble:
         raise Busy("read.database_away") from trouble
-    return found
 
 
 @dataclass(frozen=True, slots=True)

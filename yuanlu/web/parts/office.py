@@ -6,6 +6,7 @@ from typing import Protocol
 
 from yuanlu.channels.contract import Callback, Channel
 from yuanlu.clock import Clock
+from yuanlu.config import Settings
 from yuanlu.db import Pools
 from yuanlu.desk import Desk
 from yuanlu.evidence.flow import Files
@@ -16,6 +17,9 @@ from yuanlu.seal import Seal
 
 class Office(Protocol):
     """One running installation, as a surface sees it."""
+
+    @property
+    def settings(self) -> Settings: ...
 
     @property
     def desk(self) -> Desk: ...

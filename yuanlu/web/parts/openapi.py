@@ -25,6 +25,8 @@ _PLACES = {
     "policy": ("YL", "The id of the policy's version."),
     "loss": ("YX", "The id of the loss."),
     "repayment": ("YB", "The id of the repayment."),
+    "hook": ("YH", "The hook's id."),
+    "delivery": ("YD", "The delivery's id."),
     "object": ("Y[PRC]", "The id of the payment, refund or case it belongs to."),
     "channel": ("", "The channel: wechat, alipay, unionpay, card, or a protocol of one, such as wechat_v2."),
     "code": ("", "The code as the channel wrote it."),
