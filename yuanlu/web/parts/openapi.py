@@ -20,8 +20,9 @@ _PLACES = {
     "payment": ("YP", "The payment's id."),
     "refund": ("YR", "The refund's id."),
     "case": ("YC", "The case's id."),
+    "complaint": ("YN", "The complaint's id."),
     "evidence": ("YE", "The evidence's id."),
-    "object": ("Y[PRC]", "The id of the payment, refund or case it belongs to."),
+    "object": ("Y[PRCNA]", "The id of the payment, refund, case, complaint or answer it belongs to."),
     "channel": ("", "The channel: wechat, alipay, unionpay, card, or a protocol of one, such as wechat_v2."),
     "code": ("", "The code as the channel wrote it."),
 }

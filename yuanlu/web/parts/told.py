@@ -24,6 +24,9 @@ _VOCABULARIES = {
     "end": "end",
     "word": "word",
     "why": "why",
+    "alarm": "alarm",
+    "side": "side",
+    "deed": "deed",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
 
