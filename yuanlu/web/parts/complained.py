@@ -15,6 +15,7 @@ from yuanlu.web.parts.shapes import _ID, _TEXT, END, Page, Wish
 ComplaintId = Annotated[str, Meta(pattern=f"^YN{_ID}{END}", examples=["YN01KATE3S40000000000000000S8"])]
 AnswerId = Annotated[str, Meta(pattern=f"^YA{_ID}{END}", examples=["YA01KATE3S40000000000000000EA"])]
 ImageIds = Annotated[tuple[Annotated[str, Meta(pattern=f"^YF{_ID}{END}")], ...], Meta(max_length=20)]
+_BASE64 = f"^([A-Za-z0-9+/]{{4}})*([A-Za-z0-9+/]{{2}}==|[A-Za-z0-9+/]{{3}}=)?{END}"
 Said = Annotated[str, Meta(pattern=_TEXT, max_length=2000)]
 
 
@@ -35,7 +36,7 @@ class ComplaintsWish(Page):
 class ImageWish(Wish):
     """An image: its bytes in base 64."""
 
-    body: Annotated[str, Meta(min_length=4, max_length=60_000)]
+    body: Annotated[str, Meta(pattern=_BASE64, min_length=4, max_length=60_000)]
 
 
 class AnswerWish(Wish):
