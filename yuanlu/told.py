@@ -40,6 +40,9 @@ _VOCABULARIES = {
     "because": "because",
     "match": "match",
     "bearer": "bearer",
+    "alarm": "alarm",
+    "side": "side",
+    "deed": "deed",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
 

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -105,8 +103,15 @@ class World:
         self.desk: Any = DyingDesk(app.desk, self)
         app.desk = self.desk
         self.shift = Shift(app, concurrency=16)
-        self.merchant_id = self.till_id = self.address = ""
+        self.merchant_id = self.till_id = ""
         self.denied: list[str] = []
+
+    @contextmanager
+    def people(self) -> Iterator[None]:
+        """What people do meanwhile does not die: they ask again until they are answered."""
+        self.app.desk = self.desk.desk
+        yield
+        self.app.desk = self.desk
 
     def later(self, seconds: float, go: Callable[[], Awaitable[Any]]) -> None:
         """What was on its way when its service died arrives after all."""
@@ -114,10 +119,7 @@ class World:
         async def arrives() -> None:
             await go()
 
-        if seconds:
-            self.sim.agenda.after(seconds, arrives)
-        else:
-            self.sim.agenda.after(0.0, arrives)
+        self.sim.agenda.after(seconds, arrives)
 
     def far(self, channel: Channel) -> far.Complaints:
         """What the provider has."""
@@ -155,11 +157,11 @@ class World:
 
     async def work(self) -> None:
         """Let everything happen that is due now."""
-        for _ in range(60):
+        quiet = 0
+        while quiet < 2:
             ran = await self.shift.once()
             await self.sim.agenda.advance(0.0)
-            if not ran:
-                return
+            quiet = 0 if ran else quiet + 1
 
     async def wait(self, seconds: float = 0, **span: float) -> None:
         """Let time pass, everything happening at its moment."""
@@ -213,7 +215,8 @@ class World:
         headers = {name.lower(): value for name, value in asked.headers.items()}
         callback = Callback(headers=headers, body=await asked.read())
         try:
-            status, kind, body = await self.app.overhear(Channel(asked.path.strip("/")), self.merchant_id, callback)
+            channel = Channel(asked.path.split("/")[-2])
+            status, kind, body = await self.app.overhear(channel, self.merchant_id, callback)
         except Denied as no:
             self.denied.append(no.code)
             return web.Response(status=400, text=str(no))
@@ -229,15 +232,22 @@ async def opened(database: db.Database, place: Path, *, told: bool = True, seed:
     async with AsyncExitStack() as stack:
         sim = Sim(place / "sim", seed=seed, clock=clock, machine=lambda: clock.now().timestamp())
         await stack.enter_async_context(sim)
-        app = await stack.enter_async_context(running(Settings(state=place / "state"), database, clock=clock))
         connection = await db.connect(database, deadline_within=60)
         stack.push_async_callback(connection.close)
-        world = World(app, sim, clock, connection)
-        runner = web.ServerRunner(web.Server(world.called, access_log=None))
+        worlds: list[World] = []
+
+        async def called(asked: web.BaseRequest) -> web.StreamResponse:
+            return await worlds[0].called(asked)
+
+        runner = web.ServerRunner(web.Server(called, access_log=None))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        world.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        address = f"http://127.0.0.1:{runner.addresses[0][1]}" if told else ""
+        settings = Settings(state=place / "state", public_url=address, port=0)
+        app = await stack.enter_async_context(running(settings, database, clock=clock))
+        world = World(app, sim, clock, connection)
+        worlds.append(world)
         pool, now, described = app.pools.recorder, clock.now(), sim.describe()
         world.merchant_id = await merchants.add_merchant(pool, "Shop", now)
         store_id = await merchants.add_store(pool, world.merchant_id, "s", now)
@@ -246,15 +256,16 @@ async def opened(database: db.Database, place: Path, *, told: bool = True, seed:
             config = dict(described[channel])
             if channel is Channel.WECHAT:
                 config["base_url"] = described["base_url"]
-            if told:
-                config["notify_url"] = f"{world.address}/{channel}"
             await merchants.set_channel(pool, world.merchant_id, channel, config, now)
         yield world
 
 
-def encoded(body: bytes) -> str:
-    return b64encode(body).decode()
-
-
-async def settled() -> None:
-    await asyncio.sleep(0)
+@asynccontextmanager
+async def emptied(database: db.Database) -> AsyncIterator[None]:
+    """The database with nothing of the story before in it."""
+    connection = await db.connect(database, deadline_within=60)
+    try:
+        await connection.execute("truncate merchants cascade; truncate jobs, facts, evidence, moves, accounts")
+    finally:
+        await connection.close()
+    yield

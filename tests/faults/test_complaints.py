@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from tests.faults.complaining import PNG, Moment, World, opened
+from tests.faults.complaining import PNG, Moment, World, emptied, opened
 from yuanlu import ids
 from yuanlu.channels.contract import Channel
 from yuanlu.complaints import flow
@@ -56,7 +57,7 @@ async def audit(world: World, channel: Channel) -> list[str]:
         What.REPLY: Act.REPLY, What.FEEDBACK: Act.FEEDBACK, What.PROMISE: Act.APPROVE,
         What.DECLINE: Act.REJECT, What.FINISH: Act.COMPLETE,
     }  # fmt: skip
-    known = await world.desk.see_words() if False else {}
+    known: dict[str, str] = {}
     for complaint in ours:
         known |= await flow.words_of(
             world.app.desk, complaint, [each for each in given if each.complaint_id == complaint.id]
@@ -296,26 +297,28 @@ async def test_a_refund_with_the_complaint_left_unanswered_is_an_alarm(world: Wo
 
 
 async def story(world: World, channel: Channel) -> None:
-    """A payer complains with an image and is answered with one; the refund is promised, the complaint finished."""
-    payment = await world.paid(channel)
-    there = world.complain(payment, images=[world.given(channel)])
-    await flow.watch(world.desk.desk, world.merchant_id, channel, "manager")
+    """A payer complains with an image and is answered with one; the refund is promised, the complaint finished.
+
+    People ask again until they are answered, so what they ask does not die; all that follows may.
+    """
+    with world.people():
+        payment = await world.paid(channel)
+        world.complain(payment, images=[world.given(channel)])
+        await flow.watch(world.app.desk, world.merchant_id, channel, "manager")
     await world.wait(minutes=15)
     one = await world.one()
-    desk, world.app.desk = world.app.desk, world.desk.desk  # people ask again until they are answered; jobs die
-    image = await flow.attach(world.app.desk, world.merchant_id, one.id, PNG + b"ours", "manager")
-    await world.say(one, What.REPLY, "马上处理", images=(image.id,))
-    if channel is WECHAT:
-        await world.say(one, What.PROMISE, days=1)
-        world.app.desk = desk
-        await world.wait(minutes=15)
-        world.app.desk = world.desk.desk
-        await world.say(one, What.FINISH)
-    else:
-        await world.say(one, What.FEEDBACK, "已退款", feedback_code="00")
-    world.app.desk = desk
+    with world.people():
+        image = await flow.attach(world.app.desk, world.merchant_id, one.id, PNG + b"ours", "manager")
+        await world.say(one, What.REPLY, "马上处理", images=(image.id,))
+        if channel is WECHAT:
+            await world.say(one, What.PROMISE, days=1)
+        else:
+            await world.say(one, What.FEEDBACK, "已退款", feedback_code="00")
     await world.wait(minutes=20)
-    assert there.order.number == payment.id
+    if channel is WECHAT:
+        with world.people():
+            await world.say(one, What.FINISH)
+        await world.wait(minutes=20)
 
 
 EXPECTED = {WECHAT: ["approve:", "complete:", "reply:马上处理"], ALIPAY: ["feedback:已退款", "reply:马上处理"]}
@@ -333,3 +336,35 @@ async def told_with(world: World, channel: Channel, dies: dict[int, Moment]) -> 
 @BOTH
 async def test_a_story_told_without_a_crash_ends_well(channel: Channel, world: World) -> None:
     assert await told_with(world, channel, {}) == []
+
+
+POINTS = 12
+"""How many crashes of each story `make test` takes; `make laws` takes all."""
+
+
+@BOTH
+async def test_a_story_crashed_at_any_seam_ends_well(channel: Channel, database: Database, spot: Path) -> None:
+    """Every call of a seam, before it, after it, and with the request still on its way. S79."""
+    async with opened(database, spot) as world:
+        assert await told_with(world, channel, {}) == []
+        calls = len(world.desk.calls)
+    points = [(call, moment) for call in range(1, calls + 1) for moment in Moment]
+    wrong: list[str] = []
+    for call, moment in Random(f"complaints {channel}").sample(points, min(POINTS, len(points))):
+        async with emptied(database), opened(database, spot) as world:
+            wrong += await told_with(world, channel, {call: moment})
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.long
+@BOTH
+async def test_every_single_crash_of_the_story(channel: Channel, database: Database, spot: Path) -> None:
+    async with opened(database, spot) as world:
+        assert await told_with(world, channel, {}) == []
+        calls = len(world.desk.calls)
+    wrong: list[str] = []
+    for call in range(1, calls + 1):
+        for moment in Moment:
+            async with emptied(database), opened(database, spot) as world:
+                wrong += await told_with(world, channel, {call: moment})
+    assert not wrong, "\n".join(wrong)

@@ -48,7 +48,8 @@ from yuanlu.facts import Fact
 ANSWER = "complaints.answer"
 TRIES_MAX = 5
 """Sent so often and each time clearly not there: then a person must look."""
-SLOW = timedelta(minutes=15)
+BEHIND = timedelta(seconds=30)
+"""How long an answer waits behind another before it looks again by itself; mostly the other's end wakes it."""
 
 
 class What(StrEnum):
@@ -313,7 +314,7 @@ def next_step(
         return Stay(answer), None
     before = next((each for each in seen.others if each.state in OPEN), answer)
     if before.id != answer.id:
-        return _to(seen, State.READY, at, (), look=at + SLOW), None  # the one before wakes it; this is the safety net
+        return _to(seen, State.READY, at, (), look=at + BEHIND), None  # the one before wakes it; this is the safety net
     bound = facts[complaint.channel]
     sent = ComplaintAnswerSent(complaint_id=complaint.id, what=answer.what, times=answer.sent_times + 1)
     change = _to(

@@ -27,6 +27,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from yuanlu.web import callbacks, health
 from yuanlu.web.api import books, cases, codes, files, hooks, lawbook, losses, payments, policies, refunds, repayments
+from yuanlu.web.api import books, cases, codes, complaints, payments, refunds
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -48,6 +49,9 @@ ROUTES: tuple[Route, ...] = (
     *codes.ROUTES,
     *books.ROUTES,
     *hooks.ROUTES,
+    *complaints.ROUTES,
+    *codes.ROUTES,
+    *books.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

@@ -28,6 +28,9 @@ _PLACES = {
     "hook": ("YH", "The hook's id."),
     "delivery": ("YD", "The delivery's id."),
     "object": ("Y[PRC]", "The id of the payment, refund or case it belongs to."),
+    "complaint": ("YN", "The complaint's id."),
+    "evidence": ("YE", "The evidence's id."),
+    "object": ("Y[PRCNA]", "The id of the payment, refund, case, complaint or answer it belongs to."),
     "channel": ("", "The channel: wechat, alipay, unionpay, card, or a protocol of one, such as wechat_v2."),
     "code": ("", "The code as the channel wrote it."),
 }
