@@ -17,6 +17,9 @@ from yuanlu.sim.books import Books, OrderState
 
 Record = Mapping[str, Any]
 
+NEXT = "select min(greatest(run_at, coalesce(lease_until, run_at))) from jobs where name <> 'cases.clock'"
+"""When something happens next by itself. An open case always has a deadline: that is no unrest."""
+
 TABLES = ("payments", "refunds", "cases", "moves", "facts", "evidence", "jobs", "accounts")
 
 HELD_STATES = {"RESERVED", "READY", "SENT", "WAITING", "MANUAL"}

@@ -17,6 +17,7 @@ import aiohttp
 import asyncpg
 
 from tests.faults import tally
+from tests.faults.audit import NEXT
 from tests.faults.process import SharedClock
 from yuanlu import db
 from yuanlu.channels.contract import Channel
@@ -170,11 +171,11 @@ class Installation:
         try:
             for _ in range(steps_max):
                 await self._quiet(connection)
-                due = await connection.fetchval("select min(greatest(run_at, coalesce(lease_until, run_at))) from jobs")
+                due = await connection.fetchval(NEXT)
                 if due is None:
                     return
                 await self.sim.agenda.advance(max((due - self.clock.now()).total_seconds(), 20.0))
-            left = await connection.fetch("select name, object_id, run_at from jobs limit 5")
+            left = await connection.fetch("select name, object_id, run_at from jobs order by name desc limit 5")
             raise AssertionError(f"does not come to rest: {left}")
         finally:
             await connection.close()

@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from tests.faults.audit import NEXT
 from yuanlu import db, ids
 from yuanlu.app import App, running
 from yuanlu.cases import flow as cases
@@ -329,7 +330,7 @@ class World:
     async def _next(self) -> datetime | None:
         """When something of ours happens next: a job is due, a lease ends, somebody wakes."""
         dues = [due for due, _, _ in self._sleepers[:1]]
-        job = await self.connection.fetchval("select min(greatest(run_at, coalesce(lease_until, run_at))) from jobs")
+        job = await self.connection.fetchval(NEXT)
         return min([*dues, *([job] if job is not None else [])], default=None)
 
     async def repeat(self) -> None:

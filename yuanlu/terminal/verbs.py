@@ -48,6 +48,7 @@ from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund, RefundAsk
 from yuanlu.web.parts import lists
 from yuanlu.web.parts.shapes import (
+    CasesTold,
     CaseTold,
     ErasedTold,
     FilesTold,
@@ -60,6 +61,7 @@ from yuanlu.web.parts.shapes import (
     file_told,
     payment_told,
     refund_told,
+    thread_told,
 )
 from yuanlu.worker import Worker
 
@@ -273,7 +275,14 @@ async def refund_of(counter: Counter, refund_id: str) -> Refund:
 
 
 async def open_case(
-    counter: Counter, *, payment_id: str, what: What, meant_fen: int | None, case_id: str, said: str
+    counter: Counter,
+    *,
+    payment_id: str,
+    what: What,
+    meant_fen: int | None,
+    case_id: str,
+    said: str,
+    asked_fen: int | None = None,
 ) -> CaseSeen:
     """Report a mistaken scan and stand by until it is put right or a person must look.
 
@@ -287,6 +296,7 @@ async def open_case(
         who=who(),
         meant=None if meant_fen is None else Money(meant_fen),
         said=said,
+        asked=None if asked_fen is None else Money(asked_fen),
     )
     case = await cases.request(counter.app.desk, ask)
 
@@ -302,7 +312,7 @@ def _objects_of_case(seen: CaseSeen) -> Sequence[str]:
 
 
 def _case_rests(seen: CaseSeen) -> bool:
-    return _there(seen).state in (case_rules.State.CLOSED, case_rules.State.ATTENTION)
+    return _there(seen).state not in case_rules.DRIVEN
 
 
 def _there(seen: CaseSeen) -> Case:
@@ -415,6 +425,64 @@ async def erase_data(counter: Counter, payment_id: str) -> ErasedTold:
         operator(),
     )  # fmt: skip
     return ErasedTold(subjects=done.subjects, files=done.files)
+async def acting(counter: Counter, key_file: Path | None) -> Person:
+    """Who acts at this terminal: whose key the file holds, or else the one logged in, who decides nothing.
+
+    Raises Denied: key.file_unreadable, auth.key_invalid.
+    """
+    if key_file is None:
+        return Person(who())
+    key = await counter.app.desk.see(merchants.key_by_secret(_key_in(key_file)))
+    if key is None or key.merchant_id != counter.merchant_id or not key.counts(counter.app.clock.now()):
+        raise Denied("auth.key_invalid")
+    return Person(key.actor, Role(key.role), key.store_id)
+
+
+def _key_in(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as wrong:
+        raise Denied("key.file_unreadable", file=str(file)) from wrong
+
+
+CaseVerb = Callable[[App, str, Person, int], Awaitable[Case]]
+
+
+async def on_case(counter: Counter, case_id: str, key_file: Path | None, version: int, verb: CaseVerb) -> CaseTold:
+    """Do something with a case as whoever acts here, on the version they saw (0: as it stands now).
+
+    Raises Denied: id.invalid, key.file_unreadable, auth.key_invalid, and what the verb raises.
+    """
+    by = await acting(counter, key_file)
+    seen = await cases.find(counter.app.desk, counter.merchant_id, ids.checked(case_id, Kind.CASE), by)
+    assert seen.case is not None
+    return case_told(await verb(counter.app, counter.merchant_id, by, version or seen.case.version))
+
+
+async def case_shown(counter: Counter, case_id: str, key_file: Path | None) -> dict[str, Any]:
+    """A case, with its thread as whoever acts here may see it.
+
+    Raises Denied: id.invalid, case.unknown, key.file_unreadable, auth.key_invalid.
+    """
+    by = await acting(counter, key_file)
+    desk, merchant_id = counter.app.desk, counter.merchant_id
+    seen = await cases.find(desk, merchant_id, ids.checked(case_id, Kind.CASE), by)
+    assert seen.case is not None
+    said = await cases.thread(desk, merchant_id, case_id, as_customer=not by.is_named, by=by)
+    return {"case": case_told(seen.case), "thread": thread_told(said)}
+
+
+async def cases_listed(counter: Counter, state: str, limit: int, after: str, key_file: Path | None) -> CasesTold:
+    """The open cases, the next due first.
+
+    Raises Denied: key.file_unreadable, auth.key_invalid.
+    """
+    by = await acting(counter, key_file)
+    found = await lists.queue(
+        counter.app.pools.reader, counter.merchant_id, after, limit, counter.app.clock.now(),
+        state=state, store_id=by.store_id,
+    )  # fmt: skip
+    return CasesTold(items=[case_told(cases_store.made(row)) for row in found.rows], next=found.next)
 
 
 # --- merchants ---
