@@ -97,7 +97,7 @@ ROUTES = (
             "policy.store_unknown",
             "policy.backdated",
         ),
-        example={"id": "YL01KATE3S400000000000000000T", "content": EXAMPLE},
+        example={"id": "YL01KATE3S400000000000000000T", "content": EXAMPLE, "store": "YS01KATE3S4000000000000000000"},
     ),
     Route(
         method="POST",
