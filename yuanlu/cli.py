@@ -36,7 +36,11 @@ STORIES = (
     "abnormal",
     "wrong-code",
 )
+OPENING = ("review", "reply", "pack", "customer", "audit")
+WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
+ROLES = ("owner", "finance", "manager", "cashier", "auditor")
 WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "other")
+PACK_READERS = ("customer", "regulator", "counsel")
 OPERATIONS = ("pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue")
 
 
@@ -59,7 +63,7 @@ def _denied(no: Denied, as_json: bool) -> NoReturn:
     """A rule said no: its words on stderr, the problem on stdout where JSON is wanted; nothing was changed."""
     from yuanlu import words
     from yuanlu.terminal.screen import flat
-    from yuanlu.web.parts.told import both
+    from yuanlu.told import both
 
     code = f"problem.{no.code}"
     zh, en = both(code, no.facts) if code in words.catalogue() else (str(no), "")
@@ -428,6 +432,82 @@ def case_open(
     )  # fmt: skip
 
 
+@main.group(**_example("yuanlu file add YC01KATE3S40000000000000000J3 receipt.jpg"))
+def file() -> None:
+    """Files of a case: hand one in, list them, open one."""
+
+
+@file.command("add", **_example("yuanlu file add YC01KATE3S40000000000000000J3 receipt.jpg"))
+@click.argument("case_id", metavar="CASE")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--id", "file_id", default="", metavar="YF…", help="The id, where you made it: adding again is safe.")
+@click.option("--internal", is_flag=True, help="The customer does not get to see it.")
+@_counter_options
+def file_add(case_id: str, path: Path, file_id: str, internal: bool, merchant: str, state: Path | None) -> None:
+    """Hand an image or a PDF in to a CASE. It is made anew before it is kept. Prints the file's record."""
+    from yuanlu.evidence.rules import Audience
+    from yuanlu.terminal import verbs
+
+    audience = Audience.INTERNAL if internal else Audience.CUSTOMER
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: verbs.add_file(counter, case_id, path, file_id, audience),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@file.command("list", **_example("yuanlu file list YC01KATE3S40000000000000000J3"))
+@click.argument("case_id", metavar="CASE")
+@_counter_options
+def file_list(case_id: str, merchant: str, state: Path | None) -> None:
+    """Print the files of a CASE, in the order in which they came."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.files_listed(counter, case_id), lambda told, _: told)
+
+
+@file.command("get", **_example("yuanlu file get YF01KATE3S40000000000000000TN -o receipt.jpg"))
+@click.argument("file_id", metavar="FILE")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A new file.")
+@click.option("--why", type=click.Choice(OPENING), default="review", show_default=True,
+              help="Why it is opened; kept with who and when.")  # fmt: skip
+@_counter_options
+def file_get(file_id: str, out: Path, why: str, merchant: str, state: Path | None) -> None:
+    """Open a FILE and write it to a new file. Prints the file's record."""
+    from yuanlu.evidence.rules import Why
+    from yuanlu.terminal import verbs
+
+    _at_counter(
+        state, merchant, 0, lambda counter: verbs.get_file(counter, file_id, out, Why(why)), lambda told, _: told
+    )
+
+
+@main.group(**_example("yuanlu data export YP01KATE3S40000000000000000S8 -o customer.zip"))
+def data() -> None:
+    """What is held about one customer: export it, erase it."""
+
+
+@data.command("export", **_example("yuanlu data export YP01KATE3S40000000000000000S8 -o customer.zip"))
+@click.argument("payment_id", metavar="PAYMENT")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A new file.")
+@_counter_options
+def data_export(payment_id: str, out: Path, merchant: str, state: Path | None) -> None:
+    """Write all that is held about the payer of a PAYMENT into a new zip: data.json and the files."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.export_data(counter, payment_id, out), lambda told, _: told)
+
+
+@data.command("erase", **_example("yuanlu data erase YP01KATE3S40000000000000000S8"))
+@click.argument("payment_id", metavar="PAYMENT")
+@_counter_options
+def data_erase(payment_id: str, merchant: str, state: Path | None) -> None:
+    """Erase what names the payer of a PAYMENT, for good. Records of the trade stay; a legal hold forbids it."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.erase_data(counter, payment_id), lambda told, _: told)
+
+
 @main.group(**_example("yuanlu payment list --in PAID"))
 def payment() -> None:
     """Payments: see them, list them, give one up."""
@@ -515,6 +595,57 @@ def timeline(any_id: str, merchant: str, state: Path | None, as_json: bool) -> N
     on = screen(sys.stdout)
     for item in told["items"]:
         happened(on, item)
+
+
+# --- the book of rules ---
+
+
+@main.command(**_example("yuanlu where YR01KATE3S400000000000000000F"))
+@click.argument("any_id", metavar="REFUND")
+@_counter_options
+def where(any_id: str, merchant: str, state: Path | None) -> None:
+    """Tell where the money of a REFUND (YR…) is, or that of a case (YC…): who has it, what comes next, is it late."""
+    from yuanlu.terminal import lookups
+
+    _at_counter(state, merchant, 0, lambda counter: lookups.where(counter, any_id), lambda told, _: told)
+
+
+@main.group(**_example("yuanlu packs list", "yuanlu packs check ./packs"))
+def packs() -> None:
+    """Rules with a date: law, working days, promises. See them, and check a folder of your own."""
+
+
+@packs.command("list", **_example("yuanlu packs list", "YUANLU_PACKS=./packs yuanlu packs list --json"))
+@_json_option
+def packs_list(as_json: bool) -> None:
+    """Print every pack that is in force or will be: name, version, from when, from which file."""
+    from yuanlu.terminal import lookups
+
+    told = lookups.packs(_settings(None))
+    if as_json:
+        _print_json({"items": told})
+        return
+    for one in told:
+        click.echo(f"{one['name']:<20} {one['version']:<10} {one['valid_from']}  {one['file']}")
+
+
+@packs.command("check", **_example("yuanlu packs check ./packs --json"))
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@_json_option
+def packs_check(folder: Path, as_json: bool) -> None:
+    """Check the packs in DIR, alone and beside ours: all that is wrong, with file and line or key. Exit 2 if any is."""
+    from yuanlu.terminal import lookups
+
+    told = lookups.checked(folder)
+    if as_json:
+        _print_json(told)
+    else:
+        for one in told["packs"]:
+            click.echo(f"✓ {one['file']}  {one['name']}/{one['version']}")
+        for wrong in told["problems"]:
+            click.echo(f"✗ {wrong['zh']}\n  {wrong['en']}")
+    if not told["ok"]:
+        sys.exit(2)
 
 
 # --- policies ---
@@ -619,6 +750,72 @@ def policy_show(policy_id: str, store_name: str, till: str, merchant: str, state
         lambda counter: policies.shown(counter, policy_id, store_name, till),
         lambda told, _: told,
     )  # fmt: skip
+# --- evidence packs ---
+
+
+@main.group(**_example("yuanlu pack make YC01KATE3S40000000000000000J3 -o case.pdf", "yuanlu pack verify case.pdf"))
+def pack() -> None:
+    """Evidence packs: one signed file about a case, that anybody can check."""
+
+
+@pack.command("make", **_example("yuanlu pack make YC01KATE3S40000000000000000J3 -o case.pdf --for regulator"))
+@click.argument("case_id", metavar="CASE")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
+              help="The PDF to write.")  # fmt: skip
+@click.option("--for", "reader", type=click.Choice(PACK_READERS), default=PACK_READERS[0], show_default=True,
+              help="Who will read it: what he may not see is left out.")  # fmt: skip
+@click.option("--lang", type=click.Choice(("zh", "en")), default="zh", show_default=True, help="The language on paper.")
+@_counter_options
+def pack_make(case_id: str, output: Path, reader: str, lang: str, merchant: str, state: Path | None) -> None:
+    """Make the evidence pack of a CASE. Prints what was made, and the fingerprint of the signer."""
+    from yuanlu.terminal import loop, packs
+
+    told = loop.run(lambda: packs.make(_settings(state), merchant, case_id, output, reader, lang))
+    if told is None:
+        sys.exit(130)
+    _print_json(told)
+
+
+@pack.command("verify", **_example("yuanlu pack verify case.pdf", "yuanlu pack verify case.pdf --trust 7A:3B:… --json"))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--trust", multiple=True, metavar="FINGERPRINT", help="Who must have signed (or vouched for who did).")
+@_state_option
+@_json_option
+def pack_verify(file: Path, trust: Sequence[str], state: Path | None, as_json: bool) -> None:
+    """Check an evidence pack: signature, every file, the chain, the records against each other.
+
+    It needs no installation and no database. Exit code 0: nothing is wrong with it; 1: something is, and it says what.
+    Without --trust the signer must be this machine's installation, where it has a certificate, else the one the pack
+    names: then compare the fingerprint with the one the shop told you by another way.
+    """
+    from yuanlu.terminal import packs
+
+    verdict = packs.verified(_settings(state), file, trust)
+    if as_json:
+        _print_json(packs.told(verdict))
+    else:
+        packs.show(verdict, click.secho)
+    sys.exit(0 if verdict.ok else 1)
+
+
+@pack.command("trust", **_example("yuanlu pack trust", "yuanlu pack trust --pem > shop.pem"))
+@click.option("--pem", is_flag=True, help="Print the certificates themselves.")
+@_state_option
+@_json_option
+def pack_trust(pem: bool, state: Path | None, as_json: bool) -> None:
+    """Print the fingerprints of the certificates this installation signs packs with, for others to compare."""
+    from datetime import UTC, datetime
+
+    from yuanlu.packs import signer
+
+    ours = signer.of(_settings(state), datetime.now(UTC))
+    if as_json:
+        _print_json({"signer": ours.fingerprints[0], "vouched_by": ours.fingerprints[1:], "pem": ours.pem})
+    elif pem:
+        click.echo(ours.pem, nl=False)
+    else:
+        for name, each in zip(("signer    ", *["vouched by"] * 9), ours.fingerprints, strict=False):
+            click.echo(f"{name}  {each}")
 
 
 # --- losses, the refund float, repayments ---
@@ -898,6 +1095,50 @@ def merchant_key_revoke(merchant_name: str, key_id: str, state: Path | None, as_
         _print_json(told)
         return
     click.echo(f"{key_id} is revoked.")
+
+
+# --- staff ---
+
+
+@main.group(**_example("yuanlu staff add --role manager --name 王芳"))
+def staff() -> None:
+    """The people who decide: each with a role and a key of their own."""
+
+
+@staff.command("add", **_example("yuanlu staff add --role manager --name 王芳 --store 'Corner shop'"))
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What they may do.")
+@click.option("--name", required=True, help="Their name; it is kept sealed.")
+@click.option("--store", default="", metavar="NAME|ID", help="The only store they act in; anywhere without it.")
+@_counter_options
+def staff_add(role: str, name: str, store: str, merchant: str, state: Path | None) -> None:
+    """Write a member of staff down. Prints them with their API key, this once."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: verbs.staff_added(counter, role, name, store),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@staff.command("list", **_example("yuanlu staff list"))
+@click.option("--after", default="", metavar="YW…", help="The last id of the page before.")
+@_counter_options
+def staff_list(after: str, merchant: str, state: Path | None) -> None:
+    """Print the staff, those who left too, oldest first: {items, next}."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.staff_listed(counter, after), lambda told, _: told)
+
+
+@staff.command("end", **_example("yuanlu staff end YW01KATE3S400000000000000061"))
+@click.argument("staff_id", metavar="STAFF")
+@_counter_options
+def staff_end(staff_id: str, merchant: str, state: Path | None) -> None:
+    """Somebody leaves: their keys end at once, and what they approved but is not sent yet is decided again."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.staff_ended(counter, staff_id), lambda told, _: told)
 
 
 # --- what runs ---

@@ -97,12 +97,48 @@ CREATE TABLE public.api_keys (
     digest bytea NOT NULL,
     actor text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    revoked_at timestamp with time zone
+    revoked_at timestamp with time zone,
+    staff_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C"
 );
 
 ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys OWNER TO yuanlu_owner;
+
+CREATE TABLE public.case_files (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    case_id text NOT NULL COLLATE pg_catalog."C",
+    number bigint NOT NULL,
+    media text NOT NULL COLLATE pg_catalog."C",
+    size_bytes bigint NOT NULL,
+    width bigint NOT NULL,
+    height bigint NOT NULL,
+    pages bigint NOT NULL,
+    digest_original text NOT NULL COLLATE pg_catalog."C",
+    digest_kept text NOT NULL COLLATE pg_catalog."C",
+    storage_key text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    audience text NOT NULL COLLATE pg_catalog."C",
+    stripped text NOT NULL COLLATE pg_catalog."C",
+    masked text NOT NULL COLLATE pg_catalog."C",
+    taken_by text NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    opened_times bigint NOT NULL,
+    gone_at timestamp with time zone,
+    gone_why text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT case_files_check CHECK (((state = 'GONE'::text) = (gone_at IS NOT NULL))),
+    CONSTRAINT case_files_number_check CHECK ((number > 0)),
+    CONSTRAINT case_files_size_bytes_check CHECK ((size_bytes > 0)),
+    CONSTRAINT case_files_state_check CHECK ((state = ANY (ARRAY['TAKEN'::text, 'GONE'::text]))),
+    CONSTRAINT case_files_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.case_files FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.case_files OWNER TO yuanlu_owner;
 
 CREATE TABLE public.cases (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -125,6 +161,38 @@ CREATE TABLE public.cases (
     note text NOT NULL,
     closed_at timestamp with time zone,
     incident text NOT NULL,
+    store_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    cause text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    asked_fen bigint,
+    holder text DEFAULT 'system'::text NOT NULL COLLATE pg_catalog."C",
+    due_at timestamp with time zone DEFAULT now(),
+    due_what text DEFAULT 'check'::text NOT NULL COLLATE pg_catalog."C",
+    due_steps bigint DEFAULT 0 NOT NULL,
+    promised_on date,
+    stands_since bigint DEFAULT 1 NOT NULL,
+    claimed_by text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    claimed_until timestamp with time zone,
+    policy text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    policy_line text DEFAULT ''::text NOT NULL,
+    verdict text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    approved_fen bigint DEFAULT 0 NOT NULL,
+    decided_by text DEFAULT ''::text NOT NULL,
+    seconded_by text DEFAULT ''::text NOT NULL,
+    reason_code text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    object_until timestamp with time zone,
+    offer_kind text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    offer_fen bigint DEFAULT 0 NOT NULL,
+    offer_until timestamp with time zone,
+    barred text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    fault text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    fault_by text DEFAULT ''::text NOT NULL,
+    escalations text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    legal_hold boolean DEFAULT false NOT NULL,
+    chain text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    chain_length bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT cases_approved_has_refund CHECK (((state <> 'REMEDY'::text) OR (remedy = 'cancel'::text) OR ((refund_id <> ''::text) AND (remedy_fen > 0)))),
+    CONSTRAINT cases_asked_fen_check CHECK ((asked_fen > 0)),
+    CONSTRAINT cases_one_deadline CHECK (((state = 'CLOSED'::text) OR ((holder <> ''::text) AND (due_at IS NOT NULL) AND (due_what <> ''::text)) OR (state = 'ATTENTION'::text))),
     CONSTRAINT cases_version_check CHECK ((version > 0))
 );
 
@@ -142,6 +210,121 @@ CREATE TABLE public.channel_accounts (
 ALTER TABLE ONLY public.channel_accounts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts OWNER TO yuanlu_owner;
+
+CREATE TABLE public.complaint_answers (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    complaint_id text NOT NULL COLLATE pg_catalog."C",
+    what text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    sealed text NOT NULL,
+    mark text NOT NULL COLLATE pg_catalog."C",
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    days bigint NOT NULL,
+    feedback_code text NOT NULL COLLATE pg_catalog."C",
+    images text NOT NULL COLLATE pg_catalog."C",
+    written_at timestamp with time zone NOT NULL,
+    written_by text NOT NULL,
+    sent_at timestamp with time zone,
+    sent_times bigint NOT NULL,
+    absent_at timestamp with time zone,
+    looks bigint NOT NULL,
+    waits bigint NOT NULL,
+    ended_at timestamp with time zone,
+    last_word text NOT NULL COLLATE pg_catalog."C",
+    code text NOT NULL,
+    CONSTRAINT complaint_answers_days_check CHECK ((days >= 0)),
+    CONSTRAINT complaint_answers_state_check CHECK ((state = ANY (ARRAY['READY'::text, 'SENT'::text, 'WAITING'::text, 'DONE'::text, 'REFUSED'::text, 'STOPPED'::text]))),
+    CONSTRAINT complaint_answers_version_check CHECK ((version > 0)),
+    CONSTRAINT complaint_answers_what_check CHECK ((what = ANY (ARRAY['reply'::text, 'feedback'::text, 'supplement'::text, 'promise'::text, 'decline'::text, 'finish'::text])))
+);
+
+ALTER TABLE ONLY public.complaint_answers FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_answers OWNER TO yuanlu_owner;
+
+CREATE TABLE public.complaint_images (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    complaint_id text NOT NULL COLLATE pg_catalog."C",
+    side text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    digest text NOT NULL COLLATE pg_catalog."C",
+    bytes bigint NOT NULL,
+    sealed text NOT NULL,
+    media text NOT NULL COLLATE pg_catalog."C",
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT complaint_images_bytes_check CHECK ((bytes > 0)),
+    CONSTRAINT complaint_images_side_check CHECK ((side = ANY (ARRAY['payer'::text, 'merchant'::text, 'platform'::text]))),
+    CONSTRAINT complaint_images_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.complaint_images FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_images OWNER TO yuanlu_owner;
+
+CREATE TABLE public.complaint_pulls (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    pulled_to timestamp with time zone,
+    asked_at timestamp with time zone,
+    looks bigint NOT NULL,
+    named text NOT NULL COLLATE pg_catalog."C",
+    notified boolean NOT NULL,
+    last_word text NOT NULL COLLATE pg_catalog."C",
+    code text NOT NULL,
+    CONSTRAINT complaint_pulls_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.complaint_pulls FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_pulls OWNER TO yuanlu_owner;
+
+CREATE TABLE public.complaints (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    channel_id text NOT NULL COLLATE pg_catalog."C",
+    channel_state text NOT NULL COLLATE pg_catalog."C",
+    payment_id text NOT NULL COLLATE pg_catalog."C",
+    order_number text NOT NULL COLLATE pg_catalog."C",
+    channel_number text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    asks_refund boolean NOT NULL,
+    asked_fen bigint,
+    paid_fen bigint,
+    times bigint NOT NULL,
+    is_refunded boolean NOT NULL,
+    complained_at timestamp with time zone NOT NULL,
+    heard_at timestamp with time zone NOT NULL,
+    reply_by timestamp with time zone,
+    answered_at timestamp with time zone,
+    promised_at timestamp with time zone,
+    promised_by timestamp with time zone,
+    declined_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    sealed text NOT NULL,
+    digest text NOT NULL COLLATE pg_catalog."C",
+    entries bigint NOT NULL,
+    asked_at timestamp with time zone,
+    looks bigint NOT NULL,
+    last_word text NOT NULL COLLATE pg_catalog."C",
+    code text NOT NULL,
+    last_notice text NOT NULL COLLATE pg_catalog."C",
+    alarm text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT complaints_channel_id_check CHECK ((channel_id <> ''::text)),
+    CONSTRAINT complaints_state_check CHECK ((state = ANY (ARRAY['NEW'::text, 'ANSWERED'::text, 'REFUND_PROMISED'::text, 'FINISHED'::text]))),
+    CONSTRAINT complaints_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.complaints FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaints OWNER TO yuanlu_owner;
 
 CREATE TABLE public.evidence (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -484,6 +667,23 @@ CREATE TABLE public.schema_migrations (
 
 ALTER TABLE public.schema_migrations OWNER TO yuanlu_owner;
 
+CREATE TABLE public.staff (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    role text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone,
+    CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'finance'::text, 'manager'::text, 'cashier'::text, 'auditor'::text]))),
+    CONSTRAINT staff_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.staff FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.staff OWNER TO yuanlu_owner;
+
 CREATE TABLE public.stores (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -501,6 +701,10 @@ CREATE TABLE public.subject_keys (
     wrapped text NOT NULL,
     made_at timestamp with time zone NOT NULL,
     forgotten_at timestamp with time zone,
+    purpose text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    keep_until timestamp with time zone,
+    forgotten_by text DEFAULT ''::text NOT NULL,
+    forgotten_why text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT subject_keys_check CHECK (((wrapped = ''::text) = (forgotten_at IS NOT NULL)))
 );
 
@@ -535,11 +739,26 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.case_files
+    ADD CONSTRAINT case_files_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.cases
     ADD CONSTRAINT cases_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_pkey PRIMARY KEY (merchant_id, channel);
+
+ALTER TABLE ONLY public.complaint_answers
+    ADD CONSTRAINT complaint_answers_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.complaint_images
+    ADD CONSTRAINT complaint_images_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.complaint_pulls
+    ADD CONSTRAINT complaint_pulls_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.complaints
+    ADD CONSTRAINT complaints_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (merchant_id, object_id, id, recorded_at);
@@ -586,6 +805,9 @@ ALTER TABLE ONLY public.repayments
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.stores
     ADD CONSTRAINT stores_pkey PRIMARY KEY (merchant_id, id);
 
@@ -596,10 +818,30 @@ ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
 
 CREATE INDEX cases_not_closed ON public.cases USING btree (merchant_id, state) WHERE (state <> 'CLOSED'::text);
+CREATE UNIQUE INDEX case_files_number ON public.case_files USING btree (case_id, number, merchant_id);
 
 CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_id);
 
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (payment_id, merchant_id) WHERE (state <> 'CLOSED'::text);
+
+CREATE INDEX cases_queue ON public.cases USING btree (merchant_id, due_at, id) WHERE (state <> 'CLOSED'::text);
+
+CREATE INDEX cases_queue_of_person ON public.cases USING btree (merchant_id, claimed_by, due_at, id) WHERE (claimed_by <> ''::text);
+
+CREATE INDEX cases_queue_of_state ON public.cases USING btree (merchant_id, state, due_at, id) WHERE (state <> 'CLOSED'::text);
+
+CREATE INDEX cases_queue_of_store ON public.cases USING btree (merchant_id, store_id, due_at, id) WHERE (state <> 'CLOSED'::text);
+CREATE UNIQUE INDEX complaint_answers_decided_once ON public.complaint_answers USING btree (complaint_id, merchant_id) WHERE ((what = ANY (ARRAY['promise'::text, 'decline'::text])) AND (state <> ALL (ARRAY['REFUSED'::text, 'STOPPED'::text])));
+
+CREATE INDEX complaint_answers_of ON public.complaint_answers USING btree (complaint_id, merchant_id);
+
+CREATE UNIQUE INDEX complaint_answers_one_finish ON public.complaint_answers USING btree (complaint_id, merchant_id) WHERE ((what = 'finish'::text) AND (state = ANY (ARRAY['READY'::text, 'SENT'::text, 'WAITING'::text])));
+
+CREATE INDEX complaint_images_of ON public.complaint_images USING btree (complaint_id, merchant_id);
+
+CREATE INDEX complaints_of_payment ON public.complaints USING btree (payment_id, merchant_id) WHERE (payment_id <> ''::text);
+
+CREATE UNIQUE INDEX complaints_once ON public.complaints USING btree (channel_id, channel, merchant_id);
 
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
@@ -616,6 +858,7 @@ CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merch
 CREATE INDEX refunds_open_of_channel ON public.refunds USING btree (merchant_id, channel) WHERE (state = ANY (ARRAY['RESERVED'::text, 'READY'::text, 'SENT'::text, 'WAITING'::text, 'MANUAL'::text]));
 
 CREATE INDEX repayments_of_payment ON public.repayments USING btree (payment_id, merchant_id);
+CREATE INDEX subject_keys_until ON public.subject_keys USING btree (merchant_id, keep_until) WHERE ((keep_until IS NOT NULL) AND (wrapped <> ''::text));
 
 ALTER INDEX public.evidence_pkey ATTACH PARTITION public.evidence_default_pkey;
 
@@ -625,6 +868,9 @@ ALTER INDEX public.moves_pkey ATTACH PARTITION public.moves_default_pkey;
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.case_files
+    ADD CONSTRAINT case_files_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
 
 ALTER TABLE ONLY public.cases
     ADD CONSTRAINT cases_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
@@ -637,6 +883,17 @@ ALTER TABLE ONLY public.floats
 
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
+ALTER TABLE ONLY public.complaint_answers
+    ADD CONSTRAINT complaint_answers_merchant_id_complaint_id_fkey FOREIGN KEY (merchant_id, complaint_id) REFERENCES public.complaints(merchant_id, id);
+
+ALTER TABLE ONLY public.complaint_images
+    ADD CONSTRAINT complaint_images_merchant_id_complaint_id_fkey FOREIGN KEY (merchant_id, complaint_id) REFERENCES public.complaints(merchant_id, id);
+
+ALTER TABLE ONLY public.complaint_pulls
+    ADD CONSTRAINT complaint_pulls_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.complaints
+    ADD CONSTRAINT complaints_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
@@ -649,6 +906,9 @@ ALTER TABLE ONLY public.refunds
 
 ALTER TABLE ONLY public.repayments
     ADD CONSTRAINT repayments_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
+
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.stores
     ADD CONSTRAINT stores_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -663,9 +923,19 @@ ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.case_files ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_answers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_images ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_pulls ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaints ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
 
@@ -691,9 +961,19 @@ CREATE POLICY owner ON public.accounts TO yuanlu_owner USING (true) WITH CHECK (
 
 CREATE POLICY owner ON public.api_keys TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.case_files TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.cases TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.channel_accounts TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.complaint_answers TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.complaint_images TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.complaint_pulls TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.complaints TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.evidence TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -723,6 +1003,8 @@ CREATE POLICY owner ON public.refunds TO yuanlu_owner USING (true) WITH CHECK (t
 
 CREATE POLICY owner ON public.repayments TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.staff TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.stores TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.subject_keys TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -737,9 +1019,19 @@ CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merc
 
 CREATE POLICY reader ON public.api_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.case_files FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.cases FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.channel_accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.complaint_answers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.complaint_images FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.complaint_pulls FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.complaints FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.evidence FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -763,6 +1055,8 @@ CREATE POLICY reader ON public.refunds FOR SELECT TO yuanlu_reader USING ((merch
 
 CREATE POLICY reader ON public.repayments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.staff FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.stores FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.subject_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -773,9 +1067,19 @@ CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH C
 
 CREATE POLICY recorder ON public.api_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.case_files TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.cases TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.channel_accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.complaint_answers TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.complaint_images TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.complaint_pulls TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.complaints TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -799,6 +1103,8 @@ CREATE POLICY recorder ON public.refunds TO yuanlu_recorder USING (true) WITH CH
 
 CREATE POLICY recorder ON public.repayments TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.staff TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.stores TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.subject_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
@@ -808,6 +1114,8 @@ CREATE POLICY recorder ON public.tills TO yuanlu_recorder USING (true) WITH CHEC
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.repayments ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.stores ENABLE ROW LEVEL SECURITY;
 
@@ -830,11 +1138,26 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.accounts TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.api_keys TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.case_files TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.case_files TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.cases TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.channel_accounts TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.channel_accounts TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.complaint_answers TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaint_answers TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.complaint_images TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaint_images TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.complaint_pulls TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaint_pulls TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.complaints TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaints TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.evidence TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
@@ -868,6 +1191,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.refunds TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.repayments TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.repayments TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.staff TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.staff TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.stores TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.stores TO yuanlu_recorder;

@@ -15,8 +15,8 @@ import structlog
 
 from yuanlu import words
 from yuanlu.errors import Busy, Denied
+from yuanlu.told import both
 from yuanlu.web.parts.logs import masked
-from yuanlu.web.parts.told import both
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -52,6 +52,35 @@ STATUSES: Mapping[str, int] = {
     "case.meant_unexpected": 422,
     "case.meant_invalid": 422,
     "case.amount": 422,
+    "file.empty": 422,
+    "file.type": 415,
+    "file.too_large": 413,
+    "file.too_many_pixels": 422,
+    "file.too_many_pages": 422,
+    "file.moving": 422,
+    "file.locked": 422,
+    "file.damaged": 422,
+    "file.bomb": 422,
+    "file.infected": 422,
+    "file.unscanned": 503,
+    "file.no_room": 503,
+    "file.store_away": 503,
+    "file.store_refused": 503,
+    "file.gone": 410,
+    "data.too_large": 413,
+    "case.asked_unexpected": 422,
+    "case.asked_invalid": 422,
+    "case.words_missing": 422,
+    "case.offer_until": 422,
+    "case.reason_unknown": 422,
+    "case.own": 403,
+    "case.barred": 403,
+    "case.same_person": 403,
+    "staff.not_allowed": 403,
+    "staff.other_store": 403,
+    "staff.over_limit": 403,
+    "staff.role_unknown": 422,
+    "staff.name_empty": 422,
     "policy.invalid": 422,
     "loss.role": 403,
     "loss.same_person": 403,
@@ -72,6 +101,8 @@ STATUSES: Mapping[str, int] = {
     "callback.unreadable": 400,
     "channel.config_invalid": 503,
     "channel.keys_missing": 503,
+    "law.rule_unknown": 404,
+    "workdays.out_of_range": 422,
 }
 """The status of each code that is not told by its ending."""
 
