@@ -40,7 +40,7 @@ from yuanlu.evidence.rules import CaseFile, Limits
 from yuanlu.evidence.shelves import S3, Bucket, Disk, Shelf
 from yuanlu.facts import Fact
 from yuanlu.lawbook import shelf as lawbook
-from yuanlu.losses.floats import WATCH, Float, next_look
+from yuanlu.losses.floats import FLOAT_WAKE, Float, next_look
 from yuanlu.losses.rules import Loss
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
@@ -67,8 +67,11 @@ ROWS: Sequence[type[Row]] = (
     Float,
     Repayment,
     CaseFile,
+    Complaint,
+    ComplaintPull,
+    ComplaintImage,
+    Answer,
 )
-ROWS: Sequence[type[Row]] = (Payment, Refund, Case, Complaint, ComplaintPull, ComplaintImage, Answer)
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
 FILE_TAKEN = "cases.file.wake"
@@ -97,7 +100,9 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
 def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     """New need of a channel account is looked at soon, together with what else comes meanwhile."""
     assert isinstance(row, Refund)
-    return (Look(WATCH, row.channel, next_look(at)),)
+    return (Look(FLOAT_WAKE, row.channel, next_look(at)),)
+
+
 def _file_taken(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(FILE_TAKEN, row.id, at),)
 

@@ -21,9 +21,9 @@ from yuanlu.complaints.answers import ANSWER
 from yuanlu.complaints.rules import PULL, WATCH, WATCH_WAKE
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
-from yuanlu.losses import flow as losses
-from yuanlu.losses.floats import WATCH
 from yuanlu.evidence import keeping
+from yuanlu.losses import flow as losses
+from yuanlu.losses.floats import FLOAT_WAKE
 from yuanlu.payments import flow as payments
 from yuanlu.refunds import flow as refunds
 from yuanlu.repayments import flow as repayments
@@ -42,7 +42,7 @@ VERBS: Mapping[str, Verb] = {
     "cases.drive.wake": cases.drive,
     CLOCK: cases.tick,
     "repayments.drive": repayments.drive,
-    WATCH: losses.watch,
+    FLOAT_WAKE: losses.watch,
     FILE_TAKEN: cases.file_taken,
     PULL: complaints.pull,
     WATCH: complaints.drive,

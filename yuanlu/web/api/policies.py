@@ -18,7 +18,6 @@ from yuanlu.web.parts.policies import (
     PolicyWish,
     policy_told,
 )
-from yuanlu.web.parts.roles import role_of
 
 EXAMPLE = (
     "amount_fen,reason,verdict,zh,en\n<=5000,wrong_amount,approve,马上退,At once\n*,*,review,有人会看,We look at it\n"
@@ -50,7 +49,7 @@ async def request(call: Call) -> Answer:
         id=checked(wish.id, Kind.POLICY),
         table=flow.checked(wish.content, is_toml=wish.form == "toml"),
         who=call.who,
-        role=role_of(call),
+        role=call.role,
         store_id=wish.store,
         valid_from=wish.valid_from,
     )

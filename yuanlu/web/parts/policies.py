@@ -14,9 +14,9 @@ from yuanlu import words
 from yuanlu.policies import check, flow, rules, table
 from yuanlu.policies.rules import AGE_ANY, AMOUNT_ANY, Facts, Line, Past, Policy, Span, Table, Tried
 from yuanlu.policies.table import Finding
+from yuanlu.told import both, shown_money
 from yuanlu.web.parts import lists
 from yuanlu.web.parts.shapes import END, Wish
-from yuanlu.web.parts.told import both, shown_money
 
 PAST_MAX = 10_000
 """Past cases a new table is tried on, the newest."""
@@ -206,7 +206,7 @@ def checked(content: str, form: Form) -> PolicyCheckTold:
 
 _PAST = """
   select c.id, c.what, c.opened_at, c.state, c.conclusion, p.channel, p.mode, p.policy, v.content,
-    greatest(1, coalesce(nullif(c.remedy_fen, 0), p.amount_fen - coalesce(c.meant_fen, 0))) as amount_fen,
+    greatest(1, coalesce(nullif(c.remedy_fen, 0), c.asked_fen, p.amount_fen - coalesce(c.meant_fen, 0))) as amount_fen,
     greatest(0, extract(epoch from c.opened_at - coalesce(p.paid_at, p.opened_at))::bigint / 3600) as age_hours
   from cases c join payments p on p.merchant_id = c.merchant_id and p.id = c.payment_id
   left join policies v on v.merchant_id = p.merchant_id and v.id = p.policy
