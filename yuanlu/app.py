@@ -42,6 +42,7 @@ from yuanlu.facts import Fact
 from yuanlu.lawbook import shelf as lawbook
 from yuanlu.losses.floats import WATCH as FLOAT
 from yuanlu.losses.floats import Float, next_look
+from yuanlu.losses.floats import FLOAT_WAKE, Float, next_look
 from yuanlu.losses.rules import Loss
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
@@ -111,6 +112,7 @@ def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     """New need of a channel account is looked at soon, together with what else comes meanwhile."""
     assert isinstance(row, Refund)
     return (Look(FLOAT, row.channel, next_look(at)),)
+    return (Look(FLOAT_WAKE, row.channel, next_look(at)),)
 
 
 def _file_taken(row: Row, _: Fact, at: datetime) -> Sequence[Look]:

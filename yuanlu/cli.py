@@ -1229,6 +1229,186 @@ def hook_deliveries(
     )  # fmt: skip
 
 
+# --- losses, the refund float, repayments ---
+
+
+@main.command("float", **_example("yuanlu float --days 3", "yuanlu float --json"))
+@click.option("--days", type=click.IntRange(1, 30), default=3, show_default=True, help="How far to look ahead.")
+@click.option("--merchant", default="", metavar="NAME|ID", help="Which merchant, where there are several.")
+@_state_option
+@_json_option
+def refund_float(days: int, merchant: str, state: Path | None, as_json: bool) -> None:
+    """Say what refunds will need at each channel in the next days, and whether it is there."""
+    from yuanlu.terminal import loop, losses, verbs
+
+    settings = _settings(state)
+
+    async def run() -> Any:
+        async with verbs.at_counter(settings, merchant) as counter:
+            return await losses.forecast(counter, days)
+
+    told = _told(loop.run(run))
+    if as_json:
+        _print_json(told)
+        return
+    for item in told["items"]:
+        click.secho(f"{'!' if item['is_short'] else '✓'} {item['channel']}", bold=True)
+        click.echo(f"{item['says_zh']}\n{item['says_en']}")
+
+
+@main.group(**_example("yuanlu loss record YC… --cause wrong_customer --bearer payer --amount-fen 1280"))
+def loss() -> None:
+    """Losses: who bears what, what came back, what is written off."""
+
+
+@loss.command("record", **_example("yuanlu loss record YC… --cause wrong_customer --bearer payer --amount-fen 1280"))
+@click.argument("case_id", metavar="CASE")
+@click.option("--cause", required=True, help="A code of what went wrong.")
+@click.option("--bearer", type=click.Choice(("merchant", "cashier", "provider", "payer")), required=True)
+@click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
+@click.option("--id", "loss_id", default="", metavar="YX…", help="The id, where you made it: recording again is safe.")
+@_counter_options
+def loss_record(
+    case_id: str, cause: str, bearer: str, amount_fen: int, loss_id: str, merchant: str, state: Path | None
+) -> None:
+    """Write a loss down. Prints it."""
+    from yuanlu.terminal import losses
+    from yuanlu.web.parts.losses import loss_told
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: losses.record(counter, case_id, cause, bearer, amount_fen, loss_id),
+        lambda row, _: loss_told(row),
+    )  # fmt: skip
+
+
+def _settle(loss_id: str, amount_fen: int, version: int, merchant: str, state: Path | None, *, back: bool) -> None:
+    from yuanlu.terminal import losses
+    from yuanlu.web.parts.losses import loss_told
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: losses.settle(counter, loss_id, amount_fen, version, is_recovered=back),
+        lambda row, _: loss_told(row),
+    )  # fmt: skip
+
+
+@loss.command("recover", **_example("yuanlu loss recover YX… --amount-fen 1280 --version 1"))
+@click.argument("loss_id", metavar="LOSS")
+@click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
+@click.option("--version", type=int, required=True, help="The loss's `version` as you saw it.")
+@_counter_options
+def loss_recover(loss_id: str, amount_fen: int, version: int, merchant: str, state: Path | None) -> None:
+    """Money came back from who bears a LOSS. Prints it."""
+    _settle(loss_id, amount_fen, version, merchant, state, back=True)
+
+
+@loss.command("write-off", **_example("yuanlu loss write-off YX… --amount-fen 1280 --version 1"))
+@click.argument("loss_id", metavar="LOSS")
+@click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
+@click.option("--version", type=int, required=True, help="The loss's `version` as you saw it.")
+@_counter_options
+def loss_write_off(loss_id: str, amount_fen: int, version: int, merchant: str, state: Path | None) -> None:
+    """Nobody will make a LOSS good. Above ¥200 somebody else than who recorded it must say so. Prints it."""
+    _settle(loss_id, amount_fen, version, merchant, state, back=False)
+
+
+@main.group(**_example("yuanlu repayment approve YB…"))
+def repayment() -> None:
+    """Money back by another road, when the road it came is shut: two people, a proof. docs/reference/repayments.md."""
+
+
+def _repayment(merchant: str, state: Path | None, verb: Callable[[Counter], Any]) -> None:
+    from yuanlu.web.parts.repayments import repayment_told
+
+    _at_counter(state, merchant, 0, verb, lambda row, _: repayment_told(row))
+
+
+@repayment.command("propose", **_example("yuanlu repayment propose YP… --amount-fen 1280 --because window_over …"))
+@click.argument("payment", metavar="PAYMENT")
+@click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
+@click.option("--because", type=click.Choice(("window_over", "refund_refused")), required=True)
+@click.option("--payer-name", required=True, help="Who paid.")
+@click.option("--account-name", required=True, help="Whose account it is.")
+@click.option("--number", required=True, help="The account's number; - reads it from standard input.")
+@click.option("--bank", default="", help="Where the account is.")
+@click.option("--statement", default="", help="Why the names differ.")
+@click.option("--refund", default="", metavar="YR…", help="The refund that was refused.")
+@click.option("--case", "case_id", default="", metavar="YC…", help="The case it belongs to.")
+@click.option("--id", "repayment_id", default="", metavar="YB…", help="The id, where you made it.")
+@_counter_options
+def repayment_propose(
+    payment: str, amount_fen: int, because: str, payer_name: str, account_name: str, number: str, bank: str,
+    statement: str, refund: str, case_id: str, repayment_id: str, merchant: str, state: Path | None,
+) -> None:  # fmt: skip
+    """Propose to give money of a PAYMENT back to a named account. Holds it; somebody else must agree."""
+    from yuanlu.repayments.flow import Account
+    from yuanlu.terminal import losses
+
+    account = Account(
+        payer_name=payer_name, account_name=account_name, account_number=_text(number), bank=bank, statement=statement
+    )
+    _repayment(
+        merchant, state,
+        lambda counter: losses.propose(
+            counter, payment_id=payment, amount_fen=amount_fen, because=because, account=account, refund_id=refund,
+            case_id=case_id, repayment_id=repayment_id,
+        ),
+    )  # fmt: skip
+
+
+@repayment.command("approve", **_example("yuanlu repayment approve YB…"))
+@click.argument("repayment_id", metavar="REPAYMENT")
+@_counter_options
+def repayment_approve(repayment_id: str, merchant: str, state: Path | None) -> None:
+    """Agree to a REPAYMENT, as the second person."""
+    from yuanlu.terminal import losses
+
+    _repayment(merchant, state, lambda counter: losses.approve(counter, repayment_id))
+
+
+@repayment.command("account", **_example("yuanlu repayment account YB…"))
+@click.argument("repayment_id", metavar="REPAYMENT")
+@_counter_options
+def repayment_account(repayment_id: str, merchant: str, state: Path | None) -> None:
+    """Print the account of an approved REPAYMENT, to pay to it. That you read it is written down."""
+    from yuanlu.terminal import losses
+
+    _at_counter(state, merchant, 0, lambda counter: losses.account(counter, repayment_id), lambda told, _: told)
+
+
+@repayment.command("paid", **_example("yuanlu repayment paid YB… --proof 'ICBC 2026112300001'"))
+@click.argument("repayment_id", metavar="REPAYMENT")
+@click.option("--proof", required=True, help="The number of the bank's receipt; no names.")
+@_counter_options
+def repayment_paid(repayment_id: str, proof: str, merchant: str, state: Path | None) -> None:
+    """Say that a REPAYMENT was paid."""
+    from yuanlu.terminal import losses
+
+    _repayment(merchant, state, lambda counter: losses.paid(counter, repayment_id, proof))
+
+
+@repayment.command("refuse", **_example("yuanlu repayment refuse YB… --why withdrawn"))
+@click.argument("repayment_id", metavar="REPAYMENT")
+@click.option("--why", type=click.Choice(("withdrawn", "wrong_account", "road_open", "other")), required=True)
+@_counter_options
+def repayment_refuse(repayment_id: str, why: str, merchant: str, state: Path | None) -> None:
+    """Say that a REPAYMENT will not be paid, and was not: its money is free again, its account forgotten."""
+    from yuanlu.terminal import losses
+
+    _repayment(merchant, state, lambda counter: losses.refuse(counter, repayment_id, why))
+
+
+@repayment.command("show", **_example("yuanlu repayment show YB…"))
+@click.argument("repayment_id", metavar="REPAYMENT")
+@_counter_options
+def repayment_show(repayment_id: str, merchant: str, state: Path | None) -> None:
+    """Print one REPAYMENT, without its account."""
+    from yuanlu.terminal import losses
+
+    _repayment(merchant, state, lambda counter: losses.shown(counter, repayment_id))
+
+
 # --- merchants ---
 
 

@@ -23,7 +23,7 @@ from yuanlu.change import Change, Row, Stay
 from yuanlu.channels.contract import Channel
 from yuanlu.facts import Fact
 
-WATCH = "losses.float.wake"
+FLOAT_WAKE = "losses.float.wake"
 """Look whether a channel account runs short. The object is the channel."""
 EVERY = timedelta(minutes=5)
 """Refunds asked for in one stretch of this length are looked at together, at its end."""

@@ -37,7 +37,7 @@ CASES_AHEAD = over_keys("""
     and c.state in ('REMEDY', 'REVIEW', 'SECOND', 'ATTENTION', 'NEEDS_INFO', 'OFFERED')
   join payments p on p.merchant_id = c.merchant_id and p.id = c.payment_id and p.channel = k.a
     and p.state in ('PAID', 'LATE_PAID'),
-  lateral (select least(p.amount_fen - p.back_fen, coalesce(nullif(c.remedy_fen, 0),
+  lateral (select least(p.amount_fen - p.back_fen, coalesce(nullif(c.remedy_fen, 0), c.asked_fen,
     p.amount_fen - coalesce(c.meant_fen, 0)))::bigint as fen) f
   where f.fen > 0 and not exists (select 1 from refunds r where r.merchant_id = c.merchant_id and r.id = c.refund_id)
   group by k.place

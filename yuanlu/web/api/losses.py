@@ -20,7 +20,6 @@ from yuanlu.web.parts.losses import (
     float_told,
     loss_told,
 )
-from yuanlu.web.parts.roles import role_of
 
 
 async def record(call: Call) -> Answer:
@@ -34,7 +33,7 @@ async def record(call: Call) -> Answer:
         bearer=Bearer(wish.bearer),
         amount=Money(wish.amount_fen),
         who=call.who,
-        role=role_of(call),
+        role=call.role,
     )
     done = await flow.record(call.office.desk, ask)
     return 201 if done.changed else 200, loss_told(done.row)
@@ -64,7 +63,7 @@ async def page(call: Call) -> Answer:
 
 def _settling(call: Call) -> Settling:
     wish: SettlingWish = call.wish
-    return Settling(amount=Money(wish.amount_fen), version=wish.version, who=call.who, role=role_of(call))
+    return Settling(amount=Money(wish.amount_fen), version=wish.version, who=call.who, role=call.role)
 
 
 async def recover(call: Call) -> Answer:

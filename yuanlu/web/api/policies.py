@@ -18,7 +18,6 @@ from yuanlu.web.parts.policies import (
     PolicyWish,
     policy_told,
 )
-from yuanlu.web.parts.roles import role_of
 
 EXAMPLE = (
     "amount_fen,reason,verdict,zh,en\n<=5000,wrong_amount,approve,马上退,At once\n*,*,review,有人会看,We look at it\n"
@@ -50,7 +49,7 @@ async def request(call: Call) -> Answer:
         id=checked(wish.id, Kind.POLICY),
         table=flow.checked(wish.content, is_toml=wish.form == "toml"),
         who=call.who,
-        role=role_of(call),
+        role=call.role,
         store_id=wish.store,
         valid_from=wish.valid_from,
     )
@@ -97,7 +96,7 @@ ROUTES = (
             "policy.store_unknown",
             "policy.backdated",
         ),
-        example={"id": "YL01KATE3S400000000000000000T", "content": EXAMPLE},
+        example={"id": "YL01KATE3S400000000000000000T", "content": EXAMPLE, "store": "YS01KATE3S4000000000000000000"},
     ),
     Route(
         method="POST",

@@ -20,7 +20,6 @@ from yuanlu.web.parts.repayments import (
     RepaymentWish,
     repayment_told,
 )
-from yuanlu.web.parts.roles import role_of
 
 
 async def propose(call: Call) -> Answer:
@@ -44,7 +43,7 @@ async def propose(call: Call) -> Answer:
             because=Because(wish.because),
             account=account,
             who=call.who,
-            role=role_of(call),
+            role=call.role,
             refund_id=wish.refund,
             case_id=wish.case,
         ),
@@ -77,14 +76,14 @@ async def page(call: Call) -> Answer:
 
 async def approve(call: Call) -> Answer:
     """Second of two people."""
-    row = await flow.approve(call.office.desk, call.merchant_id, call.id(Kind.REPAYMENT), call.who, role_of(call))
+    row = await flow.approve(call.office.desk, call.merchant_id, call.id(Kind.REPAYMENT), call.who, call.role)
     return 200, repayment_told(row)
 
 
 async def account(call: Call) -> Answer:
     """The account, to pay to it."""
     desk = call.office.desk
-    found = await flow.account(desk, call.merchant_id, call.id(Kind.REPAYMENT), call.who, role_of(call))
+    found = await flow.account(desk, call.merchant_id, call.id(Kind.REPAYMENT), call.who, call.role)
     told = AccountTold(
         payer_name=found.payer_name,
         account_name=found.account_name,
@@ -99,9 +98,7 @@ async def pay(call: Call) -> Answer:
     """It was paid."""
     wish: RepaidWish = call.wish
     desk, repayment_id = call.office.desk, call.id(Kind.REPAYMENT)
-    return 200, repayment_told(
-        await flow.pay(desk, call.merchant_id, repayment_id, call.who, wish.proof, role_of(call))
-    )
+    return 200, repayment_told(await flow.pay(desk, call.merchant_id, repayment_id, call.who, wish.proof, call.role))
 
 
 async def refuse(call: Call) -> Answer:
@@ -109,7 +106,7 @@ async def refuse(call: Call) -> Answer:
     wish: RepaymentRefusalWish = call.wish
     desk, repayment_id = call.office.desk, call.id(Kind.REPAYMENT)
     return 200, repayment_told(
-        await flow.refuse(desk, call.merchant_id, repayment_id, call.who, Refusal(wish.why), role_of(call))
+        await flow.refuse(desk, call.merchant_id, repayment_id, call.who, Refusal(wish.why), call.role)
     )
 
 

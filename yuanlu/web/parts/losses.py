@@ -37,8 +37,8 @@ class SettlingWish(Wish):
 class LossesWish(Page):
     """Which losses."""
 
-    state: Literal["", "OPEN", "SETTLED"] = ""
     bearer: Literal["", "merchant", "cashier", "provider", "payer"] = ""
+    state: Literal["", "OPEN", "SETTLED"] = ""
 
 
 class LossTold(Struct, frozen=True, kw_only=True):

@@ -206,7 +206,7 @@ def checked(content: str, form: Form) -> PolicyCheckTold:
 
 _PAST = """
   select c.id, c.what, c.opened_at, c.state, c.conclusion, p.channel, p.mode, p.policy, v.content,
-    greatest(1, coalesce(nullif(c.remedy_fen, 0), p.amount_fen - coalesce(c.meant_fen, 0))) as amount_fen,
+    greatest(1, coalesce(nullif(c.remedy_fen, 0), c.asked_fen, p.amount_fen - coalesce(c.meant_fen, 0))) as amount_fen,
     greatest(0, extract(epoch from c.opened_at - coalesce(p.paid_at, p.opened_at))::bigint / 3600) as age_hours
   from cases c join payments p on p.merchant_id = c.merchant_id and p.id = c.payment_id
   left join policies v on v.merchant_id = p.merchant_id and v.id = p.policy
