@@ -15,14 +15,14 @@ from tests.flows import files
 from tests.flows.files import SECRET
 from tests.flows.room import ANNA, CASHIER, Room, opened
 from yuanlu import ids
+from yuanlu.cases import flow as cases
+from yuanlu.cases.chain import Side
+from yuanlu.cases.flow import Words
 from yuanlu.cases.rules import Case
-from yuanlu.change import Change, Stay
-from yuanlu.channels.contract import Evidence
 from yuanlu.db import Database, Pools
 from yuanlu.errors import Denied
 from yuanlu.evidence import flow, keeping
-from yuanlu.evidence.rules import CaseFile, FileThere, State, Why, open_file
-from yuanlu.evidence.store import to_open
+from yuanlu.evidence.rules import CaseFile, State, Why
 from yuanlu.people.rules import Person, Role
 from yuanlu.web.parts import lists
 
@@ -40,17 +40,8 @@ async def room(database: Database, pools: Pools, tmp_path: Path) -> AsyncIterato
 async def told(room: Room, case: Case) -> CaseFile:
     """A case with a message and a file of the customer, as all rooms keep them: sealed for the case."""
     file = await room.take(room.ask(case, files.png_with_texts(), name=f"{NAME} {PHONE}.png"))
-    sealed = await room.desk.sealed(room.merchant_id, case.id)
-    text = sealed.seal(f"{NAME} {PHONE} {MESSAGE}")
-    said = Evidence(
-        id=ids.new(ids.Kind.EVIDENCE), kind="message", at=room.clock.now(), body=json.dumps({"text": text}), digest="d"
-    )
-
-    def carry(seen: FileThere, at: object) -> Change[CaseFile] | Stay[CaseFile]:
-        change = open_file(CASHIER, Why.REVIEW, seen, room.clock.now())
-        return Change(row=change.row, at=change.at, who=change.who, facts=change.facts, evidence=(said,))
-
-    await room.desk.decide(to_open(room.merchant_id, file.id), carry)
+    words = Words(text=f"{NAME} {PHONE} {MESSAGE}", side=Side.CUSTOMER)
+    await cases.say(room.desk, room.merchant_id, case.id, CASHIER, words)
     return file
 
 
@@ -154,6 +145,7 @@ async def test_after_an_erasure_no_planted_byte_is_found_and_the_books_still_bal
     after = await held_rows(room)
     assert after == (*before[:2], before[2] + 1, *before[3:])  # one fact more: it was forgotten
     assert await is_balanced(room)
+    assert await cases.broken(room.desk, room.merchant_id, case.id) is None
     data, content = await exported(room, case)
     assert "(erased)" in json.dumps(data)
     assert not content
