@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from itertools import groupby
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from yuanlu import words
+from yuanlu.cases import review
 from yuanlu.machine import Table, Turn, picture
 from yuanlu.payments import rules as payments
 from yuanlu.refunds import rules as refunds
@@ -18,6 +20,7 @@ from yuanlu.web.parts import problems
 ROOT = Path(__file__).resolve().parents[1]
 MACHINES = ROOT / "docs" / "reference" / "machines.md"
 ERRORS = ROOT / "docs" / "reference" / "errors.md"
+REQUIREMENTS = ROOT / "docs" / "reference" / "requirements.md"
 
 S = TypeVar("S", bound=StrEnum)
 W = TypeVar("W", bound=StrEnum)
@@ -62,6 +65,14 @@ def machines() -> str:
                 refunds.TABLE,
                 refunds.COMMANDS,
             ),
+            machine(
+                "Cases",
+                "Words in capitals are what people do; APPROVE_FIRST and ACCEPT_FIRST wait for a second person, SETTLE "
+                "accepts a voucher or an exchange. Here `!` is refused, and nothing is changed. "
+                "[cases.md](cases.md) says more.",
+                review.TABLE,
+                review.ROADS,
+            ),
         ]
     )
 
@@ -91,6 +102,42 @@ def errors() -> str:
     return "".join(page)
 
 
+_NAMED = re.compile(r"(?:S[1-9][0-9]?(?:[.,:]| and|$)\s*)+")
+"""How a docstring names what its test proves: at its head, so that a bucket at S3 proves nothing."""
+
+
+def named(docstring: str) -> list[str]:
+    """The requirements that a docstring names."""
+    head = _NAMED.match(docstring)
+    return sorted(set(re.findall("S[0-9]+", head[0]))) if head else []
+
+
+def proofs() -> dict[str, dict[str, int]]:
+    """Which requirements tests name in their docstrings: id to file to how many tests."""
+    found: dict[str, dict[str, int]] = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                for each in named(ast.get_docstring(node) or ""):
+                    files = found.setdefault(each, {})
+                    name = path.relative_to(ROOT / "tests").as_posix()
+                    files[name] = files.get(name, 0) + 1
+    return found
+
+
+def requirements() -> str:
+    """The page of requirements: as it stands, with its last column drawn again."""
+    proved, lines = proofs(), []
+    for line in REQUIREMENTS.read_text().splitlines():
+        cells = line.split(" | ")
+        if re.match(r"\| S[0-9]+ \|", line):
+            files = proved.get(cells[0].strip("| "), {}) if cells[2] != "later" else {}
+            cells[-1] = ", ".join(f"`{name}` ({count})" for name, count in files.items()) + " |"
+        lines.append(" | ".join(cells))
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
     MACHINES.write_text(machines())
     ERRORS.write_text(errors())
+    REQUIREMENTS.write_text(requirements())

@@ -16,10 +16,12 @@ from time import perf_counter
 from typing import Protocol, TypeVar
 
 from yuanlu.change import Change, Done, Look, Row, Stay
-from yuanlu.channels.contract import Outcome, Step
-from yuanlu.clock import Clock
+from yuanlu.channels.contract import ComplaintStep, Heard, Outcome, Step
+from yuanlu.clock import Clock, business_day
 from yuanlu.errors import Broken, Busy
 from yuanlu.facts import Fact
+from yuanlu.lawbook.shelf import Book, Shelf
+from yuanlu.lawbook.shelf import read as read_shelf
 from yuanlu.reading import View
 from yuanlu.recorder import Recorder
 from yuanlu.seal import Seal, Sealed
@@ -48,7 +50,7 @@ class Watch(Protocol):
     def recorded(self, change: Change[Row]) -> None:
         """A change was recorded."""
 
-    def asked(self, step: Step, outcome: Outcome, seconds: float) -> None:
+    def asked(self, step: Step | ComplaintStep, outcome: Outcome | Heard, seconds: float) -> None:
         """A step was taken outside."""
 
 
@@ -65,20 +67,28 @@ class Desk:
         mark_key: bytes,
         followers: Followers | None = None,
         seal: Seal | None = None,
+        shelf: Shelf | None = None,
+        ask_complaint: Callable[[ComplaintStep], Awaitable[Heard]] | None = None,
     ) -> None:
         self.clock = clock
+        self.shelf = shelf or read_shelf()
         self._mark_key = mark_key
         self._reader = reader
         self._recorder = recorder
         self._ask = ask
         self._followers = followers or {}
         self._seal = seal
+        self._ask_complaint = ask_complaint
         self._queues: dict[tuple[str, str], _Queue] = {}
         self.watch: Watch | None = None
 
     def mark(self, secret: str) -> str:
         """The keyed hash under which we remember a secret that we do not keep (a payment code, a card number)."""
         return hmac.new(self._mark_key, secret.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def book(self, at: datetime) -> Book:
+        """The rules with a date (law, working days, promises) that count at this moment."""
+        return self.shelf.on(business_day(at))
 
     async def sealed(self, merchant_id: str, subject: str) -> Sealed:
         """What seals and opens the personal text of a subject.
@@ -88,6 +98,15 @@ class Desk:
         if self._seal is None:
             raise Broken("there is no seal")
         return await self._seal.of(merchant_id, subject, self.clock.now())
+
+    async def forget(self, merchant_id: str, subject: str) -> bool:
+        """Make everything sealed for a subject unreadable, for good; answers whether it was readable until now.
+
+        Raises Broken where this installation was put together without a seal.
+        """
+        if self._seal is None:
+            raise Broken("there is no seal")
+        return await self._seal.forget(merchant_id, subject, self.clock.now())
 
     async def see(self, view: View[S]) -> S:
         """Read, and decide nothing."""
@@ -117,6 +136,16 @@ class Desk:
         if self.watch is not None:
             self.watch.asked(step, outcome, perf_counter() - started)
         return outcome
+
+    async def ask_complaint(self, step: ComplaintStep) -> Heard:
+        """Take a step about complaints outside: as `ask`."""
+        if self._ask_complaint is None:
+            raise Broken("nobody here speaks about complaints")
+        started, asked_at = perf_counter(), self.clock.now()
+        heard = replace(await self._ask_complaint(step), asked_at=asked_at)
+        if self.watch is not None:
+            self.watch.asked(step, heard, perf_counter() - started)
+        return heard
 
     async def _believing(self, view: View[S], rule: Rule[S, R]) -> Done[R] | None:
         """Decide on what we believe is there, without a read: the version tells whether it was."""

@@ -6,6 +6,7 @@ names of states, and says what is wrong with which merchant under the number of 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,10 +59,27 @@ REFUND_AFTER = {
 }
 CASE_AFTER = {
     "CaseOpened": "OPENED",
+    "CaseToReview": "REVIEW",
+    "CaseSentBack": "REVIEW",
+    "CaseAnswered": "REVIEW",
+    "CaseUnanswered": "REVIEW",
+    "CaseObjected": "REVIEW",
+    "CaseReopened": "REVIEW",
+    "OfferTurnedDown": "REVIEW",
+    "OfferExpired": "REVIEW",
+    "ApprovalLapsed": "REVIEW",
+    "CaseInfoAsked": "NEEDS_INFO",
+    "OfferMade": "OFFERED",
+    "OfferAccepted": "SECOND",
+    "CaseApproved": "SECOND",
+    "CaseDeclined": "DECLINED",
     "RemedyChosen": "REMEDY",
     "CaseNeedsPerson": "ATTENTION",
     "CaseClosed": "CLOSED",
 }
+"""An approval that needs no second person is followed by its remedy in the same Change."""
+DECISIONS = {"CaseApproved", "CaseConfirmed", "CaseSentBack", "OfferMade", "CaseDeclined", "FaultJudged"}
+"""Facts of a case that name a person (or, declined, the policy's line) and what was known."""
 ENDS = {
     "PaymentPaid",
     "PaymentFailed",
@@ -187,6 +205,9 @@ class Audit:
         self._replayed()
         self._secrets()
         self._cases_and_refunds()
+        self._cases_are_held()
+        self._decisions_are_named()
+        self._chains()
         return self
 
     def at_rest(self, may_rest_in: Mapping[str, frozenset[str]] = {}) -> Audit:
@@ -344,6 +365,55 @@ class Audit:
             if count > 1:
                 self._say("I7", merchant_id, f"{payment_id} has {count} open cases")
 
+    # I10 of cases
+
+    def _cases_are_held(self) -> None:
+        jobs = {job["object_id"]: job for job in self.books.jobs if job["name"] == "cases.clock"}
+        for case in self.books.cases:
+            held = bool(case["holder"]), case["due_at"] is not None, bool(case["due_what"]), case["id"] in jobs
+            if set(held) != {case["state"] != "CLOSED"}:
+                self._say(
+                    "I10", case["merchant_id"], f"{case['id']} is {case['state']}, holder, due, what, job: {held}"
+                )
+
+    # I4, I7 of cases
+
+    def _decisions_are_named(self) -> None:
+        cases = {(case["merchant_id"], case["id"]): case for case in self.books.cases}
+        for key, facts in self.facts.items():
+            for fact in facts:
+                if fact["kind"] not in DECISIONS:
+                    continue
+                body = json.loads(fact["body"])
+                is_policy = fact["kind"] == "CaseDeclined" and fact["who"] == "system" and body["line"]
+                if not (fact["who"].startswith("YW") or is_policy):
+                    self._say("I4", key[0], f"{key[1]} {fact['kind']} by {fact['who'] or 'nobody'}")
+                if fact["who"].startswith("YW") and not body["on_chain"]:
+                    self._say("I4", key[0], f"{key[1]} {fact['kind']} on no evidence")
+        for key, case in cases.items():
+            if (
+                case["state"] == "REMEDY"
+                and case["remedy"] != "cancel"
+                and not (case["refund_id"] and case["remedy_fen"])
+            ):
+                self._say("I7", key[0], f"{key[1]} is approved and has no refund")
+
+    # The chain
+
+    def _chains(self) -> None:
+        for case in self.books.cases:
+            before, length = "", 0
+            for fact in self.facts[case["merchant_id"], case["id"]]:
+                if fact["kind"] != "CaseItemAdded":
+                    continue
+                body = json.loads(fact["body"])
+                parts = before, body["item_kind"], body["item"], body["digest"], fact["at"].isoformat()
+                before, length = hashlib.sha256("\x1f".join(parts).encode()).hexdigest(), length + 1
+                if before != body["chain"]:
+                    self._say("chain", case["merchant_id"], f"{case['id']}: link {length} does not hold")
+            if (before, length) != (case["chain"], case["chain_length"]):
+                self._say("chain", case["merchant_id"], f"{case['id']}: {length} links, not {case['chain_length']}")
+
     # At rest
 
     def _ended(self, may_rest_in: Mapping[str, frozenset[str]]) -> None:
@@ -368,6 +438,8 @@ class Audit:
                 if row["incident"]:
                     self._say("rest", row["merchant_id"], f"{row['id']}: {row['incident']}")
         for job in self.books.jobs:
+            if job["name"] == "cases.clock":
+                continue  # an open case has one, whatever it waits for; that it may rest was judged above
             self._say("rest", job["merchant_id"], f"{job['name']} of {job['object_id']} is left")
         for payment in self.books.payments:
             if payment["state"] == "LATE_PAID" and payment["back_fen"] != payment["amount_fen"]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from yuanlu import ids
+from yuanlu import ids, jobs
 from yuanlu.app import FOLLOWERS, ROWS
 from yuanlu.channels.contract import Channel, Evidence, Operation, Outcome, Reason, Step, Word
 from yuanlu.clock import SetClock
@@ -16,8 +16,12 @@ from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
 from yuanlu.payments import flow as payments
 from yuanlu.payments.rules import ChargeAsk, Payment
+from yuanlu.people import flow as people
+from yuanlu.people.rules import Person
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
+from yuanlu.seal import Seal
+from yuanlu.worker import VERBS
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 CODES = {Channel.WECHAT: "134567890123456789", Channel.ALIPAY: "281234567890123456"}
@@ -31,7 +35,16 @@ class Scene:
         self.pools = pools
         self.reader = Reader(pools.recorder)
         self.recorder = Recorder(lambda: connect(database, Role.RECORDER, deadline_within=30), ROWS)
-        self.desk = Desk(self.reader, self.recorder, self._ask, self.clock, mark_key=b"k" * 32, followers=FOLLOWERS)
+        self.seal = Seal(pools.recorder, b"s" * 32)
+        self.desk = Desk(
+            self.reader,
+            self.recorder,
+            self._ask,
+            self.clock,
+            mark_key=b"k" * 32,
+            followers=FOLLOWERS,
+            seal=self.seal,
+        )
         self.says: dict[Operation, Outcome | Callable[[Step], Outcome]] = {}
         self.steps: list[Step] = []
         self.merchant_id = self.till_id = ""
@@ -58,6 +71,27 @@ class Scene:
         """A payment that has its money."""
         self.says |= {Operation.PAY: settled(fen), Operation.QUERY: settled(fen)}
         return await self.pay(fen, channel)
+
+    async def staff(self, role: str, name: str = "王芳") -> Person:
+        """A member of staff, as rules see them."""
+        return (await people.add(self.desk, self.merchant_id, role=role, name=name, who="boss")).person
+
+    async def work(self) -> list[str]:
+        """Run every job that is due, until none is; answers their names."""
+        ran: list[str] = []
+        while due := await jobs.lease(self.pools.recorder, self.clock.now(), 10):
+            for job in due:
+                ran.append(job.name)
+                await VERBS[job.name](self.desk, job.merchant_id, job.object_id)
+                await jobs.finish(self.pools.recorder, job, self.clock.now())
+        return ran
+
+    async def facts(self, object_id: str) -> list[str]:
+        """What happened to an object, in order."""
+        rows = await self.pools.recorder.fetch(
+            "select kind from facts where object_id = $1 order by transition, seq", object_id
+        )
+        return [row["kind"] for row in rows]
 
 
 def settled(fen: int) -> Outcome:

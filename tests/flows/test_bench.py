@@ -41,6 +41,7 @@ GIVES = {
     "jobs": {"jobs", "jobs_memory"},
     "growth": {"growth_10", "growth_10_decide", "growth_20", "growth_20_decide"},
     "pack": {"pack", "pack_verify"},
+    "policy": {"policy"},
 }
 
 

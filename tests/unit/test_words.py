@@ -47,6 +47,7 @@ def test_no_chinese_line_is_longer_than_24_characters(code: str) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_no_sentence_uses_the_trade_words_people_do_not_use(code: str) -> None:
+    """S45."""
     assert not re.search("用户|交易|冲正|清算", words.catalogue()[code]["zh"])
 
 

@@ -10,13 +10,13 @@ import asyncio
 import getpass
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from yuanlu import db, ids, jobs
 from yuanlu.app import App, running
@@ -28,6 +28,9 @@ from yuanlu.channels.contract import Channel
 from yuanlu.channels.registry import CODECS
 from yuanlu.config import Settings
 from yuanlu.errors import Denied
+from yuanlu.evidence import flow as files
+from yuanlu.evidence import keeping
+from yuanlu.evidence.rules import Audience, FileAsk, Why
 from yuanlu.ids import Kind
 from yuanlu.merchants import store as merchants
 from yuanlu.merchants.store import Merchant, Till
@@ -36,6 +39,9 @@ from yuanlu.payments import flow as payments
 from yuanlu.payments import rules as payment_rules
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import ChargeAsk, Payment
+from yuanlu.people import flow as people
+from yuanlu.people import store as people_store
+from yuanlu.people.rules import Person, Role, Staff
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import rules as refund_rules
 from yuanlu.refunds import store as refunds_store
@@ -43,11 +49,15 @@ from yuanlu.refunds.rules import Refund, RefundAsk
 from yuanlu.web.parts import lists
 from yuanlu.web.parts.shapes import (
     CaseTold,
+    ErasedTold,
+    FilesTold,
+    FileTold,
     PaymentsTold,
     PaymentTold,
     RefundTold,
     TimelineTold,
     case_told,
+    file_told,
     payment_told,
     refund_told,
 )
@@ -69,6 +79,11 @@ def who() -> str:
     except (KeyError, OSError):  # a container may know no name for its user
         name = str(os.getuid())
     return f"cli:{name}"
+
+
+def operator() -> Person:
+    """Who is at the terminal, as rules see them: whoever runs the installation may do what its owner may."""
+    return Person(who(), Role.OWNER)
 
 
 @asynccontextmanager
@@ -306,6 +321,102 @@ async def case_of(counter: Counter, case_id: str) -> CaseSeen:
     return seen
 
 
+# --- files, and what is held about a customer ---
+
+
+async def add_file(counter: Counter, case_id: str, path: Path, file_id: str, audience: Audience) -> FileTold:
+    """Hand a file in. It is read no further than the limit.
+
+    Raises Denied: file.unreadable, id.invalid; see `evidence.flow.take`.
+    """
+    app = counter.app
+    ask = FileAsk(
+        merchant_id=counter.merchant_id,
+        case_id=ids.checked(case_id, Kind.CASE),
+        id=ids.checked(file_id, Kind.FILE) if file_id else ids.new(Kind.FILE),
+        by=operator(),
+        content=await asyncio.to_thread(_read, path, app.files.limits.bytes_max),
+        name=path.name,
+        audience=audience,
+    )
+    done = await files.take(app.desk, app.files, ask)
+    return file_told(await files.see(app.desk, counter.merchant_id, done.row.id))
+
+
+def _read(path: Path, bytes_max: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(bytes_max + 1)
+    except OSError as wrong:
+        raise Denied("file.unreadable", file=str(path), why=type(wrong).__name__) from wrong
+
+
+async def get_file(counter: Counter, file_id: str, out: Path, why: Why) -> FileTold:
+    """Open a file and write it where it is wanted; what stands there is not written over.
+
+    Raises Denied: id.invalid, file.unwritable; see `evidence.flow.opened`.
+    """
+    app = counter.app
+    with _new(out) as target:
+        shown, content = await files.opened(
+            app.desk, app.files, counter.merchant_id, ids.checked(file_id, Kind.FILE), operator(), why
+        )
+        target.write(content)
+    return file_told(shown)
+
+
+@contextmanager
+def _new(out: Path) -> Iterator[IO[bytes]]:
+    """A new file that only we may read; gone again if what was to stand in it did not come."""
+    try:
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as wrong:
+        raise Denied("file.unwritable", file=str(out), why=type(wrong).__name__) from wrong
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            yield target
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+
+
+async def files_listed(counter: Counter, case_id: str) -> FilesTold:
+    """The files of a case.
+
+    Raises Denied: id.invalid, case.unknown.
+    """
+    found = await files.of_case(counter.app.desk, counter.merchant_id, ids.checked(case_id, Kind.CASE), operator())
+    return FilesTold(items=[file_told(shown) for shown in found], next=None)
+
+
+async def export_data(counter: Counter, payment_id: str, out: Path) -> dict[str, Any]:
+    """Write all that is held about the payer of a payment into a new zip.
+
+    Raises Denied: id.invalid, file.unwritable; see `evidence.keeping.export`.
+    """
+    app = counter.app
+    with _new(out) as target:
+        await keeping.export(
+            app.desk, app.files, app.pools.reader, counter.merchant_id, ids.checked(payment_id, Kind.PAYMENT),
+            operator(), target,
+        )  # fmt: skip
+        size = target.tell()
+    return {"payment": payment_id, "file": str(out), "size_bytes": size}
+
+
+async def erase_data(counter: Counter, payment_id: str) -> ErasedTold:
+    """Erase what names the payer of a payment.
+
+    Raises Denied: id.invalid; see `evidence.keeping.erase`.
+    """
+    app = counter.app
+    done = await keeping.erase(
+        app.desk, app.files, app.seal, app.pools.reader, counter.merchant_id, ids.checked(payment_id, Kind.PAYMENT),
+        operator(),
+    )  # fmt: skip
+    return ErasedTold(subjects=done.subjects, files=done.files)
+
+
 # --- merchants ---
 
 
@@ -388,6 +499,59 @@ async def merchants_listed(app: App, after: str) -> dict[str, Any]:
         ],
         "next": found[-1].id if len(found) == LISTED_MAX else None,
     }
+
+
+# --- staff ---
+
+
+async def staff_added(counter: Counter, role: str, name: str, store: str) -> dict[str, Any]:
+    """Write a member of staff down and make their key; its secret is told this once.
+
+    Raises Denied: staff.role_unknown, staff.name_empty, store.unknown, store.several.
+    """
+    desk, pool = counter.app.desk, counter.app.pools.recorder
+    store_id = await _store_of(counter, store) if store else ""
+    one = await people.add(desk, counter.merchant_id, role=role, name=name, who=who(), store_id=store_id)
+    key = await merchants.add_key(pool, counter.merchant_id, one.id, counter.app.clock.now(), staff_id=one.id)
+    return {**await _staff_told(counter, one), "api_key": key.secret, "key_id": key.id}
+
+
+async def _store_of(counter: Counter, wish: str) -> str:
+    found = await people_store.stores_called(counter.app.pools.recorder, counter.merchant_id, wish)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Denied("store.several", store=wish)
+    raise Denied("store.unknown", store=wish)
+
+
+async def _staff_told(counter: Counter, one: Staff) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "role": one.role.value,
+        "name": await people.name_of(counter.app.desk, one),
+        "store": one.store_id,
+        "since": one.since.isoformat(),
+        "until": None if one.until is None else one.until.isoformat(),
+    }
+
+
+async def staff_listed(counter: Counter, after: str) -> dict[str, Any]:
+    """The staff of a merchant, those who left too, oldest first."""
+    found = await people_store.of_merchant(counter.app.pools.recorder, counter.merchant_id, after, LISTED_MAX)
+    return {
+        "items": [await _staff_told(counter, one) for one in found],
+        "next": found[-1].id if len(found) == LISTED_MAX else None,
+    }
+
+
+async def staff_ended(counter: Counter, staff_id: str) -> dict[str, Any]:
+    """They act for the merchant no more.
+
+    Raises Denied: id.invalid, staff.unknown.
+    """
+    one = await people.end(counter.app.desk, counter.merchant_id, ids.checked(staff_id, Kind.STAFF), who())
+    return await _staff_told(counter, one)
 
 
 # --- looking ---

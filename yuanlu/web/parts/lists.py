@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import msgspec
 
 from yuanlu import db
+from yuanlu.cases.rules import Case
 from yuanlu.change import Row
 from yuanlu.errors import Busy, Denied
 from yuanlu.refunds.rules import OPEN
@@ -87,11 +89,73 @@ async def page(
     return Found(found, edge if many == looked else None)
 
 
+_QUEUE = """
+  with looked as materialized (
+    select {names} from cases where merchant_id = $1 and state <> 'CLOSED' and {of}
+    and (due_at, id) > ($2, $3) order by due_at, id limit $4
+  ), edge as (select count(*) as many, max(due_at) as due, (array_agg(id order by due_at desc, id desc))[1] as edge
+    from looked)
+  select edge.many, edge.due as edge_due, edge.edge, found.* from edge left join lateral (
+    select * from looked where ($6 = '' or state = $6) and ($7 = '' or store_id = $7)
+    and ($8 = '' or claimed_until > $9) order by due_at, id limit $5
+  ) found on true order by found.due_at, found.id"""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+
+
+async def queue(
+    pool: asyncpg.Pool[Any],
+    merchant_id: str,
+    after: str,
+    limit: int,
+    at: datetime,
+    *,
+    state: str = "",
+    store_id: str = "",
+    claimed_by: str = "",
+) -> Found:
+    """The open cases behind `after` (microseconds of the deadline and id), the next due first.
+
+    Each wish has an index that gives its rows in order; what that leaves is looked for in at most `LOOKED_MAX` rows.
+    """
+    text, _, case_id = after.partition("-")
+    due = _EPOCH + int(text) * _MICRO if case_id else _EPOCH
+    wish = claimed_by or state or store_id
+    of = (
+        "claimed_by = $10 and claimed_by <> ''"
+        if claimed_by
+        else "state = $10"
+        if state
+        else "store_id = $10"
+        if store_id
+        else "$10 = ''"
+    )
+    names = ", ".join(each.name for each in fields(Case))
+    is_whole = sum(map(bool, (state, store_id, claimed_by))) <= 1 and not claimed_by
+    looked = limit + 1 if is_whole else LOOKED_MAX
+    rows = await read(
+        pool, merchant_id, _QUEUE.format(names=names, of=of),
+        merchant_id, due, case_id, looked, limit + 1, state, store_id, claimed_by, at, wish,
+    )  # fmt: skip
+    found = [row for row in rows if row["id"] is not None]
+    if len(found) > limit:
+        return Found(found[:limit], _behind(found[limit - 1]["due_at"], found[limit - 1]["id"]))
+    many = rows[0]["many"]
+    return Found(found, _behind(rows[0]["edge_due"], rows[0]["edge"]) if many == looked else None)
+
+
+def _behind(due: datetime, case_id: str) -> str:
+    return f"{(due - _EPOCH) // _MICRO}-{case_id}"
+
+
 _TIMELINE = """
   with objects as (
     select $2::text as id
     union all (select id from refunds where merchant_id = $1 and payment_id = $2 order by id limit 500)
     union all (select id from cases where merchant_id = $1 and payment_id = $2 order by id limit 500)
+    union all (select id from repayments where merchant_id = $1 and payment_id = $2 order by id limit 500)
+    union all (select l.id from losses l join cases c on c.merchant_id = l.merchant_id and c.id = l.case_id
+      where l.merchant_id = $1 and c.payment_id = $2 order by l.id limit 500)
   )
   select (select count(*) from payments where merchant_id = $1 and id = $2) as there, f.* from (select 1) one
   left join lateral (
@@ -170,7 +234,9 @@ _BOOKS = """
   ), kept as (select account, balance_fen from accounts where merchant_id = $1)
   select coalesce(e.account, k.account) as account, coalesce(e.fen, 0) as fen, coalesce(e.moves, 0) as moves,
     k.balance_fen as kept_fen,
-    (select coalesce(sum(amount_fen), 0)::bigint from refunds where merchant_id = $1 and state = any($2)) as open_fen
+    (select coalesce(sum(amount_fen), 0)::bigint from refunds where merchant_id = $1 and state = any($2))
+      + (select coalesce(sum(amount_fen), 0)::bigint from repayments
+         where merchant_id = $1 and state in ('PROPOSED', 'APPROVED')) as open_fen
   from entries e full join kept k on k.account = e.account
 """
 HELD_STATES = tuple(state.value for state in OPEN if state.value not in {"STRANDED", "REDIRECTING", "RECALLING"})
@@ -180,7 +246,7 @@ HELD_STATES = tuple(state.value for state in OPEN if state.value not in {"STRAND
 async def books(pool: asyncpg.Pool[Any], merchant_id: str) -> BooksTold:
     """The merchant's books, as one snapshot.
 
-    Law: accounts sum to zero; a kept balance equals its moves; HELD equals the open refunds.
+    Law: accounts sum to zero; a kept balance equals its moves; HELD equals the open refunds and repayments.
     """
     rows = await read(pool, merchant_id, _BOOKS, merchant_id, list(HELD_STATES))
     accounts = {row["account"]: row["fen"] for row in rows}

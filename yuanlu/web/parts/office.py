@@ -8,8 +8,10 @@ from yuanlu.channels.contract import Callback, Channel
 from yuanlu.clock import Clock
 from yuanlu.db import Pools
 from yuanlu.desk import Desk
+from yuanlu.evidence.flow import Files
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
+from yuanlu.seal import Seal
 
 
 class Office(Protocol):
@@ -17,6 +19,12 @@ class Office(Protocol):
 
     @property
     def desk(self) -> Desk: ...
+
+    @property
+    def files(self) -> Files: ...
+
+    @property
+    def seal(self) -> Seal: ...
 
     @property
     def clock(self) -> Clock: ...

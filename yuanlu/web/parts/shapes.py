@@ -7,13 +7,17 @@ Amounts are whole fen, times are UTC, ids are made by whoever starts. An empty t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from yuanlu.cases.declines import words_of
+from yuanlu.cases.flow import Thread
+from yuanlu.cases.review import escalations_of
 from yuanlu.cases.rules import Case
 from yuanlu.channels.law import diagnosis_of
+from yuanlu.evidence.flow import Shown
 from yuanlu.payments.rules import AMOUNT_MAX_FEN, HAS_MONEY, Payment
 from yuanlu.refunds.rules import Refund
 from yuanlu.web.parts import says
@@ -27,11 +31,15 @@ _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*" + END
 PaymentId = Annotated[str, Meta(pattern=f"^YP{_ID}{END}", examples=["YP01KATE3S40000000000000000S8"])]
 RefundId = Annotated[str, Meta(pattern=f"^YR{_ID}{END}", examples=["YR01KATE3S400000000000000000F"])]
 CaseId = Annotated[str, Meta(pattern=f"^YC{_ID}{END}", examples=["YC01KATE3S40000000000000000J3"])]
+FileId = Annotated[str, Meta(pattern=f"^YF{_ID}{END}", examples=["YF01KATE3S40000000000000000TN"])]
 TillId = Annotated[str, Meta(pattern=f"^YT{_ID}{END}", examples=["YT01KATE3S40000000000000000EY"])]
 Fen = Annotated[int, Meta(ge=1, le=AMOUNT_MAX_FEN, description="Whole fen: 1280 is ¥12.80.", examples=[1280])]
 Currency = Annotated[str, Meta(pattern=f"^[A-Z]{{3}}{END}", examples=["CNY"])]
 Line = Annotated[str, Meta(pattern=_LINE, max_length=120)]
 Words = Annotated[str, Meta(pattern=_TEXT, max_length=1000)]
+Said = Annotated[str, Meta(pattern=_TEXT, min_length=1, max_length=4000)]
+Version = Annotated[int, Meta(ge=1, le=2**53, description="The version of the case you saw.")]
+EvidenceId = Annotated[str, Meta(pattern=f"^YE{_ID}{END}", examples=["YE01KATE3S400000000000000096"])]
 Limit = Annotated[int, Meta(ge=1, le=200, description="How many at most.")]
 
 
@@ -81,12 +89,17 @@ class ResolutionWish(Wish):
 
 
 class CaseWish(Wish):
-    """A report of a mistaken scan. `meant_fen`: what should have been charged (wrong_amount only)."""
+    """A report of a mistaken scan, or a wish for a refund.
+
+    `meant_fen`: what should have been charged (wrong_amount only). `asked_fen`: how much is asked back (request only;
+    without it, the rest of the payment).
+    """
 
     id: CaseId
     payment: PaymentId
-    what: Literal["wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "other"]
+    what: Literal["wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other"]
     meant_fen: Annotated[int, Meta(ge=0, le=AMOUNT_MAX_FEN)] | None = None
+    asked_fen: Fen | None = None
     said: Words = ""
 
 
@@ -94,6 +107,85 @@ class DecisionWish(Wish):
     """What a person decides for a case that needs one: refund this much, or (null) close it as noted."""
 
     refund_fen: Fen | None
+
+
+class ActWish(Wish):
+    """Something done on the case as you saw it: `version` is the one you saw. `words` are said with it."""
+
+    version: Version
+    words: Words = ""
+
+
+class SayActWish(Wish):
+    """Something done that needs words: they are for the customer to read."""
+
+    version: Version
+    words: Said
+
+
+class ApproveWish(Wish):
+    """Send back the whole that is asked for, or `amount_fen` of it. `words` are for the customer."""
+
+    version: Version
+    amount_fen: Fen | None = None
+    words: Words = ""
+
+
+class OfferWish(Wish):
+    """A counter-offer, open for `hours`. `amount_fen`: the part, or what a voucher or an exchange is worth."""
+
+    version: Version
+    kind: Literal["part", "voucher", "exchange"]
+    amount_fen: Annotated[int, Meta(ge=0, le=AMOUNT_MAX_FEN)]
+    words: Said
+    hours: Annotated[int, Meta(ge=1, le=720)] = 72
+
+
+class DeclineWish(Wish):
+    """Why it is declined: a code of the fixed set, and words for the customer."""
+
+    version: Version
+    reason: Annotated[str, Meta(pattern=f"^[a-z_]+{END}", max_length=40, examples=["goods_used"])]
+    words: Said
+
+
+class EscalationWish(Wish):
+    """Where a case is taken further, and how far it is there. `words` are for staff."""
+
+    place: Literal["consumer_association", "12315", "platform", "counsel"]
+    status: Literal["prepared", "filed", "answered", "closed"]
+    words: Words = ""
+
+
+class HoldWish(Wish):
+    """Legal hold on or off, and why."""
+
+    on: bool
+    words: Said
+
+
+class JudgementWish(Wish):
+    """Whose fault it was, and why you judge so."""
+
+    fault: Literal["payer", "cashier", "system", "network", "bank", "goods_data", "nobody"]
+    words: Said
+
+
+class MessageWish(Wish):
+    """A message. `side`: whose words these are. `how`: written, or spoken and written down. Inner ones stay inside."""
+
+    id: EvidenceId
+    text: Said
+    side: Literal["customer", "staff"] = "staff"
+    how: Literal["written", "phone", "counter"] = "written"
+    audience: Literal["customer", "internal"] = "customer"
+
+
+class ThreadWish(Wish):
+    """Which part of a thread, and as who may see it."""
+
+    after: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    view: Literal["staff", "customer"] = "staff"
 
 
 class ScanWish(Wish):
@@ -129,11 +221,17 @@ class RefundsWish(Page):
     ] = ""  # fmt: skip
 
 
-class CasesWish(Page):
-    """Which cases."""
+class CasesWish(Wish):
+    """Which cases. `order` newest first, or (`due`) the open ones by deadline: the queue; `mine`: that I claimed."""
 
+    limit: Limit = 50
+    after: Annotated[str, Meta(pattern=f"^([0-9A-Z]{{29}}|[0-9]{{1,17}}-[0-9A-Z]{{29}})?{END}")] = ""
     payment: Annotated[str, Meta(pattern=f"^(YP{_ID})?{END}")] = ""
-    state: Literal["", "OPENED", "REMEDY", "ATTENTION", "CLOSED"] = ""
+    state: Literal[
+        "", "OPENED", "REVIEW", "SECOND", "NEEDS_INFO", "OFFERED", "REMEDY", "ATTENTION", "DECLINED", "CLOSED"
+    ] = ""
+    order: Literal["newest", "due"] = "newest"
+    mine: bool = False
 
 
 class TimelineWish(Wish):
@@ -147,6 +245,21 @@ class DiagnosisWish(Wish):
     """In which operation the code was heard."""
 
     operation: Literal["", "pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue"] = ""
+
+
+class FileWish(Wish):
+    """How a file is handed in. `name`: what it was called there; shown, and never used as a path."""
+
+    id: FileId
+    name: Annotated[str, Meta(pattern=_LINE, max_length=255)] = ""
+    audience: Literal["customer", "internal"] = "customer"
+
+
+class FileOpening(Wish):
+    """Why a file is opened, and whether a browser shall show it or save it."""
+
+    why: Literal["review", "reply", "pack", "customer", "audit"] = "review"
+    show: Literal["attachment", "inline"] = "attachment"
 
 
 class Nothing(Wish):
@@ -164,7 +277,10 @@ class DiagnosisTold(Struct, frozen=True, kw_only=True):
 
 
 class PaymentTold(Struct, frozen=True, kw_only=True):
-    """A payment as it stands. `back_fen` went back or is promised, `rest_fen` may still go back."""
+    """A payment as it stands. `back_fen` went back or is promised, `rest_fen` may still go back.
+
+    `policy`: the version of the refund policy in force when it was made; empty: the built-in one.
+    """
 
     id: str
     state: str
@@ -188,6 +304,7 @@ class PaymentTold(Struct, frozen=True, kw_only=True):
     code: str
     channel_number: str
     incident: str
+    policy: str
     diagnosis: DiagnosisTold | None
     says_zh: str
     says_en: str
@@ -238,8 +355,59 @@ class CaseTold(Struct, frozen=True, kw_only=True):
     conclusion: str
     note: str
     closed_at: datetime | None
+    version: int
+    store: str
+    cause: str
+    asked_fen: int | None
+    holder: str
+    due_at: datetime | None
+    due_what: str
+    promised_on: date | None
+    claimed_by: str
+    claimed_until: datetime | None
+    verdict: str
+    policy: str
+    policy_line: str
+    approved_fen: int
+    decided_by: str
+    seconded_by: str
+    declined: str
+    declined_zh: str
+    declined_en: str
+    object_until: datetime | None
+    offer: str
+    offer_fen: int
+    offer_until: datetime | None
+    fault: str
+    fault_by: str
+    escalations: Mapping[str, str]
+    legal_hold: bool
+    chain: str
+    chain_length: int
     says_zh: str
     says_en: str
+
+
+class SaidTold(Struct, frozen=True, kw_only=True):
+    """Something in a thread. Of a message `text`, `side` and `how`; `text` null where it was forgotten."""
+
+    place: int
+    at: datetime
+    who: str
+    item: str
+    kind: str
+    digest: str
+    audience: str
+    text: str | None
+    side: str
+    how: str
+
+
+class ThreadTold(Struct, frozen=True, kw_only=True):
+    """What entered a case, in order."""
+
+    items: Sequence[SaidTold]
+    next: int | None
 
 
 class PaymentsTold(Struct, frozen=True, kw_only=True):
@@ -261,6 +429,48 @@ class CasesTold(Struct, frozen=True, kw_only=True):
 
     items: Sequence[CaseTold]
     next: str | None
+
+
+class FileTold(Struct, frozen=True, kw_only=True):
+    """A file of a case. `sha256` is of what is kept (made anew), `sha256_original` of the bytes as they came.
+
+    `stripped`: what stood beside the picture and was not kept; `masked`: what was masked in its name.
+    """
+
+    id: str
+    case: str
+    number: int
+    state: Literal["TAKEN", "GONE"]
+    media: str
+    name: str
+    size_bytes: int
+    width: int
+    height: int
+    pages: int
+    sha256: str
+    sha256_original: str
+    audience: str
+    stripped: Sequence[str]
+    masked: Sequence[str]
+    taken_at: datetime
+    taken_by: str
+    opened_times: int
+    gone_at: datetime | None
+    gone_why: str
+
+
+class FilesTold(Struct, frozen=True, kw_only=True):
+    """The files of a case. `next` is always null: a case has few."""
+
+    items: Sequence[FileTold]
+    next: str | None
+
+
+class ErasedTold(Struct, frozen=True, kw_only=True):
+    """What an erasure did: whose sealed text nobody reads again, and which files are gone."""
+
+    subjects: Sequence[str]
+    files: Sequence[str]
 
 
 class HappenedTold(Struct, frozen=True, kw_only=True):
@@ -371,6 +581,7 @@ def payment_told(payment: Payment, at: datetime) -> PaymentTold:
         code=payment.code,
         channel_number=payment.channel_number,
         incident=payment.incident,
+        policy=payment.policy,
         diagnosis=_diagnosis(payment),
         says_zh=says_zh,
         says_en=says_en,
@@ -413,6 +624,33 @@ def refund_told(refund: Refund, at: datetime) -> RefundTold:
     )
 
 
+def file_told(shown: Shown) -> FileTold:
+    """A file as others see it."""
+    file = shown.file
+    return FileTold(
+        id=file.id,
+        case=file.case_id,
+        number=file.number,
+        state=file.state.value,
+        media=file.media.value,
+        name=shown.name,
+        size_bytes=file.size_bytes,
+        width=file.width,
+        height=file.height,
+        pages=file.pages,
+        sha256=file.digest_kept,
+        sha256_original=file.digest_original,
+        audience=file.audience.value,
+        stripped=[each for each in file.stripped.split(",") if each],
+        masked=[each for each in file.masked.split(",") if each],
+        taken_at=file.taken_at,
+        taken_by=file.taken_by,
+        opened_times=file.opened_times,
+        gone_at=file.gone_at,
+        gone_why=file.gone_why,
+    )
+
+
 def case_told(case: Case) -> CaseTold:
     """A case as others see it."""
     says_zh, says_en = says.of_case(case)
@@ -432,6 +670,55 @@ def case_told(case: Case) -> CaseTold:
         conclusion=case.conclusion.value,
         note=case.note,
         closed_at=case.closed_at,
+        version=case.version,
+        store=case.store_id,
+        cause=case.cause,
+        asked_fen=case.asked_fen,
+        holder=case.holder,
+        due_at=case.due_at,
+        due_what=case.due_what,
+        promised_on=case.promised_on,
+        claimed_by=case.claimed_by,
+        claimed_until=case.claimed_until,
+        verdict=case.verdict,
+        policy=case.policy,
+        policy_line=case.policy_line,
+        approved_fen=case.approved_fen,
+        decided_by=case.decided_by,
+        seconded_by=case.seconded_by,
+        declined=case.reason_code,
+        declined_zh=words_of(case.reason_code)[0],
+        declined_en=words_of(case.reason_code)[1],
+        object_until=case.object_until,
+        offer=case.offer_kind,
+        offer_fen=case.offer_fen,
+        offer_until=case.offer_until,
+        fault=case.fault,
+        fault_by=case.fault_by,
+        escalations={place.value: status.value for place, status in escalations_of(case).items()},
+        legal_hold=case.legal_hold,
+        chain=case.chain,
+        chain_length=case.chain_length,
         says_zh=says_zh,
         says_en=says_en,
     )
+
+
+def thread_told(thread: Thread) -> ThreadTold:
+    """A thread as it is told."""
+    items = [
+        SaidTold(
+            place=one.place,
+            at=one.at,
+            who=one.who,
+            item=one.item,
+            kind=one.kind,
+            digest=one.digest,
+            audience=one.audience,
+            text=one.text,
+            side=one.side,
+            how=one.how,
+        )
+        for one in thread.items
+    ]
+    return ThreadTold(items=items, next=thread.next)
