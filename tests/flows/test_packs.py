@@ -27,7 +27,7 @@ from yuanlu.packs.rules import File
 from yuanlu.packs.verify import verify
 
 try:
-    paper._typesetter()
+    paper.typesetter()
     MISSING = ""
 except Denied as no:
     MISSING = str(no.facts["package"])

@@ -37,7 +37,7 @@ from yuanlu.packs.signer import Signer
 from yuanlu.packs.verify import Verdict, verify
 
 try:
-    paper._typesetter()
+    paper.typesetter()
     MISSING = ""
 except Denied as no:
     MISSING = str(no.facts["package"])
@@ -474,4 +474,4 @@ def test_a_key_that_is_unfit_is_refused(tmp_path: Path, ours: Signer, theirs: Si
 def test_a_machine_without_a_chinese_typeface_is_told_which_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paper, "can_write_chinese", lambda: False)
     with pytest.raises(Denied, match="fonts-noto-cjk"):
-        paper._typesetter()
+        paper.typesetter()

@@ -5,7 +5,6 @@ The heavy libraries (WeasyPrint, Pango, Pillow) are loaded when the first page i
 
 from __future__ import annotations
 
-import base64
 import ctypes
 import gc
 import io
@@ -30,7 +29,7 @@ FONT_PACKAGE = "fonts-noto-cjk"
 PANGO_PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0"
 QUOTED_MAX = 4000
 """Letters of one message on paper. The record has all of it."""
-THUMB = (220, 220)
+THUMB = (160, 160)
 THUMB_PIXELS_MAX = 60_000_000
 _ARRIVED = (State.DONE, State.PROVEN, State.EXTERNAL)
 _ON_ITS_WAY = (State.RESERVED, State.READY, State.SENT, State.WAITING, State.MANUAL, State.STRANDED, State.REDIRECTING)
@@ -57,15 +56,17 @@ class Tongue:
 
 
 def pages(
-    dossier: Dossier, contents: Mapping[str, bytes], *, reader: Reader, lang: str, certificates: Sequence[str]
+    dossier: Dossier, thumbs: Mapping[str, bytes], *, reader: Reader, lang: str, certificates: Sequence[str]
 ) -> bytes:
     """Draw the pages: a PDF/A-3 with nothing enclosed yet.
 
+    Shape: `thumbs` is id of a file to a small picture of it.
+
     Raises Denied: pack.no_font.
     """
-    weasyprint = _typesetter()
-    html = _html(dossier, contents, Tongue(words.language(lang)), reader, certificates)
-    document = weasyprint.HTML(string=html, url_fetcher=_fetcher(weasyprint))
+    weasyprint = typesetter()
+    html = _html(dossier, thumbs, Tongue(words.language(lang)), reader, certificates)
+    document = weasyprint.HTML(string=html, url_fetcher=_fetcher(thumbs))
     sheet = weasyprint.CSS(string=packaged.text("packs/pack.css"))
     with warnings.catch_warnings():  # it leaves the file of its colour profile to be closed by itself
         warnings.simplefilter("ignore", ResourceWarning)
@@ -75,7 +76,11 @@ def pages(
     return drawn
 
 
-def _typesetter() -> Any:
+def typesetter() -> Any:
+    """WeasyPrint, if it can draw and this machine can write Chinese.
+
+    Raises Denied: pack.no_font, with the Debian package that is missing.
+    """
     try:
         import weasyprint  # noqa: PLC0415 - see the top
     except OSError as missing:
@@ -109,18 +114,25 @@ def can_write_chinese() -> bool:
     return has_any
 
 
-def _fetcher(weasyprint: Any) -> Any:
-    """Nothing is fetched but what lies in the page itself: no file, no address."""
-    from weasyprint.urls import URLFetcher  # noqa: PLC0415 - see the top
+def _fetcher(thumbs: Mapping[str, bytes]) -> Any:
+    """Nothing is fetched but the small pictures we made ourselves: no file, no address."""
+    from weasyprint.urls import URLFetcher, URLFetcherResponse  # noqa: PLC0415 - see the top
 
-    return URLFetcher(allowed_protocols=("data",), allow_redirects=False)
+    class Thumbs(URLFetcher):  # type: ignore[misc]
+        def fetch(self, url: str, headers: object = None) -> Any:
+            scheme, _, name = url.partition(":")
+            if scheme != "thumb" or name not in thumbs:
+                raise ValueError("nothing is fetched")
+            return URLFetcherResponse(url, thumbs[name], {"Content-Type": "image/jpeg"})
+
+    return Thumbs()
 
 
 # --- what the page says ---
 
 
 def _html(
-    dossier: Dossier, contents: Mapping[str, bytes], tongue: Tongue, reader: Reader, certificates: Sequence[str]
+    dossier: Dossier, thumbs: Mapping[str, bytes], tongue: Tongue, reader: Reader, certificates: Sequence[str]
 ) -> str:
     import jinja2  # noqa: PLC0415 - see the top
 
@@ -142,7 +154,7 @@ def _html(
         amounts=list(_amounts(dossier, tongue)),
         decisions=[_decision(each, tongue, payment) for each in dossier.decisions],
         timeline=_timeline(dossier, tongue, marks),
-        files=[_file(each, contents, tongue, marks) for each in dossier.files],
+        files=[_file(each, thumbs, tongue, marks) for each in dossier.files],
         evidence=list(_evidence(dossier, tongue, marks)),
         chain=list(_links(dossier, tongue, marks)),
         check=tongue.say("paper.how_to_check").split("\n"),
@@ -315,28 +327,37 @@ def _links(dossier: Dossier, tongue: Tongue, marks: Mapping[str, str]) -> Iterat
         yield {"mark": marks.get(link.id, "—"), "at": _time(link.at), "text": text, "id": link.id, "chain": link.chain}
 
 
-def _file(kept: Kept, contents: Mapping[str, bytes], tongue: Tongue, marks: Mapping[str, str]) -> dict[str, str]:
+def _file(kept: Kept, thumbs: Mapping[str, bytes], tongue: Tongue, marks: Mapping[str, str]) -> dict[str, str]:
     size = f"{kept.size / 1024:,.0f} KB"
     about = f"{kept.id} · {kept.media} · {size}"
     if not kept.enclosed:
         about += " · " + tongue.say("paper.not_enclosed")
-    thumb = _thumb(contents[kept.id]) if kept.enclosed and kept.media.startswith("image/") else ""
+    thumb = f"thumb:{kept.id}" if thumbs.get(kept.id) else ""
     return {"mark": marks[kept.id], "name": kept.name, "about": about, "digest": kept.digest, "thumb": thumb}
 
 
-def _thumb(content: bytes) -> str:
-    """A small picture of a picture, as an address that holds it; nothing where it cannot be drawn."""
+def thumbs(dossier: Dossier, contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """A small picture of each picture that is enclosed."""
+    return {each.id: _thumb(contents[each.id]) for each in dossier.files if _is_picture(each)}
+
+
+def _is_picture(kept: Kept) -> bool:
+    return kept.enclosed and kept.media.startswith("image/")
+
+
+def _thumb(content: bytes) -> bytes:
+    """A small picture of a picture; nothing where it cannot be drawn."""
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - see the top
 
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as picture:
             if picture.width * picture.height > THUMB_PIXELS_MAX:
-                return ""
+                return b""
             picture.draft("RGB", THUMB)
             small = picture.convert("RGB")
         small.thumbnail(THUMB)
         out = io.BytesIO()
         small.save(out, "JPEG", quality=72)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return ""
-    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+        return b""
+    return out.getvalue()

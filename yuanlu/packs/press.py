@@ -1,6 +1,6 @@
 """Makes a pack: pages, what is enclosed, the manifest, and one signature over all bytes.
 
-Blocking and heavy (some 100 MB while it works): run it in a process of its own, or in a command's.
+Blocking: not for an event loop's own thread. The heaviest part, the pages, is done in a process of its own (`typeset`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 
-from yuanlu.packs import paper, records
+from yuanlu.packs import records, typeset
 from yuanlu.packs.dossier import Dossier, digest_of
 from yuanlu.packs.readers import READERS, Reader, cut
 from yuanlu.packs.signer import Signer
@@ -33,7 +33,7 @@ def press(dossier: Dossier, contents: Mapping[str, bytes], signer: Signer, *, re
     shown = cut(dossier, reader)
     audiences = {each.audience for each in shown.thread} | {each.audience for each in shown.files}
     assert audiences <= READERS[reader].audiences
-    drawn = paper.pages(shown, contents, reader=reader, lang=lang, certificates=signer.fingerprints)
+    drawn = typeset.drawn(shown, contents, reader=reader, lang=lang, certificates=signer.fingerprints)
     enclosed = records.papers(shown, contents)
     writer = _opened(drawn)
     listed = records.manifest(
