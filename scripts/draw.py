@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from yuanlu import words
+from yuanlu.cases import review
 from yuanlu.machine import Table, Turn, picture
+from yuanlu.notify import templates
+from yuanlu.notify.rules import TYPES
 from yuanlu.payments import rules as payments
 from yuanlu.refunds import rules as refunds
 from yuanlu.web.parts import problems
 
 ROOT = Path(__file__).resolve().parents[1]
 MACHINES = ROOT / "docs" / "reference" / "machines.md"
+NOTICES = ROOT / "docs" / "reference" / "notices.md"
 ERRORS = ROOT / "docs" / "reference" / "errors.md"
 
 S = TypeVar("S", bound=StrEnum)
@@ -62,6 +66,14 @@ def machines() -> str:
                 refunds.TABLE,
                 refunds.COMMANDS,
             ),
+            machine(
+                "Cases",
+                "Words in capitals are what people do; APPROVE_FIRST and ACCEPT_FIRST wait for a second person, SETTLE "
+                "accepts a voucher or an exchange. Here `!` is refused, and nothing is changed. "
+                "[cases.md](cases.md) says more.",
+                review.TABLE,
+                review.ROADS,
+            ),
         ]
     )
 
@@ -91,6 +103,14 @@ def errors() -> str:
     return "".join(page)
 
 
+def notices() -> str:
+    """The page of notices: its head as it stands, then the table of types."""
+    head = NOTICES.read_text().partition("| --- | --- | --- |\n")[0]
+    rows = [f"| `{name}` | `{kind}` | {'told' if kind in templates.KINDS else ''} |\n" for kind, name in TYPES.items()]
+    return head + "| --- | --- | --- |\n" + "".join(rows)
+
+
 if __name__ == "__main__":
+    NOTICES.write_text(notices())
     MACHINES.write_text(machines())
     ERRORS.write_text(errors())

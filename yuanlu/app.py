@@ -22,6 +22,7 @@ from yuanlu.config import Settings
 from yuanlu.desk import Desk, Follower
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
+from yuanlu.lawbook import shelf as lawbook
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
 from yuanlu.notify import rules as notify
@@ -31,6 +32,8 @@ from yuanlu.notify.writing import Pen
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
+from yuanlu.people.rules import Staff
+from yuanlu.policies.rules import Policy
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
@@ -41,7 +44,15 @@ from yuanlu.web.parts.hook_shapes import hook_told
 from yuanlu.web.parts.shapes import case_told, payment_told, refund_told
 from yuanlu.web.parts.told import told
 
-ROWS: Sequence[type[Row]] = (Payment, Refund, Case, Hook, Delivery)
+ROWS: Sequence[type[Row]] = (
+    Payment,
+    Refund,
+    Case,
+    Staff,
+    Policy,
+    Hook,
+    Delivery,
+)
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
 
@@ -158,6 +169,7 @@ class App:
             followers=FOLLOWERS,
             seal=self.seal,
             tell=post.carry if post is not None else None,
+            shelf=lawbook.read(settings.packs),
         )
         self._configs: dict[tuple[str, str], _Config] = {}
 

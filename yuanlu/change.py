@@ -103,7 +103,14 @@ class Column:
     kept_by_draws: bool
 
 
-_SQL_TYPES = {"str": "text", "int": "bigint", "bool": "boolean", "datetime": "timestamptz", "bytes": "bytea"}
+_SQL_TYPES = {
+    "str": "text",
+    "int": "bigint",
+    "bool": "boolean",
+    "datetime": "timestamptz",
+    "date": "date",
+    "bytes": "bytea",
+}
 
 
 def columns_of(row_type: type[Row]) -> tuple[Column, ...]:

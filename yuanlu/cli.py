@@ -36,7 +36,8 @@ STORIES = (
     "abnormal",
     "wrong-code",
 )
-WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "other")
+WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
+ROLES = ("owner", "finance", "manager", "cashier", "auditor")
 OPERATIONS = ("pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue")
 
 
@@ -517,6 +518,161 @@ def timeline(any_id: str, merchant: str, state: Path | None, as_json: bool) -> N
         happened(on, item)
 
 
+# --- the book of rules ---
+
+
+@main.command(**_example("yuanlu where YR01KATE3S400000000000000000F"))
+@click.argument("any_id", metavar="REFUND")
+@_counter_options
+def where(any_id: str, merchant: str, state: Path | None) -> None:
+    """Tell where the money of a REFUND (YR…) is, or that of a case (YC…): who has it, what comes next, is it late."""
+    from yuanlu.terminal import lookups
+
+    _at_counter(state, merchant, 0, lambda counter: lookups.where(counter, any_id), lambda told, _: told)
+
+
+@main.group(**_example("yuanlu packs list", "yuanlu packs check ./packs"))
+def packs() -> None:
+    """Rules with a date: law, working days, promises. See them, and check a folder of your own."""
+
+
+@packs.command("list", **_example("yuanlu packs list", "YUANLU_PACKS=./packs yuanlu packs list --json"))
+@_json_option
+def packs_list(as_json: bool) -> None:
+    """Print every pack that is in force or will be: name, version, from when, from which file."""
+    from yuanlu.terminal import lookups
+
+    told = lookups.packs(_settings(None))
+    if as_json:
+        _print_json({"items": told})
+        return
+    for one in told:
+        click.echo(f"{one['name']:<20} {one['version']:<10} {one['valid_from']}  {one['file']}")
+
+
+@packs.command("check", **_example("yuanlu packs check ./packs --json"))
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@_json_option
+def packs_check(folder: Path, as_json: bool) -> None:
+    """Check the packs in DIR, alone and beside ours: all that is wrong, with file and line or key. Exit 2 if any is."""
+    from yuanlu.terminal import lookups
+
+    told = lookups.checked(folder)
+    if as_json:
+        _print_json(told)
+    else:
+        for one in told["packs"]:
+            click.echo(f"✓ {one['file']}  {one['name']}/{one['version']}")
+        for wrong in told["problems"]:
+            click.echo(f"✗ {wrong['zh']}\n  {wrong['en']}")
+    if not told["ok"]:
+        sys.exit(2)
+
+
+# --- policies ---
+
+
+@main.group(**_example("yuanlu policy check policy.csv", "yuanlu policy show --till T1"))
+def policy() -> None:
+    """The refund policy: a table that says which mistakes go back at once. docs/reference/policies.md."""
+
+
+def _moment(text: str) -> Any:
+    """A day or a moment; a day begins at midnight in China, as the channels' do."""
+    from datetime import datetime
+
+    from yuanlu.clock import CHINA
+
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no day such as 2026-11-01, and no moment") from None
+    return found if found.tzinfo else found.replace(tzinfo=CHINA)
+
+
+@policy.command("check", **_example("yuanlu policy check policy.csv", "yuanlu policy check policy.toml --json"))
+@click.argument("file", type=click.Path(path_type=Path))
+@_json_option
+def policy_check(file: Path, as_json: bool) -> None:
+    """Check a FILE (CSV, TOML): values, gaps, rows nobody reaches, contradictions. Exit code 2 if it has faults."""
+    from yuanlu import words
+    from yuanlu.terminal import policies
+    from yuanlu.terminal.screen import flat
+
+    told = policies.check(file)
+    if as_json:
+        _print_json(_told(told))
+    else:
+        for problem in told.problems:
+            click.echo(f"{flat(problem.zh)}\n  {flat(problem.en)}")
+        if told.ok:
+            for each in words.both("policy.fine", rows=told.rows).values():
+                click.echo(each)
+    sys.exit(0 if told.ok else 2)
+
+
+@policy.command("try", **_example("yuanlu policy try policy.csv --since 2026-11-01"))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--since", required=True, metavar="DATE", help="Cases opened from this day or moment on.")
+@click.option("--merchant", default="", metavar="NAME|ID", help="Which merchant, where there are several.")
+@_state_option
+@_json_option
+def policy_try(file: Path, since: str, merchant: str, state: Path | None, as_json: bool) -> None:
+    """Say what a FILE would have done to past cases. Changes nothing."""
+    from yuanlu.terminal import loop, policies, verbs
+
+    settings, moment = _settings(state), _moment(since)
+
+    async def run() -> Any:
+        async with verbs.at_counter(settings, merchant) as counter:
+            return await policies.trial(counter, file, moment)
+
+    told = _told(loop.run(run))
+    if as_json:
+        _print_json(told)
+        return
+    for item in told["items"]:
+        click.echo(f"{item['case']}  {item['was']} -> {item['would_be']}  {item['amount_fen']} fen  {item['ended']}")
+    click.echo(f"{told['summary_zh']}\n{told['summary_en']}")
+
+
+@policy.command("set", **_example("yuanlu policy set policy.csv", "yuanlu policy set policy.csv --store 'East gate'"))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--store", "store_name", default="", metavar="NAME|ID", help="For one store only.")
+@click.option("--from", "valid_from", default="", metavar="DATE", help="From this day or moment on, instead of now.")
+@click.option("--id", "policy_id", default="", metavar="YL…", help="The id, where you made it: setting again is safe.")
+@_counter_options
+def policy_set(
+    file: Path, store_name: str, valid_from: str, policy_id: str, merchant: str, state: Path | None
+) -> None:  # fmt: skip
+    """Set a FILE as the policy for payments made from now on. Refused while it has faults. Prints the version."""
+    from yuanlu.terminal import policies
+    from yuanlu.web.parts.policies import policy_told
+
+    begins = _moment(valid_from) if valid_from else None
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: policies.keep(counter, file, policy_id, store_name, begins),
+        lambda done, _: policy_told(done.row),
+    )  # fmt: skip
+
+
+@policy.command("show", **_example("yuanlu policy show", "yuanlu policy show --till T1"))
+@click.argument("policy_id", default="", metavar="[YL…]")
+@click.option("--store", "store_name", default="", metavar="NAME|ID", help="What counts in a store.")
+@click.option("--till", default="", metavar="NAME|ID", help="What counts at a till.")
+@_counter_options
+def policy_show(policy_id: str, store_name: str, till: str, merchant: str, state: Path | None) -> None:
+    """Print the policy that counts now (or one version): each row in words, and its file in `content`."""
+    from yuanlu.terminal import policies
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: policies.shown(counter, policy_id, store_name, till),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
 # --- who asked to know ---
 
 
@@ -720,6 +876,50 @@ def merchant_key_revoke(merchant_name: str, key_id: str, state: Path | None, as_
         _print_json(told)
         return
     click.echo(f"{key_id} is revoked.")
+
+
+# --- staff ---
+
+
+@main.group(**_example("yuanlu staff add --role manager --name 王芳"))
+def staff() -> None:
+    """The people who decide: each with a role and a key of their own."""
+
+
+@staff.command("add", **_example("yuanlu staff add --role manager --name 王芳 --store 'Corner shop'"))
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What they may do.")
+@click.option("--name", required=True, help="Their name; it is kept sealed.")
+@click.option("--store", default="", metavar="NAME|ID", help="The only store they act in; anywhere without it.")
+@_counter_options
+def staff_add(role: str, name: str, store: str, merchant: str, state: Path | None) -> None:
+    """Write a member of staff down. Prints them with their API key, this once."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: verbs.staff_added(counter, role, name, store),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@staff.command("list", **_example("yuanlu staff list"))
+@click.option("--after", default="", metavar="YW…", help="The last id of the page before.")
+@_counter_options
+def staff_list(after: str, merchant: str, state: Path | None) -> None:
+    """Print the staff, those who left too, oldest first: {items, next}."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.staff_listed(counter, after), lambda told, _: told)
+
+
+@staff.command("end", **_example("yuanlu staff end YW01KATE3S400000000000000061"))
+@click.argument("staff_id", metavar="STAFF")
+@_counter_options
+def staff_end(staff_id: str, merchant: str, state: Path | None) -> None:
+    """Somebody leaves: their keys end at once, and what they approved but is not sent yet is decided again."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.staff_ended(counter, staff_id), lambda told, _: told)
 
 
 # --- what runs ---

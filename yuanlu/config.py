@@ -47,6 +47,8 @@ class Settings:
     """Certificates the mail server's is held to, instead of the system's."""
     hooks_on_loopback: int = 0
     """1: hooks may lead to this machine, for tests and demos."""
+    packs: str = ""
+    """A folder of dated packs (law, working days, promises) that add to ours or take their place. Empty: ours alone."""
     worker_concurrency: int = 32
     log_level: str = "info"
 

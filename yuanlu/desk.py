@@ -17,9 +17,11 @@ from typing import Protocol, TypeVar
 
 from yuanlu.change import Change, Done, Look, Row, Stay
 from yuanlu.channels.contract import Outcome, Step
-from yuanlu.clock import Clock
+from yuanlu.clock import Clock, business_day
 from yuanlu.errors import Broken, Busy
 from yuanlu.facts import Fact
+from yuanlu.lawbook.shelf import Book, Shelf
+from yuanlu.lawbook.shelf import read as read_shelf
 from yuanlu.letters import Letter, Receipt
 from yuanlu.reading import View
 from yuanlu.recorder import Recorder
@@ -67,8 +69,10 @@ class Desk:
         followers: Followers | None = None,
         seal: Seal | None = None,
         tell: Callable[[Letter], Awaitable[Receipt]] | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.clock = clock
+        self.shelf = shelf or read_shelf()
         self._mark_key = mark_key
         self._reader = reader
         self._recorder = recorder
@@ -82,6 +86,10 @@ class Desk:
     def mark(self, secret: str) -> str:
         """The keyed hash under which we remember a secret that we do not keep (a payment code, a card number)."""
         return hmac.new(self._mark_key, secret.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def book(self, at: datetime) -> Book:
+        """The rules with a date (law, working days, promises) that count at this moment."""
+        return self.shelf.on(business_day(at))
 
     async def sealed(self, merchant_id: str, subject: str) -> Sealed:
         """What seals and opens the personal text of a subject.

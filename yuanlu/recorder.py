@@ -95,6 +95,7 @@ _DRAWS_TAKEN = """
     ), ok as (
       select d.* from d join payments t on t.merchant_id = d.merchant_id and t.id = d.payment_id
       where t.back_fen + d.running between 0 and t.amount_fen
+        and (t.state in ('PAID', 'LATE_PAID') or t.back_fen + d.running = 0)  -- it may have lost its money meanwhile
     ), taken as (
       update payments t set back_fen = t.back_fen + s.total, parts = t.parts + s.parts
       from (select merchant_id, payment_id, sum(amount_fen)::bigint as total,
@@ -194,7 +195,9 @@ def function_sql(row_types: Sequence[type[Row]]) -> str:
         body.append(_DRAWS_TAKEN)
     body.append("  late := dead;")
     body.extend(_insert_sql(name, tables[name]) for name in order)
-    body.append("  late := array(select unnest(dead) except select unnest(late));")
+    body.append(
+        "  if cardinality(dead) > 0 then late := array(select unnest(dead) except select unnest(late)); end if;"
+    )
     if _PAYMENTS in tables:
         body.append(_DRAWS_UNDONE)
     body.append(_SIDES.replace("{floored}", "{" + ",".join(FLOORED) + "}"))
@@ -213,11 +216,13 @@ def _update_sql(name: str, columns: Sequence[Column]) -> str:
     sets = ", ".join(
         f"{c.name} = r.{c.name}" for c in columns if not c.kept_by_draws and c.name not in {"merchant_id", "id"}
     )
+    # Draws do not move a payment's version: whoever takes its money away must have seen what is drawn of it.
+    fits = " and (t.back_fen = 0 or r.state in ('PAID', 'LATE_PAID'))" if name == _PAYMENTS else ""
     return f"""
-  if cardinality(a_{name}) > 0 then if exists (select 1 from unnest(a_{name}) where version > 1) then
+  if cardinality(a_{name}) > 0 then if a_{name}[cardinality(a_{name})].version > 1 then
     with r as (select * from unnest(a_{name}) where version > 1), done as (
       update {name} t set {sets} from r
-      where t.merchant_id = r.merchant_id and t.id = r.id and t.version = r.version - 1 returning r.item)
+      where t.merchant_id = r.merchant_id and t.id = r.id and t.version = r.version - 1{fits} returning r.item)
     select dead || coalesce(array_agg(r.item), '{{}}') into dead from r where r.item not in (select item from done);
   end if; end if;"""
 
@@ -225,13 +230,22 @@ def _update_sql(name: str, columns: Sequence[Column]) -> str:
 def _insert_sql(name: str, columns: Sequence[Column]) -> str:
     names = ", ".join(c.name for c in columns)
     return f"""
-  if cardinality(a_{name}) > 0 then if exists (select 1 from unnest(a_{name}) where version = 1) then
+  if cardinality(a_{name}) > 0 then if a_{name}[1].version = 1 then
     with r as (select * from unnest(a_{name}) where version = 1 and item <> all(dead)), done as (
       insert into {name} ({names}) select {names} from r order by merchant_id, id
       on conflict do nothing returning merchant_id, id)
     select dead || coalesce(array_agg(r.item), '{{}}') into dead from r
       where (r.merchant_id, r.id) not in (select merchant_id, id from done);
   end if; end if;"""
+
+
+def order_of(change: Change[Row]) -> tuple[bool, str, str]:
+    """Where a change stands in its batch: new rows first, each half in key order.
+
+    So the function sees in a section's first and last row whether there is anything to insert or to update.
+    """
+    row = change.row
+    return row.version > 1, row.merchant_id, row.id
 
 
 class Layout:
@@ -246,7 +260,10 @@ class Layout:
         self._values = {t: attrgetter(*(column.name for column in columns_of(t))) for t in row_types}
 
     def arguments(self, batch: Sequence[Change[Row]]) -> list[list[tuple[object, ...]]]:
-        """The changes of a batch as the sections of one call; a change is known by its place in the batch."""
+        """The changes of a batch as the sections of one call; a change is known by its place in the batch.
+
+        Shape: the batch is in the order of `order_of`.
+        """
         arrays: list[list[tuple[object, ...]]] = [[] for _ in self._places]
         places = self._places
         draws, moves, facts = arrays[places["draw"]], arrays[places["move"]], arrays[places["fact"]]
@@ -387,7 +404,7 @@ class Recorder:
 
     async def _fly(self, batch: list[_Waiting]) -> None:
         try:
-            await self._send(sorted(batch, key=attrgetter("key")))
+            await self._send(sorted(batch, key=lambda waiting: order_of(waiting.change)))
         except Exception as error:  # the last net: a waiting caller must always get an answer
             log.exception("record.failed")
             for waiting in batch:

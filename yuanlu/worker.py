@@ -14,6 +14,7 @@ import structlog
 from yuanlu import jobs
 from yuanlu.app import CONTRADICTED, OUTSIDE_REFUND, App
 from yuanlu.cases import flow as cases
+from yuanlu.cases.clockwork import CLOCK
 from yuanlu.cases.rules import LATE_PAID, What
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
@@ -34,6 +35,7 @@ VERBS: Mapping[str, Verb] = {
     "refunds.drive": refunds.drive,
     "cases.drive": cases.drive,
     "cases.drive.wake": cases.drive,
+    CLOCK: cases.tick,
     LATE_PAID: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.LATE_PAID
     ),

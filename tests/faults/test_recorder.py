@@ -187,6 +187,44 @@ async def test_a_draw_that_does_not_fit_is_told_and_the_others_of_its_batch_are_
     await look(database)
 
 
+async def a_late_paid_one(books: Recorder, shop: Shop) -> Payment:
+    """Paid after it was given up, so that it may still lose its money again."""
+    payment = shop.charge().row
+    assert await books.record(shop.charge(payment_id=payment.id))
+    late = replace(shop.paid(payment).row, state=payments.State.LATE_PAID)
+    assert await books.record(Change(row=late, at=AT, who="channel"))
+    return late
+
+
+def lost(payment: Payment) -> Change[Payment]:
+    """The change that takes a payment's money away, decided while nothing was drawn of it."""
+    change = payments.hear(FACTS, word(Word.ENDED), payment, AT)
+    assert isinstance(change, Change)
+    assert change.row.state is payments.State.CLOSED
+    return change
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after the other"])
+@pytest.mark.parametrize("refund_first", [True, False], ids=["refund first", "loss first"])
+async def test_a_payment_that_loses_its_money_and_a_refund_of_it_at_once_are_stale_not_broken(
+    books: Recorder, shop: Shop, database: db.Database, together: bool, refund_first: bool
+) -> None:
+    """A draw moves no version: neither side sees the other's decision, and exactly one of them may be recorded."""
+    payment = await a_late_paid_one(books, shop)
+    pair = [shop.refund(payment, 400), lost(payment)]
+    if not refund_first:
+        pair.reverse()
+    if together:
+        told = await asyncio.gather(*(books.record(change) for change in pair))
+    else:
+        told = [await books.record(change) for change in pair]
+    assert sorted(told) == [False, True]
+    connection = await db.connect(database)
+    row = await connection.fetchrow("select state, back_fen from payments where id = $1", payment.id)
+    await connection.close()
+    assert tuple(row) in {("LATE_PAID", 400), ("CLOSED", 0)}
+
+
 async def test_cutting_the_recording_connections_again_and_again_loses_nothing_acknowledged(
     shop: Shop, database: db.Database, pools: db.Pools
 ) -> None:

@@ -29,6 +29,7 @@ GIVES = {
     "serve_memory": {"serve_memory"},
     "jobs": {"jobs", "jobs_memory"},
     "growth": {"growth_10", "growth_10_decide", "growth_20", "growth_20_decide"},
+    "policy": {"policy"},
 }
 
 

@@ -25,6 +25,7 @@ async def test_a_row_type_has_the_columns_of_its_table(database: Database, row_t
         "boolean": "boolean",
         "text": "text",
         "character": "text",
+        "date": "date",
         "timestamp with time zone": "timestamptz",
     }
     assert {row["column_name"]: types[row["data_type"]] for row in found} == {

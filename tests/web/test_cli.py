@@ -362,3 +362,13 @@ def test_lines_of_a_sentence_are_joined_as_the_script_wants_it() -> None:
     assert screen.flat("这是商品条码\n请再扫") == "这是商品条码。请再扫"
     assert screen.flat("没有收钱。\n请再扫") == "没有收钱。请再扫"
     assert screen.flat("One.\nTwo.") == "One. Two."
+
+
+def test_where_tells_who_has_the_money_and_what_comes_next(shop: Shop) -> None:
+    """S78."""
+    payment = shop.paid("wechat_ok", 6400)
+    refund = shop.told("refund", payment["id"], "--amount-fen", "100", "--wait", "0")
+    told = shop.told("where", refund["id"])
+    assert (told["stage"], told["holder"], told["next_event"]) == ("sent", "channel", "arrives")
+    problem, _ = shop.denied("where", payment["id"])
+    assert problem["code"] == "id.invalid"

@@ -28,7 +28,7 @@ from yuanlu.bench.ground import Till, two_changes
 from yuanlu.bench.measure import Figure, Size, against, cpu_of, forget_peak, median, memory_mb, say, spread
 from yuanlu.change import Change, Row
 from yuanlu.postgres import Server
-from yuanlu.recorder import BATCH_MAX, SESSION, Recorder
+from yuanlu.recorder import BATCH_MAX, SESSION, Recorder, order_of
 
 MERCHANTS = 64
 LAG = 8
@@ -193,7 +193,7 @@ class Pgbench:
         insert = await connection.prepare(f"insert into bench.batches values ($1, {places_})")
         for n in range(batches):
             changes = [pair[0] for pair in pairs[n + LAG]] + [pair[1] for pair in pairs[n]]
-            await insert.fetch(n + 1, *self._layout.arguments(sorted(changes, key=lambda change: change.row.key)))
+            await insert.fetch(n + 1, *self._layout.arguments(sorted(changes, key=order_of)))
         await connection.close()
 
 

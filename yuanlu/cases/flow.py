@@ -1,18 +1,54 @@
-"""The verbs of a case: request, drive, decide. Its steps are our own commands to payments and refunds."""
+"""The verbs of a case: request, drive, add, and what people do with it. Its steps are our own commands to payments and
+refunds.
+
+Every Change of a case is decided through `_decided`, which gives it its holder and its deadline.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Protocol, TypeVar
 
-from yuanlu.cases import rules, store
-from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, State, What
-from yuanlu.change import Done
+from yuanlu import ids
+from yuanlu.cases import chain, clockwork, review, rules, store
+from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
+from yuanlu.cases.clockwork import Clockwork
+from yuanlu.cases.review import Act, Fault, OfferKind, Place, Status
+from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, Ruling, State, What
+from yuanlu.change import Change, Done, Stay
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
+from yuanlu.money import Money
 from yuanlu.payments import flow as payments
 from yuanlu.payments import rules as payment_rules
 from yuanlu.payments import store as payments_store
+from yuanlu.people.rules import Person, demand
+from yuanlu.policies import flow as policies
+from yuanlu.reading import View
 from yuanlu.refunds import flow as refunds
+from yuanlu.seal import Sealed
+
+
+class _Sees(Protocol):
+    @property
+    def case(self) -> Case | None: ...
+
+
+S = TypeVar("S", bound=_Sees)
+
+
+async def _decided(desk: Desk, view: View[S], rule: Callable[[S, datetime], Change[Case] | Stay[Case]]) -> Done[Case]:
+    """Decide about a case: what the rule says, with its holder and deadline."""
+    return await desk.decide(view, lambda seen, at: clockwork.passed(seen.case, rule(seen, at), counted(desk, at)))
+
+
+def counted(desk: Desk, at: datetime) -> Clockwork:
+    """How deadlines are counted: in working days of the calendar that counts at this moment."""
+    return Clockwork(after=desk.book(at).calendar.after)
 
 
 async def request(desk: Desk, ask: CaseAsk) -> Case:
@@ -26,7 +62,7 @@ async def requested(desk: Desk, ask: CaseAsk) -> Done[Case]:
     Asking again with the same id and content gives the same case back, not `changed`.
     Raises Denied: see `rules.open_case`.
     """
-    return await desk.decide(store.for_ask(ask.merchant_id, ask.id, ask.payment_id), partial(rules.open_case, ask))
+    return await _decided(desk, store.for_ask(ask.merchant_id, ask.id, ask.payment_id), partial(rules.open_case, ask))
 
 
 async def request_itself(desk: Desk, merchant_id: str, payment_id: str, what: What) -> Case | None:
@@ -62,10 +98,28 @@ async def drive(desk: Desk, merchant_id: str, case_id: str) -> Case:
         raise Denied("case.unknown")
     if seen.case.state is State.OPENED:
         return await _check(desk, seen)
-    done = await desk.decide(view, rules.next_step)
+    done = await _decided(desk, view, rules.next_step)
     if done.changed or done.row.state is not State.REMEDY:
         return done.row
     return await _carry_out(desk, done.row)
+
+
+async def tick(desk: Desk, merchant_id: str, case_id: str) -> Case:
+    """A deadline may have gone by: an offer or the time to object is over, or somebody is late.
+
+    Raises Denied: case.unknown.
+    """
+
+    def rule(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
+        return review.tick(counted(desk, at), seen, at)
+
+    return (await _decided(desk, store.by_id(merchant_id, case_id), rule)).row
+
+
+async def ruling_for(desk: Desk, seen: CaseSeen) -> Ruling:
+    """What tells the verdict about this report: the policy that was in force when its payment was made."""
+    assert seen.payment is not None
+    return partial(rules.by_policy, await policies.version(desk, seen.payment.merchant_id, seen.payment.policy))
 
 
 async def _check(desk: Desk, seen: CaseSeen) -> Case:
@@ -75,7 +129,8 @@ async def _check(desk: Desk, seen: CaseSeen) -> Case:
     case, payment = seen.case, seen.payment
     outcome = await desk.ask(payment_rules.query(payment))
     await payments.learn(desk, case.merchant_id, payment.id, outcome)
-    done = await desk.decide(store.by_id(case.merchant_id, case.id), partial(rules.choose, outcome))
+    ruling = await ruling_for(desk, seen)
+    done = await _decided(desk, store.by_id(case.merchant_id, case.id), partial(rules.choose, outcome, ruling=ruling))
     return done.row
 
 
@@ -89,11 +144,11 @@ async def _carry_out(desk: Desk, case: Case) -> Case:
             await _supersede(desk, case, refund.id)
     except Denied as no:
         if no.code != "payment.already_paid":
-            done = await desk.decide(view, partial(rules.attend, str(no)))
+            done = await _decided(desk, view, partial(rules.attend, str(no)))
             return done.row
-    done = await desk.decide(view, rules.next_step)
+    done = await _decided(desk, view, rules.next_step)
     if not done.changed and done.row.state is State.REMEDY:
-        done = await desk.decide(view, rules.wait)
+        done = await _decided(desk, view, rules.wait)
     return done.row
 
 
@@ -110,9 +165,344 @@ async def _supersede(desk: Desk, case: Case, by: str) -> None:
 
 
 async def decide(desk: Desk, merchant_id: str, case_id: str, decision: Decision) -> Case:
-    """A person chooses what becomes of a case that needs one.
+    """A person chooses what becomes of a case whose remedy is in trouble.
 
     Raises Denied: see `rules.decide`.
     """
-    done = await desk.decide(store.by_id(merchant_id, case_id), partial(rules.decide, decision))
+    done = await _decided(desk, store.by_id(merchant_id, case_id), partial(rules.decide, decision))
     return done.row
+
+
+# --- what people do with it ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What is said with a verb, and who may read it."""
+
+    text: str
+    side: Side = Side.STAFF
+    audience: Audience = Audience.CUSTOMER
+    how: How = How.WRITTEN
+    id: str = ""
+    """Of the message, where whoever says it made it: saying it again is then the same."""
+
+
+async def find(desk: Desk, merchant_id: str, case_id: str, by: Person | None = None) -> CaseSeen:
+    """A case as it stands, for whoever may see it.
+
+    Raises Denied: case.unknown, staff.not_allowed, staff.other_store.
+    """
+    seen = await desk.see(store.by_id(merchant_id, case_id))
+    if seen.case is None:
+        raise Denied("case.unknown")
+    if by is not None:
+        demand(by, "see", seen.case.store_id)
+    return seen
+
+
+async def _act(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Sequence[Words]) -> Act:
+    said = [each for each in words if each.text.strip()]
+    if not said:
+        return Act(by=by, version=version)
+    await find(desk, merchant_id, case_id)  # no key is made for a case that is not there
+    items = [await _message(desk, merchant_id, case_id, by.id, each) for each in said]
+    return Act(by=by, version=version, items=tuple(items))
+
+
+async def _message(desk: Desk, merchant_id: str, case_id: str, who: str, words: Words) -> Item:
+    now = desk.clock.now()
+    sealed = await desk.sealed(merchant_id, case_id)
+    body = chain.said(words.text, words.side, words.how)
+    item_id = words.id or ids.new(ids.Kind.EVIDENCE, now)
+    return chain.message(item_id, body, sealed.seal(body), who, words.audience, now)
+
+
+async def claim(desk: Desk, merchant_id: str, case_id: str, by: Person) -> Case:
+    """Take a case to work at.
+
+    Raises Denied: see `review.claim`.
+    """
+    return (await _decided(desk, store.by_id(merchant_id, case_id), partial(review.claim, by))).row
+
+
+async def release(desk: Desk, merchant_id: str, case_id: str, by: Person) -> Case:
+    """Put a case back.
+
+    Raises Denied: see `review.release`.
+    """
+    return (await _decided(desk, store.by_id(merchant_id, case_id), partial(review.release, by))).row
+
+
+Simple = Callable[[Act, CaseSeen, datetime], Change[Case] | Stay[Case]]
+
+
+async def _done(
+    desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Sequence[Words], rule: Simple
+) -> Case:
+    """What most verbs are: say something, and let a rule decide."""
+    act = await _act(desk, merchant_id, case_id, by, version, words)
+    return (await _decided(desk, store.by_id(merchant_id, case_id), partial(rule, act))).row
+
+
+async def ask(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Words) -> Case:
+    """Ask the customer for more.
+
+    Raises Denied: see `review.ask`.
+    """
+    return await _done(desk, merchant_id, case_id, by, version, [words], review.ask)
+
+
+async def answer(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Words) -> Case:
+    """The customer answers.
+
+    Raises Denied: see `review.answer`.
+    """
+    return await _done(desk, merchant_id, case_id, by, version, [words], review.answer)
+
+
+async def approve(
+    desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, amount: Money | None = None, *words: Words
+) -> Case:
+    """Send the whole back, or a part.
+
+    Raises Denied: see `review.approve`.
+    """
+    act = await _act(desk, merchant_id, case_id, by, version, words)
+    return (await _decided(desk, store.by_id(merchant_id, case_id), partial(review.approve, act, amount))).row
+
+
+async def confirm(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, *words: Words) -> Case:
+    """Second of two people: carry it out.
+
+    Raises Denied: see `review.confirm`.
+    """
+    return await _done(desk, merchant_id, case_id, by, version, words, review.confirm)
+
+
+async def send_back(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Words) -> Case:
+    """Second of two people does not confirm.
+
+    Raises Denied: see `review.send_back`.
+    """
+    return await _done(desk, merchant_id, case_id, by, version, [words], review.send_back)
+
+
+async def offer(
+    desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, kind: OfferKind, amount: Money,
+    within: timedelta, words: Words,
+) -> Case:  # fmt: skip
+    """Offer something else, for a set time from now on.
+
+    Raises Denied: see `review.offer`.
+    """
+    act = await _act(desk, merchant_id, case_id, by, version, [words])
+    until = desk.clock.now() + within
+    rule = partial(review.offer, act, kind, amount, until)
+    return (await _decided(desk, store.by_id(merchant_id, case_id), rule)).row
+
+
+async def accept(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, *words: Words) -> Case:
+    """The customer accepts the offer.
+
+    Raises Denied: see `review.accept`.
+    """
+    return await _done(desk, merchant_id, case_id, by, version, words, review.accept)
+
+
+async def turn_down(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, *words: Words) -> Case:
+    """The customer does not accept the offer.
+
+    Raises Denied: see `review.turn_down`.
+    """
+    return await _done(desk, merchant_id, case_id, by, version, words, review.turn_down)
+
+
+async def decline(
+    desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, reason_code: str, words: Words
+) -> Case:
+    """Decline, for a coded reason, with words for the customer.
+
+    Raises Denied: see `review.decline`.
+    """
+    act = await _act(desk, merchant_id, case_id, by, version, [words])
+    return (await _decided(desk, store.by_id(merchant_id, case_id), partial(review.decline, act, reason_code))).row
+
+
+async def object_to(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Words) -> Case:
+    """The customer objects to a decision.
+
+    Raises Denied: see `review.object_to`.
+    """
+    return await _done(desk, merchant_id, case_id, by, version, [words], review.object_to)
+
+
+async def withdraw(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, *words: Words) -> Case:
+    """Whoever asked wants nothing any more.
+
+    Raises Denied: see `review.withdraw`.
+    """
+    return await _done(desk, merchant_id, case_id, by, version, words, review.withdraw)
+
+
+async def reopen(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Words) -> Case:
+    """Take a closed case up again, on new evidence.
+
+    Raises Denied: see `review.reopen`.
+    """
+    return await _done(desk, merchant_id, case_id, by, version, [words], review.reopen)
+
+
+async def escalate(
+    desk: Desk, merchant_id: str, case_id: str, by: Person, place: Place, status: Status, *words: Words
+) -> Case:
+    """Write down that it is taken further.
+
+    Raises Denied: see `review.escalate`.
+    """
+    act = await _act(desk, merchant_id, case_id, by, 0, words)
+    return (await _decided(desk, store.by_id(merchant_id, case_id), partial(review.escalate, act, place, status))).row
+
+
+async def hold(desk: Desk, merchant_id: str, case_id: str, by: Person, words: Words, *, on: bool) -> Case:
+    """Set or lift the legal hold.
+
+    Raises Denied: see `review.hold`.
+    """
+    act = await _act(desk, merchant_id, case_id, by, 0, [words])
+
+    def rule(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
+        return review.hold(act, on=on, seen=seen, at=at)
+
+    return (await _decided(desk, store.by_id(merchant_id, case_id), rule)).row
+
+
+async def judge(desk: Desk, merchant_id: str, case_id: str, by: Person, fault: Fault, words: Words) -> Case:
+    """Say whose fault it was, and why.
+
+    Raises Denied: see `review.judge`.
+    """
+    act = await _act(desk, merchant_id, case_id, by, 0, [words])
+    return (await _decided(desk, store.by_id(merchant_id, case_id), partial(review.judge, act, fault))).row
+
+
+# --- the thread ---
+
+
+async def add(desk: Desk, merchant_id: str, case_id: str, item: Item) -> Case:
+    """Let something enter a case: a file, an answer, a complaint. Once: what is in it does not enter again.
+
+    Raises Denied: case.unknown.
+    """
+
+    def rule(seen: store.ItemSeen, at: datetime) -> Change[Case] | Stay[Case]:
+        return review.add(item, seen.case, at, known=seen.known)
+
+    return (await _decided(desk, store.for_item(merchant_id, case_id, item.id), rule)).row
+
+
+async def say(desk: Desk, merchant_id: str, case_id: str, by: Person, words: Words) -> Case:
+    """Write a message down: written, or spoken on the phone or at the counter. Its text is sealed.
+
+    Saying it again under the same id is the same. Raises Denied: case.unknown, case.words_missing, staff.not_allowed,
+    staff.other_store.
+    """
+    seen = await find(desk, merchant_id, case_id)
+    assert seen.case is not None
+    demand(by, "note" if words.audience is Audience.INTERNAL else "say", seen.case.store_id)
+    if not words.text.strip():
+        raise Denied("case.words_missing")
+    item = await _message(desk, merchant_id, case_id, by.id, words)
+    return await add(desk, merchant_id, case_id, item)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """Something in a thread. Of a message `text`, `side` and `how`; None where it was forgotten, or is no message."""
+
+    place: int
+    at: datetime
+    who: str
+    item: str
+    kind: str
+    digest: str
+    audience: str
+    text: str | None = None
+    side: str = ""
+    how: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A part of a thread, in order. `next`: the place to go on behind, None at the end."""
+
+    items: tuple[Said, ...]
+    next: int | None
+
+
+async def thread(
+    desk: Desk, merchant_id: str, case_id: str, *, as_customer: bool, by: Person | None = None, after: int = 0
+) -> Thread:
+    """The thread as one may see it: a customer sees no inner notes, no files for staff, and no names of staff.
+
+    Raises Denied: case.unknown, staff.not_allowed, staff.other_store.
+    """
+    seen = await desk.see(store.thread(merchant_id, case_id, after))
+    if seen.case is None:
+        raise Denied("case.unknown")
+    if by is not None:
+        demand(by, "see", seen.case.store_id)
+    sealed = await desk.sealed(merchant_id, case_id) if any(row["said"] for row in seen.rows) else None
+    shown = []
+    for row in seen.rows[: store.THREAD_MAX]:
+        fact = json.loads(row["body"])
+        if as_customer and fact["audience"] != Audience.CUSTOMER:
+            continue
+        told = _opened(row["said"], sealed)
+        side = str(told.get("from", ""))
+        shown.append(
+            Said(
+                place=row["transition"] * 64 + row["seq"],
+                at=row["at"],
+                who=side if as_customer else row["who"],
+                item=fact["item"],
+                kind=fact["item_kind"],
+                digest=fact["digest"],
+                audience=fact["audience"],
+                text=told.get("text"),
+                side=side,
+                how=str(told.get("how", "")),
+            )
+        )
+    last = seen.rows[store.THREAD_MAX - 1] if len(seen.rows) > store.THREAD_MAX else None
+    return Thread(tuple(shown), None if last is None else last["transition"] * 64 + last["seq"])
+
+
+def _opened(said: str | None, sealed: Sealed | None) -> dict[str, str]:
+    """What a message says; nothing where it was forgotten."""
+    if not said or sealed is None:
+        return {}
+    try:
+        told: dict[str, str] = json.loads(sealed.open(said))
+    except Denied:
+        return {}
+    return told
+
+
+async def broken(desk: Desk, merchant_id: str, case_id: str) -> chain.Break | None:
+    """Where the chain of a case does not hold, or None.
+
+    Raises Denied: case.unknown.
+    """
+    links: list[Link] = []
+    after, case = 0, None
+    while True:
+        seen = await desk.see(store.thread(merchant_id, case_id, after))
+        case = case or seen.case
+        if case is None:
+            raise Denied("case.unknown")
+        for row in seen.rows[: store.THREAD_MAX]:
+            links.append(Link(CaseItemAdded(**json.loads(row["body"])), row["at"]))
+            after = row["transition"] * 64 + row["seq"]
+        if len(seen.rows) <= store.THREAD_MAX:
+            return chain.broken(links, case.chain, case.chain_length)

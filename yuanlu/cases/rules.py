@@ -1,21 +1,29 @@
-"""What a case may become, and which remedy puts it right.
+"""What a case is, and which remedy puts it right. What people decide about one is in `review.py`.
 
 A case is a thread about one payment, from "something is wrong" to closed. It moves no money itself: it asks the
 channel what really happened, keeps the answer as evidence, chooses the remedy from that answer, and has the payment
 or a refund carry it out under ids taken from the case, so doing it again is doing the same.
 
-    OPENED     reported; not checked yet                    REMEDY     the remedy is being carried out
-    CLOSED     put right, or nothing had to be              ATTENTION  a person must look
+    OPENED      reported; not checked live yet              REMEDY     the remedy is being carried out
+    REVIEW      a person decides                            ATTENTION  the remedy is in trouble, a person must look
+    SECOND      waits for a second person                   DECLINED   may be objected to
+    NEEDS_INFO  the customer was asked for more             CLOSED     see `conclusion`
+    OFFERED     a counter-offer is open
+
+Whether the remedy is carried out at once or a person decides is told by a `Ruling`: the verdict of the policy, handed
+in. Holder and deadline are set by `clockwork.passed`, through which every Change goes.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from yuanlu import ids
+from yuanlu.cases.chain import CaseItemAdded, Item, linked
 from yuanlu.change import Change, Look, Row, Stay
 from yuanlu.channels.contract import Outcome, Word
 from yuanlu.errors import Busy, Denied
@@ -23,6 +31,12 @@ from yuanlu.facts import Fact
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, OPEN, Payment
 from yuanlu.payments.rules import State as PaymentState
+from yuanlu.people.rules import LIMITS_FEN, Person, Role, Staff, demand, is_within, may
+from yuanlu.policies import rules as policies
+from yuanlu.policies.rules import Facts as PolicyFacts
+from yuanlu.policies.rules import Ruling as Ruled
+from yuanlu.policies.rules import Table, Verdict
+from yuanlu.policies.table import default as default_policy
 from yuanlu.refunds.rules import Refund, RefundAsk
 from yuanlu.refunds.rules import State as RefundState
 
@@ -32,14 +46,21 @@ LATE_PAID = "cases.late_paid.wake"
 """Look whether a payment was paid after we gave it up, and open its case if nobody has."""
 AGAIN = timedelta(seconds=5)
 SLOW = timedelta(minutes=10)
+TO_OBJECT = timedelta(days=15)
+"""How long a decision may be objected to, where no law pack says otherwise."""
 UNPAID = (Word.ENDED, Word.ABSENT, Word.REFUSED)
 """Clear answers of the live check that nothing is paid."""
 
 
 class State(StrEnum):
     OPENED = "OPENED"
+    REVIEW = "REVIEW"
+    SECOND = "SECOND"
+    NEEDS_INFO = "NEEDS_INFO"
+    OFFERED = "OFFERED"
     REMEDY = "REMEDY"
     ATTENTION = "ATTENTION"
+    DECLINED = "DECLINED"
     CLOSED = "CLOSED"
 
 
@@ -50,6 +71,10 @@ class What(StrEnum):
     WRONG_CODE = "wrong_code"
     CHARGED_TWICE = "charged_twice"
     WRONG_CUSTOMER = "wrong_customer"
+    WRONG_PAYEE = "wrong_payee"
+    """It went to somebody else's code."""
+    REQUEST = "request"
+    """No mistake of the scan: the customer asks for a refund. A person decides, unless the policy does."""
     OTHER = "other"
     LATE_PAID = "late_paid"
     """Opened by itself: paid after we had given the payment up."""
@@ -59,7 +84,18 @@ class What(StrEnum):
     """Opened by itself: the channel says about the payment what our books cannot take in."""
 
 
-BY_PEOPLE = (What.WRONG_AMOUNT, What.WRONG_CODE, What.CHARGED_TWICE, What.WRONG_CUSTOMER, What.OTHER)
+DRIVEN = (State.OPENED, State.REMEDY)
+"""What goes on by itself."""
+
+BY_PEOPLE = (
+    What.WRONG_AMOUNT,
+    What.WRONG_CODE,
+    What.CHARGED_TWICE,
+    What.WRONG_CUSTOMER,
+    What.WRONG_PAYEE,
+    What.REQUEST,
+    What.OTHER,
+)
 
 
 class Remedy(StrEnum):
@@ -81,11 +117,25 @@ class Conclusion(StrEnum):
     NOTHING_PAID = "nothing_paid"
     NOTHING_OWED = "nothing_owed"
     NOTED = "noted"
+    WITHDRAWN = "withdrawn"
+    DECLINED = "declined"
+    """It was declined, and the time to object is over."""
+    SETTLED_OTHERWISE = "settled_otherwise"
+    """By a voucher or an exchange that the customer accepted."""
+
+
+Ruling = Callable[["CaseSeen", int, datetime], Verdict]
+"""Tells the verdict about a report whose payment was checked, for so many fen that shall go back. Pure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case(Row):
-    """A case as it stands. `remedy_fen` is what shall go back; `attempt` counts its refunds."""
+    """A case as it stands. `remedy_fen` is what shall go back; `attempt` counts its refunds.
+
+    Of a decision: `verdict`, `policy`, `policy_line` (what the policy said), `decided_by`, `seconded_by`,
+    `approved_fen`, `reason_code` (declined). `barred`: who may not decide it any more, by blanks. `stands_since`: the
+    version with which it came into its state. `escalations`: where it went, as `place=status`, by blanks.
+    """
 
     table = "cases"
 
@@ -107,6 +157,37 @@ class Case(Row):
     """Why a person must look."""
     closed_at: datetime | None = None
     incident: str = ""
+    store_id: str = ""
+    cause: str = ""
+    asked_fen: int | None = None
+    holder: str = ""
+    due_at: datetime | None = None
+    due_what: str = ""
+    due_steps: int = 0
+    """How often its deadline went by since it came into its state."""
+    promised_on: date | None = None
+    """The day by which the money is promised to be on its way back."""
+    stands_since: int = 1
+    claimed_by: str = ""
+    claimed_until: datetime | None = None
+    policy: str = ""
+    policy_line: str = ""
+    verdict: str = ""
+    approved_fen: int = 0
+    decided_by: str = ""
+    seconded_by: str = ""
+    reason_code: str = ""
+    object_until: datetime | None = None
+    offer_kind: str = ""
+    offer_fen: int = 0
+    offer_until: datetime | None = None
+    barred: str = ""
+    fault: str = ""
+    fault_by: str = ""
+    escalations: str = ""
+    legal_hold: bool = False
+    chain: str = ""
+    chain_length: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +196,44 @@ class CaseOpened(Fact):
     what: str
     meant_fen: int | None
     said: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseToReview(Fact):
+    """A person decides; `line` is that of the policy which says so, `asked_fen` what shall go back."""
+
+    verdict: str
+    policy: str
+    line: str
+    asked_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseDeclined(Fact):
+    """`reason_code`: of `declines.toml`; `object_until`: until when one may object; `on_chain`: what was known."""
+
+    reason_code: str
+    policy: str
+    line: str
+    object_until: str
+    on_chain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalLapsed(Fact):
+    """Who had approved may not any more, and it was not carried out yet."""
+
+    approver: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasePromised(Fact):
+    on: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseBroken(Fact):
+    on: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +264,7 @@ class CaseClosed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseAsk:
-    """A report. `meant_fen`: what should have been charged (wrong amount only)."""
+    """A report. `meant`: what should have been charged (wrong amount only); `asked`: what shall go back (request)."""
 
     merchant_id: str
     id: str
@@ -154,31 +273,74 @@ class CaseAsk:
     who: str
     meant: Money | None = None
     said: str = ""
+    asked: Money | None = None
+    cause: str = ""
 
     @property
     def fingerprint(self) -> str:
         """Hash of everything reported but the id."""
         meant = "" if self.meant is None else f"{self.meant.amount} {self.meant.currency}"
-        content = (self.payment_id, self.what, meant, self.said)
+        content: tuple[str, ...] = (self.payment_id, self.what, meant, self.said)
+        if self.asked is not None or self.cause:
+            content += ("" if self.asked is None else f"{self.asked.amount} {self.asked.currency}", self.cause)
         return hashlib.sha256("\x1f".join(content).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class CaseSeen:
-    """What a case is decided on: itself, its payment, its refund of this attempt, and another open case."""
+    """What a case is decided on: itself, its payment, its refund of this attempt, another open case, its approvers."""
 
     case: Case | None
     payment: Payment | None
     refund: Refund | None = None
     other: str | None = None
     """Id of another open case about the same payment."""
+    approvers: tuple[Staff, ...] = ()
+    """The staff rows of whoever decided and confirmed it, as they stand."""
+
+
+def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
+    """The verdict of the policy that was frozen onto the payment."""
+    assert seen.case is not None
+    assert seen.payment is not None
+    age = at - (seen.payment.paid_at or seen.payment.opened_at)
+    facts = PolicyFacts(
+        amount_fen=back_fen,
+        age_hours=max(age // timedelta(hours=1), 0),
+        what=seen.case.what.value,
+        cause=seen.case.cause,
+        channel=seen.payment.channel.value,
+        tender=seen.payment.mode.value,
+    )
+    return policies.decide(table, facts)
+
+
+def built_in(seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
+    """The verdict where a merchant has no policy of its own."""
+    return by_policy(default_policy(), seen, back_fen, at)
+
+
+def entered(change: Change[Case], *items: Item) -> Change[Case]:
+    """The same change, with these things in it: each is a link of the chain, and its evidence is kept."""
+    row, facts, kept = change.row, list(change.facts), list(change.evidence)
+    for item in items:
+        chain = linked(row.chain, item.kind, item.id, item.digest, change.at)
+        row = replace(row, chain=chain, chain_length=row.chain_length + 1)
+        facts.append(
+            CaseItemAdded(
+                item=item.id, item_kind=item.kind, digest=item.digest, chain=chain, audience=item.audience.value
+            )
+        )
+        kept += [item.evidence] if item.evidence is not None else []
+    return replace(change, row=row, facts=tuple(facts), evidence=tuple(kept))
 
 
 def open_case(ask: CaseAsk, seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
     """Write a report down.
 
     Asking again with the same id and content gives the same case back. Raises Denied: case.id_taken,
-    case.payment_unknown, case.meant_missing, case.meant_unexpected, case.meant_invalid, case.already_open.
+    case.payment_unknown, case.meant_missing, case.meant_unexpected, case.meant_invalid, case.asked_unexpected,
+    case.asked_invalid, case.already_open.
     """
     if seen.case is not None:
         if seen.case.fingerprint != ask.fingerprint:
@@ -193,6 +355,7 @@ def open_case(ask: CaseAsk, seen: CaseSeen, at: datetime) -> Change[Case] | Stay
         raise Denied("case.meant_unexpected", what=ask.what)
     if ask.meant is not None and (ask.meant.currency != payment.currency or ask.meant.amount < 0):
         raise Denied("case.meant_invalid")
+    _demand_asked(ask, payment)
     if seen.other is not None:
         raise Denied("case.already_open", case=seen.other)
     case = Case(
@@ -206,9 +369,21 @@ def open_case(ask: CaseAsk, seen: CaseSeen, at: datetime) -> Change[Case] | Stay
         fingerprint=ask.fingerprint,
         opened_at=at,
         opened_by=ask.who,
+        store_id=payment.store_id,
+        asked_fen=None if ask.asked is None else ask.asked.amount,
+        cause=ask.cause,
     )
     opened = CaseOpened(payment_id=payment.id, what=ask.what, meant_fen=case.meant_fen, said=ask.said)
     return Change(row=case, at=at, who=ask.who, facts=(opened,), looks=(Look(DRIVE, case.id, at),))
+
+
+def _demand_asked(ask: CaseAsk, payment: Payment) -> None:
+    if ask.asked is None:
+        return
+    if ask.what is not What.REQUEST:
+        raise Denied("case.asked_unexpected", what=ask.what)
+    if ask.asked.currency != payment.currency or not 0 < ask.asked.amount <= payment.amount_fen:
+        raise Denied("case.asked_invalid", amount_fen=payment.amount_fen)
 
 
 def own_id(payment: Payment, what: What) -> str:
@@ -239,20 +414,90 @@ def refund_ask(case: Case) -> RefundAsk:
     )
 
 
-def choose(outcome: Outcome, seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
+def choose(
+    outcome: Outcome, seen: CaseSeen, at: datetime, *, ruling: Ruling = built_in, object_within: timedelta = TO_OBJECT
+) -> Change[Case] | Stay[Case]:
     """Choose the remedy, once the channel was asked live and the payment has learnt what it answered.
 
-    Law: only a payment that has its money opens a refund; what is not certain is waited for, not guessed.
+    Law: only a payment that has its money opens a refund; what is not certain is waited for, not guessed. What people
+    reported is carried out, put before a person or declined as the ruling says.
     """
     case, payment = seen.case, seen.payment
     if case is None or payment is None:
         raise Denied("case.unknown")
     if case.state is not State.OPENED:
         return Stay(case)
-    evidence = (outcome.evidence,) if outcome.evidence else ()
     checked = (CaseChecked(word=outcome.word, code=outcome.code),)
     change = _chosen(case, payment, outcome, at)
-    return replace(change, facts=(*checked, *change.facts), evidence=evidence)
+    if change.row.state is State.REMEDY and change.row.remedy is not Remedy.CANCEL and case.what in BY_PEOPLE:
+        change = _ruled(change, seen, ruling(seen, change.row.remedy_fen, at), at, object_within)
+    change = replace(change, facts=(*checked, *change.facts))
+    told = outcome.evidence
+    if told is None:
+        return change
+    return entered(change, Item(kind=told.kind, id=told.id, digest=told.digest, who="channel", evidence=told))
+
+
+def _ruled(
+    change: Change[Case], seen: CaseSeen, verdict: Verdict, at: datetime, object_within: timedelta
+) -> Change[Case]:
+    """The remedy as the policy has it: carried out, put before a person, or declined with the policy's line."""
+    assert seen.case is not None
+    back, word = change.row.remedy_fen, verdict.verdict.value
+    if verdict.verdict is Ruled.APPROVE:
+        row = _with(change.row, verdict)
+        return replace(change, row=replace(row, approved_fen=back, decided_by="system"))
+    row = replace(_with(seen.case, verdict), asked_fen=back)
+    if verdict.verdict is Ruled.DECLINE:
+        return declined(replace(row, reason_code="policy"), at, "system", at + object_within)
+    told = CaseToReview(verdict=word, policy=verdict.policy, line=str(verdict.line), asked_fen=back)
+    return to_review(row, at, "system", told)
+
+
+def _with(case: Case, verdict: Verdict) -> Case:
+    return replace(case, verdict=verdict.verdict.value, policy=verdict.policy, policy_line=str(verdict.line))
+
+
+def turned(case: Case, at: datetime, state: State, who: str, *facts: Fact) -> Change[Case]:
+    """The case in this state. What was due of the state before is not due any more."""
+    row = replace(case, version=case.version + 1, state=state, claimed_by="", claimed_until=None)
+    look = Look(DRIVE, row.id, at if state in DRIVEN else None)
+    return Change(row=row, at=at, who=who, facts=facts, looks=(look,))
+
+
+def to_review(case: Case, at: datetime, who: str, *facts: Fact) -> Change[Case]:
+    """Before a person: whatever was decided, claimed or offered before counts no more.
+
+    The number and amount of a refund of before stay: that is how the case knows it as its own.
+    """
+    row = replace(
+        case,
+        approved_fen=0,
+        decided_by="",
+        seconded_by="",
+        reason_code="",
+        object_until=None,
+        offer_kind="",
+        offer_fen=0,
+        offer_until=None,
+        conclusion=Conclusion.OPEN,
+        closed_at=None,
+        note="",
+    )
+    return turned(row, at, State.REVIEW, who, *facts)
+
+
+def declined(case: Case, at: datetime, who: str, until: datetime) -> Change[Case]:
+    """Declined, for the reason in the row. It may be objected to until then."""
+    told = CaseDeclined(
+        reason_code=case.reason_code,
+        policy=case.policy,
+        line=case.policy_line,
+        object_until=until.isoformat(),
+        on_chain=case.chain,
+    )
+    row = replace(case, decided_by=who, object_until=until, offer_kind="", offer_fen=0, offer_until=None)
+    return turned(row, at, State.DECLINED, who, told)
 
 
 def _chosen(case: Case, payment: Payment, outcome: Outcome, at: datetime) -> Change[Case]:
@@ -264,9 +509,9 @@ def _chosen(case: Case, payment: Payment, outcome: Outcome, at: datetime) -> Cha
         case PaymentState.PAID | PaymentState.LATE_PAID if outcome.word is Word.ENDED and not payment.rest.amount:
             return _refund_of(case, payment, at)  # all of it went back already: some channels call that closed
         case PaymentState.FAILED | PaymentState.REVERSED | PaymentState.CLOSED if outcome.word in UNPAID:
-            return _closed(case, at, Conclusion.NOTHING_PAID)
+            return closed(case, at, Conclusion.NOTHING_PAID)
         case state if state in OPEN:
-            return _remedied(case, at, Remedy.CANCEL, 0)
+            return remedied(case, at, Remedy.CANCEL, 0)
         case _:
             return _again(case, at)  # the live check was not answered clearly: ask again before anything is decided
 
@@ -283,19 +528,33 @@ def _refund_of(case: Case, payment: Payment, at: datetime) -> Change[Case]:
         case What.WRONG_AMOUNT if payment.state is not PaymentState.LATE_PAID:
             difference = payment.amount_fen - (case.meant_fen or 0)
             if difference <= 0 or not rest:
-                return _closed(case, at, Conclusion.NOTHING_OWED)
+                return closed(case, at, Conclusion.NOTHING_OWED)
             if payment.back_fen:  # for this mistake, or for something else? only a person knows what is still owed
                 return _attention(case, at, "part of it has already gone back")
             whole = difference == payment.amount_fen
-            return _remedied(case, at, Remedy.REFUND_ALL if whole else Remedy.REFUND_DIFFERENCE, difference)
+            return remedied(case, at, Remedy.REFUND_ALL if whole else Remedy.REFUND_DIFFERENCE, difference)
         case _ if not rest:
-            return _closed(case, at, Conclusion.NOTHING_OWED)
+            return closed(case, at, Conclusion.NOTHING_OWED)
+        case What.REQUEST if case.asked_fen is not None and payment.state is not PaymentState.LATE_PAID:
+            return remedied(case, at, refund_of(payment, min(case.asked_fen, rest)), min(case.asked_fen, rest))
         case _:
-            return _remedied(case, at, Remedy.REFUND_ALL, rest)
+            return remedied(case, at, Remedy.REFUND_ALL, rest)
 
 
-def _remedied(case: Case, at: datetime, remedy: Remedy, amount_fen: int, who: str = "system") -> Change[Case]:
-    attempt = case.attempt + (remedy is not Remedy.CANCEL)
+def refund_of(payment: Payment, amount_fen: int) -> Remedy:
+    """The remedy that sends this much back."""
+    return Remedy.REFUND_ALL if amount_fen == payment.amount_fen else Remedy.REFUND_DIFFERENCE
+
+
+def remedied(
+    case: Case, at: datetime, remedy: Remedy, amount_fen: int, who: str = "system", *, again: bool = False
+) -> Change[Case]:
+    """The remedy, chosen: from now on it is carried out.
+
+    Law: whoever approves a refund has its number in the same Change. `again`: the refund of this attempt was never
+    made, so its number is used.
+    """
+    attempt = case.attempt + (remedy is not Remedy.CANCEL and not again)
     row = replace(
         case,
         version=case.version + 1,
@@ -305,6 +564,10 @@ def _remedied(case: Case, at: datetime, remedy: Remedy, amount_fen: int, who: st
         attempt=attempt,
         refund_id=refund_id(case, attempt) if remedy is not Remedy.CANCEL else "",
         note="",
+        conclusion=Conclusion.OPEN,
+        closed_at=None,
+        claimed_by="",
+        claimed_until=None,
     )
     chosen = RemedyChosen(remedy=remedy, amount_fen=amount_fen, refund_id=row.refund_id)
     return Change(row=row, at=at, who=who, facts=(chosen,), looks=(Look(DRIVE, row.id, at),))
@@ -328,13 +591,17 @@ def _attention(case: Case, at: datetime, why: str) -> Change[Case]:
     return Change(row=row, at=at, who="system", facts=(CaseNeedsPerson(why=why),), looks=(Look(DRIVE, row.id, None),))
 
 
-def _closed(case: Case, at: datetime, conclusion: Conclusion, amount_fen: int = 0, who: str = "system") -> Change[Case]:
-    row = replace(case, version=case.version + 1, state=State.CLOSED, conclusion=conclusion, closed_at=at, note="")
-    closed = CaseClosed(conclusion=conclusion, amount_fen=amount_fen)
+def closed(case: Case, at: datetime, conclusion: Conclusion, amount_fen: int = 0, who: str = "system") -> Change[Case]:
+    """The end of a case, until new evidence or the channel opens it again."""
+    row = replace(
+        case, version=case.version + 1, state=State.CLOSED, conclusion=conclusion, closed_at=at, note="",
+        claimed_by="", claimed_until=None,
+    )  # fmt: skip
+    told = CaseClosed(conclusion=conclusion, amount_fen=amount_fen)
     looks = [Look(DRIVE, row.id, None)]
     if conclusion in (Conclusion.NOTHING_PAID, Conclusion.ENDED_UNPAID):
         looks.append(Look(LATE_PAID, row.payment_id, at))  # it may have turned late paid while this case was deciding
-    return Change(row=row, at=at, who=who, facts=(closed,), looks=tuple(looks))
+    return Change(row=row, at=at, who=who, facts=(told,), looks=tuple(looks))
 
 
 def next_step(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
@@ -353,12 +620,32 @@ def next_step(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
     if case.state is State.REMEDY and case.remedy is Remedy.CANCEL:
         return _cancelled(case, payment, at)
     if refund is None or case.state is State.OPENED:
-        return Stay(case)
+        return _lapsed(seen, case, at)
+    if case.state not in (State.REMEDY, State.ATTENTION):
+        return _unsettled(case, refund, at)
     if _has_arrived(refund):
-        return _closed(case, at, Conclusion.MONEY_BACK, refund.amount_fen)
+        return closed(case, at, Conclusion.MONEY_BACK, refund.amount_fen)
     why = _trouble(refund)
     known = case.state is State.ATTENTION and case.note == why
     return _attention(case, at, why) if why and not known else Stay(case)
+
+
+def _lapsed(seen: CaseSeen, case: Case, at: datetime) -> Change[Case] | Stay[Case]:
+    """Whether what was approved may be carried out: whoever approved it must still be there, and be allowed to."""
+    if case.state is not State.REMEDY:
+        return Stay(case)
+    known = {staff.id: staff for staff in seen.approvers}
+    for verb, who in (("approve", case.decided_by), ("confirm", case.seconded_by)):
+        staff = known.get(who)
+        if staff is not None and not (staff.is_active(at) and may(staff.role, verb)):
+            return to_review(case, at, "system", ApprovalLapsed(approver=who))
+    return Stay(case)
+
+
+def _unsettled(case: Case, refund: Refund, at: datetime) -> Change[Case] | Stay[Case]:
+    """While people talk, money of an earlier attempt got into trouble: that comes first."""
+    late = refund.incident or refund.state in (RefundState.STRANDED, RefundState.MANUAL, RefundState.RETURNED)
+    return _attention(case, at, _trouble(refund)) if late else Stay(case)
 
 
 def _has_arrived(refund: Refund) -> bool:
@@ -414,9 +701,9 @@ def _cancelled(case: Case, payment: Payment, at: datetime) -> Change[Case] | Sta
         case _ if payment.incident:
             return _attention(case, at, f"the channel contradicts our books: {payment.incident}")
         case PaymentState.REVERSED | PaymentState.CLOSED:
-            return _closed(case, at, Conclusion.ENDED_UNPAID)
+            return closed(case, at, Conclusion.ENDED_UNPAID)
         case PaymentState.FAILED:
-            return _closed(case, at, Conclusion.NOTHING_PAID)
+            return closed(case, at, Conclusion.NOTHING_PAID)
         case state if state in HAS_MONEY:  # paid before it could be ended: check it again, then refund
             row = replace(case, version=case.version + 1, state=State.OPENED, remedy=Remedy.NONE)
             return Change(row=row, at=at, who="system", looks=(Look(DRIVE, row.id, at),))
@@ -428,7 +715,7 @@ def wait(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
     """Look again later: nothing could be decided yet."""
     if seen.case is None:
         raise Denied("case.unknown")
-    if seen.case.state in (State.CLOSED, State.ATTENTION):
+    if seen.case.state not in DRIVEN:
         return Stay(seen.case)
     return _again(seen.case, at)
 
@@ -444,30 +731,67 @@ def attend(why: str, seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What a person decides for a case that needs one: refund this much, or close it as noted."""
+    """What a person decides for a case in trouble: refund this much, or close it as noted."""
 
     refund: Money | None
     who: str
+    role: Role = Role.MACHINE
+    store_id: str = ""
 
 
 def decide(decision: Decision, seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
     """A person chooses the remedy of a case that needs one.
 
     A refund that may still pay out is never replaced by another. Raises Denied: case.unknown, case.not_waiting,
-    case.refund_open, case.amount.
+    case.refund_open, case.amount, case.own, case.barred, staff.not_allowed, staff.other_store, staff.over_limit.
     """
-    case, payment, refund = seen.case, seen.payment, seen.refund
+    case, payment = seen.case, seen.payment
     if case is None or payment is None:
         raise Denied("case.unknown")
     if case.state is not State.ATTENTION:
         raise Denied("case.not_waiting", id=case.id, state=case.state)
-    ended = (RefundState.REFUSED, RefundState.CANCELLED, RefundState.RETURNED)
-    if refund is not None and _is_own(case, refund) and (refund.state not in ended or refund.incident):
-        raise Denied("case.refund_open", refund=refund.id, state=refund.state)
+    by = Person(decision.who, decision.role, decision.store_id)
+    demand(by, "attend", case.store_id)
+    demand_refund_ended(seen, DEAD)
     if decision.refund is None:
-        return _closed(case, at, Conclusion.NOTED, who=decision.who)
+        return closed(case, at, Conclusion.NOTED, who=decision.who)
     if not 0 < decision.refund.amount <= payment.rest.amount:
         raise Denied("case.amount", rest_fen=payment.rest.amount)
-    whole = decision.refund.amount == payment.amount_fen
-    remedy = Remedy.REFUND_ALL if whole else Remedy.REFUND_DIFFERENCE
-    return _remedied(case, at, remedy, decision.refund.amount, who=decision.who)
+    if by.is_named:
+        demand_may_decide(case, by)
+        demand_within(by, decision.refund.amount)
+    amount_fen = decision.refund.amount
+    row = replace(case, approved_fen=amount_fen, decided_by=decision.who, seconded_by="")
+    return remedied(row, at, refund_of(payment, amount_fen), amount_fen, who=decision.who)
+
+
+DEAD = (RefundState.REFUSED, RefundState.CANCELLED, RefundState.RETURNED)
+"""Refunds that pay out no more."""
+
+
+def demand_refund_ended(seen: CaseSeen, ended: tuple[RefundState, ...]) -> None:
+    """There is no second number while the first may still pay out.
+
+    Raises Denied: case.refund_open.
+    """
+    case, refund = seen.case, seen.refund
+    assert case is not None
+    if refund is not None and _is_own(case, refund) and (refund.state not in ended or refund.incident):
+        raise Denied("case.refund_open", refund=refund.id, state=refund.state)
+
+
+def demand_may_decide(case: Case, by: Person) -> None:
+    """Whoever asked cannot approve, and whoever was objected to does not decide again.
+
+    Raises Denied: case.own, case.barred.
+    """
+    if by.id == case.opened_by:
+        raise Denied("case.own")
+    if by.id in case.barred.split():
+        raise Denied("case.barred")
+
+
+def demand_within(by: Person, amount_fen: int) -> None:
+    """Raises Denied: staff.over_limit."""
+    if not is_within(by, amount_fen):
+        raise Denied("staff.over_limit", role=by.role.value, limit_fen=LIMITS_FEN[by.role])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from yuanlu.cases.rules import Case, CaseSeen
 from yuanlu.payments import store as payments
 from yuanlu.payments.rules import Payment
+from yuanlu.people import store as people
+from yuanlu.people.rules import Staff
 from yuanlu.reading import Read, Select, View, maker, over_keys, rows_by_id
 from yuanlu.refunds import store as refunds
 from yuanlu.refunds.rules import Refund
@@ -36,6 +38,25 @@ OPEN_BESIDE = over_keys(
     " join cases t on t.merchant_id = c.merchant_id and t.payment_id = c.payment_id"
     " where t.state <> 'CLOSED' and t.id <> c.id"
 )
+APPROVERS_OF = over_keys(
+    f"select k.place, {', '.join(f't.{each.name}' for each in fields(Staff))} from keys k"
+    " join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
+    " join staff t on t.merchant_id = c.merchant_id and t.id in (c.decided_by, c.seconded_by)"
+)
+ITEM_OF = over_keys(
+    "select k.place, t.object_id from keys k join facts t on t.merchant_id = k.merchant_id and t.object_id = k.a"
+    " where t.kind = 'CaseItemAdded' and t.body::jsonb ->> 'item' = k.b limit 1"
+)
+THREAD = over_keys(
+    "select k.place, t.at, t.who, t.transition, t.seq, t.body, e.body as said from keys k"
+    " join lateral (select * from facts f where f.merchant_id = k.merchant_id and f.object_id = k.a"
+    " and f.kind = 'CaseItemAdded' and f.transition::bigint * 64 + f.seq > k.c"
+    " order by f.transition, f.seq limit 201) t on true"
+    " left join evidence e on e.merchant_id = k.merchant_id and e.object_id = k.a and e.kind = 'message'"
+    " and e.id = t.body::jsonb ->> 'item' order by t.transition, t.seq"
+)
+"""The things that entered a case behind a place (transition * 64 + seq), at most 201, in order."""
+THREAD_MAX = 200
 made = maker(Case)
 
 
@@ -45,17 +66,19 @@ def one(found: Sequence[Mapping[str, Any]]) -> Case | None:
 
 
 def by_id(merchant_id: str, case_id: str) -> View[CaseSeen]:
-    """A case with its payment, the refund of its present attempt, and another open case about the payment."""
+    """A case with its payment, the refund of its present attempt, another open case about it, its approvers."""
     reads = (
         Read(BY_ID, merchant_id, case_id),
         Read(PAYMENT_OF, merchant_id, case_id),
         Read(REFUND_OF, merchant_id, case_id),
         Read(OPEN_BESIDE, merchant_id, case_id),
+        Read(APPROVERS_OF, merchant_id, case_id),
     )
 
     def make(found: Found) -> CaseSeen:
         other = found[3][0]["id"] if found[3] else None
-        return CaseSeen(one(found[0]), payments.one(found[1]), refunds.one(found[2]), other)
+        approvers = tuple(people.made(row) for row in found[4])
+        return CaseSeen(one(found[0]), payments.one(found[1]), refunds.one(found[2]), other, approvers)
 
     return View(reads, make)
 
@@ -73,3 +96,31 @@ def for_ask(merchant_id: str, case_id: str, payment_id: str) -> View[CaseSeen]:
         return CaseSeen(one(found[0]), payments.one(found[1]), None, other)
 
     return View(reads, make)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSeen:
+    """What it is decided on whether something enters a case: the case, and whether it is in there already."""
+
+    case: Case | None
+    known: bool
+
+
+def for_item(merchant_id: str, case_id: str, item_id: str) -> View[ItemSeen]:
+    """A case, and whether this is in it."""
+    reads = (Read(BY_ID, merchant_id, case_id), Read(ITEM_OF, merchant_id, case_id, item_id))
+    return View(reads, lambda found: ItemSeen(one(found[0]), bool(found[1])))
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadSeen:
+    """Things that entered a case, as they are kept."""
+
+    case: Case | None
+    rows: Sequence[Mapping[str, Any]]
+
+
+def thread(merchant_id: str, case_id: str, after: int) -> View[ThreadSeen]:
+    """What entered a case behind this place, in order; one more than a page holds, if there is one."""
+    reads = (Read(BY_ID, merchant_id, case_id), Read(THREAD, merchant_id, case_id, c=after))
+    return View(reads, lambda found: ThreadSeen(one(found[0]), found[1]))

@@ -30,11 +30,21 @@ class Till:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key that acts for a merchant. `actor` is who is named in facts when it is used."""
+    """A key that acts for a merchant. `actor` is who is named in facts when it is used.
+
+    A key of a member of staff names their id, has their role, and counts until they leave (`until`).
+    """
 
     merchant_id: str
     id: str
     actor: str
+    role: str = "machine"
+    store_id: str = ""
+    until: datetime | None = None
+
+    def counts(self, at: datetime) -> bool:
+        """Whether whom it belongs to still acts for the merchant."""
+        return self.until is None or at < self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +59,11 @@ CHANNELS = over_keys(
     "select k.place, c.channel, c.config from keys k join channel_accounts c on c.merchant_id = k.merchant_id"
 )
 KEY = over_keys(
-    "select k.place, t.merchant_id, t.id, t.digest, t.actor from keys k join api_keys t on t.id = k.a"
-    " where t.revoked_at is null"
+    "select k.place, t.merchant_id, t.id, t.digest, coalesce(s.id, t.actor) as actor, s.until,"
+    " coalesce(s.role, 'machine') as role, coalesce(s.store_id, '') as store_id"
+    " from keys k join api_keys t on t.id = k.a"
+    " left join staff s on s.merchant_id = t.merchant_id and s.id = t.staff_id"
+    " where t.revoked_at is null and (t.staff_id = '' or s.id is not null)"
 )
 
 
@@ -75,7 +88,7 @@ def key_by_secret(text: str) -> View[ApiKey | None]:
     def make(found: Sequence[Sequence[Mapping[str, Any]]]) -> ApiKey | None:
         for row in found[0]:
             if hmac.compare_digest(row["digest"], digest):
-                return ApiKey(row["merchant_id"], row["id"], row["actor"])
+                return ApiKey(row["merchant_id"], row["id"], row["actor"], row["role"], row["store_id"], row["until"])
         return None
 
     return View((Read(KEY, "", key_id),), make)
@@ -103,6 +116,17 @@ async def merchants_called(pool: asyncpg.Pool[Any], wish: str, most: int, after:
         after,
     )
     return [Merchant(row["merchant_id"], row["name"], row["created_at"], row["tills"]) for row in rows]
+
+
+async def stores_called(pool: asyncpg.Pool[Any], merchant_id: str, wish: str, most: int) -> Sequence[str]:
+    """The ids of a merchant's stores with this name or id."""
+    rows = await pool.fetch(
+        "select id from stores where merchant_id = $1 and (id = $2 or name = $2) order by id limit $3",
+        merchant_id,
+        wish,
+        most,
+    )
+    return [row["id"] for row in rows]
 
 
 async def tills_called(pool: asyncpg.Pool[Any], merchant_id: str, wish: str, most: int) -> Sequence[Till]:
@@ -181,8 +205,8 @@ async def set_channel(
         raise Denied("channel.account_in_use", channel=channel)
 
 
-async def add_key(pool: asyncpg.Pool[Any], merchant_id: str, actor: str, at: datetime) -> NewKey:
-    """Make an API key for somebody or something that acts for a merchant.
+async def add_key(pool: asyncpg.Pool[Any], merchant_id: str, actor: str, at: datetime, *, staff_id: str = "") -> NewKey:
+    """Make an API key for somebody or something that acts for a merchant; with `staff_id`, for that member of staff.
 
     Raises Denied: key.actor_empty.
     """
@@ -192,12 +216,13 @@ async def add_key(pool: asyncpg.Pool[Any], merchant_id: str, actor: str, at: dat
     secret = secrets.token_urlsafe(32).replace("_", "-")
     digest = hashlib.sha256(secret.encode()).digest()
     await pool.execute(
-        "insert into api_keys (merchant_id, id, digest, actor, created_at) values ($1, $2, $3, $4, $5)",
+        "insert into api_keys (merchant_id, id, digest, actor, created_at, staff_id) values ($1, $2, $3, $4, $5, $6)",
         merchant_id,
         key_id,
         digest,
         actor,
         at,
+        staff_id,
     )
     return NewKey(key_id, f"yk_{key_id}_{secret}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from yuanlu.payments import store as payments
@@ -23,6 +23,10 @@ WHOLE_PAYMENT_OF = over_keys(
     f"select k.place, {', '.join(f't.{each.name}' for each in fields(Payment))} from keys k"
     " join refunds r on r.merchant_id = k.merchant_id and r.id = k.a"
     " join payments t on t.merchant_id = r.merchant_id and t.id = r.payment_id"
+)
+ALL_OF_PAYMENT = over_keys(
+    f"select k.place, {', '.join(f't.{each.name}' for each in fields(Refund))} from keys k"
+    " join refunds t on t.merchant_id = k.merchant_id and t.payment_id = k.a order by t.id"
 )
 made = maker(Refund)
 
@@ -57,3 +61,17 @@ def to_drive(merchant_id: str, refund_id: str) -> View[RefundSeen]:
         return RefundSeen(one(found[0]), None, sibling)
 
     return View((Read(BY_ID, merchant_id, refund_id), Read(PAYMENT_OF, merchant_id, refund_id)), make)
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """A payment and all its refunds, the oldest first."""
+
+    payment: Payment | None
+    refunds: tuple[Refund, ...]
+
+
+def of_payment(merchant_id: str, payment_id: str) -> View[Refunded]:
+    """A payment and all its refunds."""
+    reads = (Read(payments.BY_ID, merchant_id, payment_id), Read(ALL_OF_PAYMENT, merchant_id, payment_id))
+    return View(reads, lambda found: Refunded(payments.one(found[0]), tuple(made(each) for each in found[1])))

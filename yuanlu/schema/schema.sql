@@ -97,7 +97,8 @@ CREATE TABLE public.api_keys (
     digest bytea NOT NULL,
     actor text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    revoked_at timestamp with time zone
+    revoked_at timestamp with time zone,
+    staff_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C"
 );
 
 ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
@@ -125,6 +126,38 @@ CREATE TABLE public.cases (
     note text NOT NULL,
     closed_at timestamp with time zone,
     incident text NOT NULL,
+    store_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    cause text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    asked_fen bigint,
+    holder text DEFAULT 'system'::text NOT NULL COLLATE pg_catalog."C",
+    due_at timestamp with time zone DEFAULT now(),
+    due_what text DEFAULT 'check'::text NOT NULL COLLATE pg_catalog."C",
+    due_steps bigint DEFAULT 0 NOT NULL,
+    promised_on date,
+    stands_since bigint DEFAULT 1 NOT NULL,
+    claimed_by text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    claimed_until timestamp with time zone,
+    policy text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    policy_line text DEFAULT ''::text NOT NULL,
+    verdict text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    approved_fen bigint DEFAULT 0 NOT NULL,
+    decided_by text DEFAULT ''::text NOT NULL,
+    seconded_by text DEFAULT ''::text NOT NULL,
+    reason_code text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    object_until timestamp with time zone,
+    offer_kind text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    offer_fen bigint DEFAULT 0 NOT NULL,
+    offer_until timestamp with time zone,
+    barred text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    fault text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    fault_by text DEFAULT ''::text NOT NULL,
+    escalations text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    legal_hold boolean DEFAULT false NOT NULL,
+    chain text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    chain_length bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT cases_approved_has_refund CHECK (((state <> 'REMEDY'::text) OR (remedy = 'cancel'::text) OR ((refund_id <> ''::text) AND (remedy_fen > 0)))),
+    CONSTRAINT cases_asked_fen_check CHECK ((asked_fen > 0)),
+    CONSTRAINT cases_one_deadline CHECK (((state = 'CLOSED'::text) OR ((holder <> ''::text) AND (due_at IS NOT NULL) AND (due_what <> ''::text)) OR (state = 'ATTENTION'::text))),
     CONSTRAINT cases_version_check CHECK ((version > 0))
 );
 
@@ -368,6 +401,7 @@ CREATE TABLE public.payments (
     channel_number text NOT NULL COLLATE pg_catalog."C",
     payer text NOT NULL COLLATE pg_catalog."C",
     incident text NOT NULL,
+    policy text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT payments_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT payments_back_only_of_paid CHECK (((back_fen = 0) OR (state = ANY (ARRAY['PAID'::text, 'LATE_PAID'::text])))),
     CONSTRAINT payments_back_within_amount CHECK (((back_fen >= 0) AND (back_fen <= amount_fen))),
@@ -379,6 +413,25 @@ CREATE TABLE public.payments (
 ALTER TABLE ONLY public.payments FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.payments OWNER TO yuanlu_owner;
+
+CREATE TABLE public.policies (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    content text NOT NULL,
+    digest text NOT NULL COLLATE pg_catalog."C",
+    valid_from timestamp with time zone NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    made_by text NOT NULL,
+    CONSTRAINT policies_check CHECK ((valid_from >= made_at)),
+    CONSTRAINT policies_content_check CHECK (((octet_length(content) >= 1) AND (octet_length(content) <= 65536))),
+    CONSTRAINT policies_version_check CHECK ((version = 1))
+);
+
+ALTER TABLE ONLY public.policies FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.policies OWNER TO yuanlu_owner;
 
 CREATE TABLE public.refunds (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -432,6 +485,23 @@ CREATE TABLE public.schema_migrations (
 );
 
 ALTER TABLE public.schema_migrations OWNER TO yuanlu_owner;
+
+CREATE TABLE public.staff (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    role text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone,
+    CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'finance'::text, 'manager'::text, 'cashier'::text, 'auditor'::text]))),
+    CONSTRAINT staff_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.staff FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.staff OWNER TO yuanlu_owner;
 
 CREATE TABLE public.stores (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -523,11 +593,17 @@ ALTER TABLE ONLY public.moves_default
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.policies
+    ADD CONSTRAINT policies_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
+
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.stores
     ADD CONSTRAINT stores_pkey PRIMARY KEY (merchant_id, id);
@@ -542,6 +618,14 @@ CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_
 
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (payment_id, merchant_id) WHERE (state <> 'CLOSED'::text);
 
+CREATE INDEX cases_queue ON public.cases USING btree (merchant_id, due_at, id) WHERE (state <> 'CLOSED'::text);
+
+CREATE INDEX cases_queue_of_person ON public.cases USING btree (merchant_id, claimed_by, due_at, id) WHERE (claimed_by <> ''::text);
+
+CREATE INDEX cases_queue_of_state ON public.cases USING btree (merchant_id, state, due_at, id) WHERE (state <> 'CLOSED'::text);
+
+CREATE INDEX cases_queue_of_store ON public.cases USING btree (merchant_id, store_id, due_at, id) WHERE (state <> 'CLOSED'::text);
+
 CREATE INDEX deliveries_of_hook ON public.deliveries USING btree (hook_id, id, merchant_id);
 
 CREATE INDEX deliveries_parked ON public.deliveries USING btree (hook_id, id, merchant_id) WHERE (state = 'PARKED'::text);
@@ -553,6 +637,8 @@ CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);
 
 CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text, 'CLOSING'::text])) AND (code_mark <> ''::text));
+
+CREATE INDEX policies_in_force ON public.policies USING btree (merchant_id, store_id, valid_from, id);
 
 CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merchant_id);
 
@@ -580,8 +666,14 @@ ALTER TABLE ONLY public.hooks
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
 
+ALTER TABLE ONLY public.policies
+    ADD CONSTRAINT policies_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
+
+ALTER TABLE ONLY public.staff
+    ADD CONSTRAINT staff_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.stores
     ADD CONSTRAINT stores_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -650,7 +742,11 @@ CREATE POLICY owner ON public.moves_default TO yuanlu_owner USING (true) WITH CH
 
 CREATE POLICY owner ON public.payments TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.policies TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.refunds TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.staff TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.stores TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -659,6 +755,8 @@ CREATE POLICY owner ON public.subject_keys TO yuanlu_owner USING (true) WITH CHE
 CREATE POLICY owner ON public.tills TO yuanlu_owner USING (true) WITH CHECK (true);
 
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.policies ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -684,7 +782,11 @@ CREATE POLICY reader ON public.moves FOR SELECT TO yuanlu_reader USING ((merchan
 
 CREATE POLICY reader ON public.payments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.policies FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.refunds FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.staff FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.stores FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -716,7 +818,11 @@ CREATE POLICY recorder ON public.moves TO yuanlu_recorder USING (true) WITH CHEC
 
 CREATE POLICY recorder ON public.payments TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.policies TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.refunds TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.staff TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.stores TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -725,6 +831,8 @@ CREATE POLICY recorder ON public.subject_keys TO yuanlu_recorder USING (true) WI
 CREATE POLICY recorder ON public.tills TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.stores ENABLE ROW LEVEL SECURITY;
 
@@ -777,8 +885,14 @@ GRANT SELECT,INSERT ON TABLE public.moves TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.payments TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.policies TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.policies TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.refunds TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.refunds TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.staff TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.staff TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.stores TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.stores TO yuanlu_recorder;

@@ -36,6 +36,9 @@ from yuanlu.payments import flow as payments
 from yuanlu.payments import rules as payment_rules
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import ChargeAsk, Payment
+from yuanlu.people import flow as people
+from yuanlu.people import store as people_store
+from yuanlu.people.rules import Staff
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import rules as refund_rules
 from yuanlu.refunds import store as refunds_store
@@ -388,6 +391,59 @@ async def merchants_listed(app: App, after: str) -> dict[str, Any]:
         ],
         "next": found[-1].id if len(found) == LISTED_MAX else None,
     }
+
+
+# --- staff ---
+
+
+async def staff_added(counter: Counter, role: str, name: str, store: str) -> dict[str, Any]:
+    """Write a member of staff down and make their key; its secret is told this once.
+
+    Raises Denied: staff.role_unknown, staff.name_empty, store.unknown, store.several.
+    """
+    desk, pool = counter.app.desk, counter.app.pools.recorder
+    store_id = await _store_of(counter, store) if store else ""
+    one = await people.add(desk, counter.merchant_id, role=role, name=name, who=who(), store_id=store_id)
+    key = await merchants.add_key(pool, counter.merchant_id, one.id, counter.app.clock.now(), staff_id=one.id)
+    return {**await _staff_told(counter, one), "api_key": key.secret, "key_id": key.id}
+
+
+async def _store_of(counter: Counter, wish: str) -> str:
+    found = await people_store.stores_called(counter.app.pools.recorder, counter.merchant_id, wish)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Denied("store.several", store=wish)
+    raise Denied("store.unknown", store=wish)
+
+
+async def _staff_told(counter: Counter, one: Staff) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "role": one.role.value,
+        "name": await people.name_of(counter.app.desk, one),
+        "store": one.store_id,
+        "since": one.since.isoformat(),
+        "until": None if one.until is None else one.until.isoformat(),
+    }
+
+
+async def staff_listed(counter: Counter, after: str) -> dict[str, Any]:
+    """The staff of a merchant, those who left too, oldest first."""
+    found = await people_store.of_merchant(counter.app.pools.recorder, counter.merchant_id, after, LISTED_MAX)
+    return {
+        "items": [await _staff_told(counter, one) for one in found],
+        "next": found[-1].id if len(found) == LISTED_MAX else None,
+    }
+
+
+async def staff_ended(counter: Counter, staff_id: str) -> dict[str, Any]:
+    """They act for the merchant no more.
+
+    Raises Denied: id.invalid, staff.unknown.
+    """
+    one = await people.end(counter.app.desk, counter.merchant_id, ids.checked(staff_id, Kind.STAFF), who())
+    return await _staff_told(counter, one)
 
 
 # --- looking ---

@@ -26,7 +26,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from yuanlu.web import callbacks, health
-from yuanlu.web.api import books, cases, codes, hooks, payments, refunds
+from yuanlu.web.api import books, cases, codes, hooks, lawbook, payments, policies, refunds
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -41,6 +41,8 @@ ROUTES: tuple[Route, ...] = (
     *codes.ROUTES,
     *books.ROUTES,
     *hooks.ROUTES,
+    *lawbook.ROUTES,
+    *policies.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

@@ -29,13 +29,13 @@ class Doorkeeper:
         """
         known = self._good.get(authorization)
         now = monotonic()
-        if known is not None and now < known[1]:
+        if known is not None and now < known[1] and known[0].counts(self._office.clock.now()):
             return known[0]
         scheme, _, text = authorization.partition(" ")
         if not text.strip() or scheme.lower() != "bearer":
             raise Denied("auth.key_missing")
         key = await self._office.desk.see(key_by_secret(text)) if _is_key(text) else None
-        if key is None:
+        if key is None or not key.counts(self._office.clock.now()):
             self._good.pop(authorization, None)
             raise Denied("auth.key_invalid")
         self._good[authorization] = (key, now + GOOD_FOR_SECONDS)

@@ -21,6 +21,7 @@ from msgspec import Struct
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, is_id
 from yuanlu.merchants.store import ApiKey
+from yuanlu.people.rules import Person, Role
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -53,6 +54,15 @@ class Call:
     @property
     def who(self) -> str:
         return self.key.actor
+
+    @property
+    def role(self) -> str:
+        return self.key.role
+
+    @property
+    def by(self) -> Person:
+        """Who calls, as rules see them."""
+        return Person(self.key.actor, Role(self.key.role), self.key.store_id)
 
     def id(self, kind: Kind) -> str:
         """The id in the path. One that cannot be is unknown, like one that is not there.

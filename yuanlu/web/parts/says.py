@@ -55,7 +55,12 @@ _REFUND: Mapping[RefundState, str] = {
 
 _CASE: Mapping[CaseState, str] = {
     CaseState.OPENED: "case.opened",
+    CaseState.REVIEW: "case.review",
+    CaseState.SECOND: "case.second",
+    CaseState.NEEDS_INFO: "case.needs_info",
+    CaseState.OFFERED: "case.offered",
     CaseState.REMEDY: "case.refunding",
+    CaseState.DECLINED: "case.declined",
     CaseState.ATTENTION: "case.attention",
     CaseState.CLOSED: "case.closed",
 }
@@ -124,4 +129,13 @@ def of_case(case: Case) -> Says:
         code = "case.cancelling"
     if case.state is CaseState.CLOSED and case.conclusion is not Conclusion.OPEN:
         code = f"conclusion.{case.conclusion}"
-    return both(code, {"amount_fen": case.remedy_fen, "why": case.note})
+    return both(code, _of_case(case))
+
+
+def _of_case(case: Case) -> Mapping[str, object]:
+    return {
+        "amount_fen": case.remedy_fen,
+        "approved_fen": case.approved_fen,
+        "why": case.note,
+        "holder": case.holder or "system",
+    }

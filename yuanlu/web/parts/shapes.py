@@ -164,7 +164,10 @@ class DiagnosisTold(Struct, frozen=True, kw_only=True):
 
 
 class PaymentTold(Struct, frozen=True, kw_only=True):
-    """A payment as it stands. `back_fen` went back or is promised, `rest_fen` may still go back."""
+    """A payment as it stands. `back_fen` went back or is promised, `rest_fen` may still go back.
+
+    `policy`: the version of the refund policy in force when it was made; empty: the built-in one.
+    """
 
     id: str
     state: str
@@ -188,6 +191,7 @@ class PaymentTold(Struct, frozen=True, kw_only=True):
     code: str
     channel_number: str
     incident: str
+    policy: str
     diagnosis: DiagnosisTold | None
     says_zh: str
     says_en: str
@@ -371,6 +375,7 @@ def payment_told(payment: Payment, at: datetime) -> PaymentTold:
         code=payment.code,
         channel_number=payment.channel_number,
         incident=payment.incident,
+        policy=payment.policy,
         diagnosis=_diagnosis(payment),
         says_zh=says_zh,
         says_en=says_en,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from yuanlu import words
+from yuanlu.cases.declines import words_of
 from yuanlu.money import Money
 
 _VOCABULARIES = {
@@ -24,6 +25,18 @@ _VOCABULARIES = {
     "end": "end",
     "word": "word",
     "why": "why",
+    "verdict": "verdict",
+    "holder": "holder",
+    "next_holder": "holder",
+    "due": "due",
+    "offer": "offer",
+    "place": "place",
+    "status": "status",
+    "fault": "fault",
+    "role": "role",
+    "reason_code": "decline",
+    "other_verdict": "verdict",
+    "tender": "tender",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
 
@@ -85,6 +98,8 @@ def _worded(vocabulary: str, value: str, lang: str, facts: Mapping[str, object])
     """
     if not value:
         return _none(lang)
+    if vocabulary == "decline":
+        return words_of(value)[lang == "en"]
     head, colon, detail = value.partition(": ")
     code = f"{vocabulary}.{head.replace(' ', '_')}"
     if code in words.catalogue():

@@ -1,0 +1,123 @@
+"""What people ask before and while money goes back: which way, by when, what is missing, where. Nothing changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yuanlu.cases import store
+from yuanlu.cases.rules import Case, CaseSeen, State
+from yuanlu.cases.where import CaseNow, Where, where
+from yuanlu.channels.registry import FACTS
+from yuanlu.desk import Desk
+from yuanlu.errors import Denied
+from yuanlu.lawbook import law, promises, proof
+from yuanlu.lawbook.promises import Back
+from yuanlu.lawbook.proof import Completeness
+from yuanlu.lawbook.shapes import Need, Part, Promises, Stage
+from yuanlu.payments.rules import Payment
+from yuanlu.refunds import store as refunds_store
+from yuanlu.refunds.routes import Route, Way, route
+from yuanlu.refunds.windows import Window, parts_left, windows
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """What is shown before anybody asks for money back: the way, its windows, its steps, by when, what is needed.
+
+    `back` None: by this way nothing can be promised.
+    """
+
+    payment: Payment
+    route: Route
+    windows: tuple[Window, ...]
+    parts_left: int | None
+    steps: tuple[Part, ...]
+    back: Back | None
+    needs: tuple[Need, ...]
+    cites: tuple[str, ...]
+
+
+async def way_back(desk: Desk, merchant_id: str, payment_id: str, cause: str = "") -> WayBack:
+    """Which way the money of a payment can go back, and what it takes (S50).
+
+    Raises Denied: payment.unknown, pack.none_valid.
+    """
+    seen = await desk.see(refunds_store.of_payment(merchant_id, payment_id))
+    payment, at = seen.payment, desk.clock.now()
+    if payment is None:
+        raise Denied("payment.unknown")
+    bound, book = FACTS[payment.channel], desk.book(at)
+    way = route(bound, book, payment, seen.refunds, at)
+    steps = book.one(Promises).steps if way.way is Way.REFUND else ()
+    names = [step.id for step in steps]
+    return WayBack(
+        payment=payment,
+        route=way,
+        windows=windows(bound, book, payment, at),
+        parts_left=parts_left(bound, payment),
+        steps=steps,
+        back=promises.promised(book, payment.channel, "", names, at) if steps else None,
+        needs=proof.needed(book, cause),
+        cites=tuple(law.cite(book, rule.id) for rule in law.rights(book, Stage.REPORTED)),
+    )
+
+
+async def where_is_refund(desk: Desk, merchant_id: str, refund_id: str) -> Where:
+    """Where the money of a refund is (S78).
+
+    Raises Denied: refund.unknown.
+    """
+    seen = await desk.see(refunds_store.with_payment(merchant_id, refund_id))
+    if seen.refund is None or seen.payment is None:
+        raise Denied("refund.unknown")
+    case = None
+    if seen.refund.case_id:
+        case = (await desk.see(store.by_id(merchant_id, seen.refund.case_id))).case
+    at = desk.clock.now()
+    return where(desk.book(at), seen.payment, seen.refund, _now(case), at)
+
+
+async def where_is_case(desk: Desk, merchant_id: str, case_id: str) -> Where:
+    """Where the money is that a case is about, whether or not a refund was made yet (S78).
+
+    Raises Denied: case.unknown.
+    """
+    seen = await _seen(desk, merchant_id, case_id)
+    assert seen.payment is not None
+    at = desk.clock.now()
+    return where(desk.book(at), seen.payment, seen.refund, _now(seen.case), at)
+
+
+async def completeness(desk: Desk, merchant_id: str, case_id: str) -> Completeness:
+    """How complete a case is, what is missing, and what would speed it up (S60).
+
+    Raises Denied: case.unknown.
+    """
+    seen = await _seen(desk, merchant_id, case_id)
+    assert seen.case is not None
+    return proof.score(desk.book(desk.clock.now()), seen.case.what, _held(seen))
+
+
+async def _seen(desk: Desk, merchant_id: str, case_id: str) -> CaseSeen:
+    seen = await desk.see(store.by_id(merchant_id, case_id))
+    if seen.case is None:
+        raise Denied("case.unknown")
+    return seen
+
+
+def _held(seen: CaseSeen) -> frozenset[str]:
+    """What of the needs a case holds."""
+    case, payment = seen.case, seen.payment
+    assert case is not None
+    holds = {
+        "reason": True,
+        "statement": bool(case.said),
+        "meant": case.meant_fen is not None,
+        "channel_answer": case.state is not State.OPENED,
+        "payer_tail": payment is not None and bool(payment.code_tail),
+    }
+    return frozenset(name for name, is_held in holds.items() if is_held)
+
+
+def _now(case: Case | None) -> CaseNow | None:
+    return None if case is None else CaseNow(state=case.state, conclusion=case.conclusion)
