@@ -13,12 +13,15 @@ from typing import TypeVar
 from yuanlu import words
 from yuanlu.cases import review
 from yuanlu.machine import Table, Turn, picture
+from yuanlu.notify import templates
+from yuanlu.notify.rules import TYPES
 from yuanlu.payments import rules as payments
 from yuanlu.refunds import rules as refunds
 from yuanlu.web.parts import problems
 
 ROOT = Path(__file__).resolve().parents[1]
 MACHINES = ROOT / "docs" / "reference" / "machines.md"
+NOTICES = ROOT / "docs" / "reference" / "notices.md"
 ERRORS = ROOT / "docs" / "reference" / "errors.md"
 REQUIREMENTS = ROOT / "docs" / "reference" / "requirements.md"
 
@@ -137,7 +140,15 @@ def requirements() -> str:
     return "\n".join(lines) + "\n"
 
 
+def notices() -> str:
+    """The page of notices: its head as it stands, then the table of types."""
+    head = NOTICES.read_text().partition("| --- | --- | --- |\n")[0]
+    rows = [f"| `{name}` | `{kind}` | {'told' if kind in templates.KINDS else ''} |\n" for kind, name in TYPES.items()]
+    return head + "| --- | --- | --- |\n" + "".join(rows)
+
+
 if __name__ == "__main__":
+    NOTICES.write_text(notices())
     MACHINES.write_text(machines())
     ERRORS.write_text(errors())
     REQUIREMENTS.write_text(requirements())

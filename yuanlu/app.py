@@ -40,8 +40,6 @@ from yuanlu.evidence.rules import CaseFile, Limits
 from yuanlu.evidence.shelves import S3, Bucket, Disk, Shelf
 from yuanlu.facts import Fact
 from yuanlu.lawbook import shelf as lawbook
-from yuanlu.losses.floats import WATCH as FLOAT
-from yuanlu.losses.floats import Float, next_look
 from yuanlu.losses.floats import FLOAT_WAKE, Float, next_look
 from yuanlu.losses.rules import Loss
 from yuanlu.merchants import store as merchants
@@ -111,7 +109,6 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
 def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     """New need of a channel account is looked at soon, together with what else comes meanwhile."""
     assert isinstance(row, Refund)
-    return (Look(FLOAT, row.channel, next_look(at)),)
     return (Look(FLOAT_WAKE, row.channel, next_look(at)),)
 
 
@@ -241,9 +238,9 @@ class App:
             mark_key=settings.mark_key,
             followers=FOLLOWERS,
             seal=self.seal,
-            shelf=lawbook.read(settings.packs),
             ask_complaint=self.ask_complaint,
             tell=post.carry if post is not None else None,
+            shelf=lawbook.read(settings.packs),
         )
         self._configs: dict[tuple[str, str], _Config] = {}
 

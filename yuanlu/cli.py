@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from yuanlu.config import Settings
     from yuanlu.terminal.verbs import Counter
 
+
 STORIES = (
     "mistaken-scan",
     "double-charge",
@@ -36,10 +37,20 @@ STORIES = (
     "abnormal",
     "wrong-code",
 )
+
+
 OPENING = ("review", "reply", "pack", "customer", "audit")
+
+
 WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
+
+
 ROLES = ("owner", "finance", "manager", "cashier", "auditor")
+
+
 PACK_READERS = ("customer", "regulator", "counsel")
+
+
 OPERATIONS = ("pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue")
 
 
@@ -115,7 +126,10 @@ class _Fen(click.ParamType[int]):
 
 FEN = _Fen()
 
+
 Command = Callable[..., Any]
+
+
 Seconds = float
 
 
@@ -433,170 +447,13 @@ def case_open(
     )  # fmt: skip
 
 
-@main.group(**_example("yuanlu file add YC01KATE3S40000000000000000J3 receipt.jpg"))
-def file() -> None:
-    """Files of a case: hand one in, list them, open one."""
-
-
-@file.command("add", **_example("yuanlu file add YC01KATE3S40000000000000000J3 receipt.jpg"))
-@click.argument("case_id", metavar="CASE")
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--id", "file_id", default="", metavar="YF…", help="The id, where you made it: adding again is safe.")
-@click.option("--internal", is_flag=True, help="The customer does not get to see it.")
-@_counter_options
-def file_add(case_id: str, path: Path, file_id: str, internal: bool, merchant: str, state: Path | None) -> None:
-    """Hand an image or a PDF in to a CASE. It is made anew before it is kept. Prints the file's record."""
-    from yuanlu.evidence.rules import Audience
-    from yuanlu.terminal import verbs
-
-    audience = Audience.INTERNAL if internal else Audience.CUSTOMER
-    _at_counter(
-        state, merchant, 0,
-        lambda counter: verbs.add_file(counter, case_id, path, file_id, audience),
-_ONE = "YN01KATE3S40000000000000000S8"
-CHANNELS = ("wechat", "alipay")
-COMPLAINT_STATES = ("NEW", "ANSWERED", "REFUND_PROMISED", "FINISHED")
-
-
-@main.group(**_example("yuanlu complaint list --in NEW"))
-def complaint() -> None:
-    """Complaints at the channels: pull them, answer them, decide the refund, finish them."""
-
-
-@complaint.command("pull", **_example("yuanlu complaint pull wechat"))
-@click.argument("channel", type=click.Choice(CHANNELS))
-@_counter_options
-def complaint_pull(channel: str, merchant: str, state: Path | None) -> None:
-    """Pull the complaints of a CHANNEL now; from then on the worker does."""
-    from yuanlu.channels.contract import Channel
-    from yuanlu.terminal import complained
-
-    _at_counter(state, merchant, 0, lambda counter: complained.pull(counter, Channel(channel)), lambda told, _: told)
-
-
-@complaint.command("list", **_example("yuanlu complaint list --in NEW"))
-@click.option("--channel", type=click.Choice(CHANNELS), default=None, help="Only of this channel.")
-@click.option("--in", "in_state", type=click.Choice(COMPLAINT_STATES), default=None, help="Only those in this state.")
-@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
-@click.option("--after", default="", metavar="YN…", help="The `next` of the page before.")
-@_counter_options
-def complaint_list(
-    channel: str | None, in_state: str | None, limit: int, after: str, merchant: str, state: Path | None
-) -> None:
-    """Print complaints, newest first: {items, next}."""
-    from yuanlu.terminal import complained
-
-    _at_counter(
-        state, merchant, 0,
-        lambda counter: complained.listed(counter, channel or "", in_state or "", limit, after),
-        lambda told, _: told,
-    )  # fmt: skip
-
-
-@file.command("list", **_example("yuanlu file list YC01KATE3S40000000000000000J3"))
-@click.argument("case_id", metavar="CASE")
-@_counter_options
-def file_list(case_id: str, merchant: str, state: Path | None) -> None:
-    """Print the files of a CASE, in the order in which they came."""
-    from yuanlu.terminal import verbs
-
-    _at_counter(state, merchant, 0, lambda counter: verbs.files_listed(counter, case_id), lambda told, _: told)
-
-
-@file.command("get", **_example("yuanlu file get YF01KATE3S40000000000000000TN -o receipt.jpg"))
-@click.argument("file_id", metavar="FILE")
-@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A new file.")
-@click.option("--why", type=click.Choice(OPENING), default="review", show_default=True,
-              help="Why it is opened; kept with who and when.")  # fmt: skip
-@_counter_options
-def file_get(file_id: str, out: Path, why: str, merchant: str, state: Path | None) -> None:
-    """Open a FILE and write it to a new file. Prints the file's record."""
-    from yuanlu.evidence.rules import Why
-    from yuanlu.terminal import verbs
-
-    _at_counter(
-        state, merchant, 0, lambda counter: verbs.get_file(counter, file_id, out, Why(why)), lambda told, _: told
-    )
-
-
-@main.group(**_example("yuanlu data export YP01KATE3S40000000000000000S8 -o customer.zip"))
-def data() -> None:
-    """What is held about one customer: export it, erase it."""
-
-
-@data.command("export", **_example("yuanlu data export YP01KATE3S40000000000000000S8 -o customer.zip"))
-@click.argument("payment_id", metavar="PAYMENT")
-@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A new file.")
-@_counter_options
-def data_export(payment_id: str, out: Path, merchant: str, state: Path | None) -> None:
-    """Write all that is held about the payer of a PAYMENT into a new zip: data.json and the files."""
-    from yuanlu.terminal import verbs
-
-    _at_counter(state, merchant, 0, lambda counter: verbs.export_data(counter, payment_id, out), lambda told, _: told)
-
-
-@data.command("erase", **_example("yuanlu data erase YP01KATE3S40000000000000000S8"))
-@click.argument("payment_id", metavar="PAYMENT")
-@_counter_options
-def data_erase(payment_id: str, merchant: str, state: Path | None) -> None:
-    """Erase what names the payer of a PAYMENT, for good. Records of the trade stay; a legal hold forbids it."""
-    from yuanlu.terminal import verbs
-
-    _at_counter(state, merchant, 0, lambda counter: verbs.erase_data(counter, payment_id), lambda told, _: told)
-@complaint.command("show", **_example(f"yuanlu complaint show {_ONE}"))
-@click.argument("complaint_id", metavar="COMPLAINT")
-@_counter_options
-def complaint_show(complaint_id: str, merchant: str, state: Path | None) -> None:
-    """Print one complaint: what was said, our answers, the images."""
-    from yuanlu.terminal import complained
-
-    _at_counter(state, merchant, 0, lambda counter: complained.shown(counter, complaint_id), lambda told, _: told)
-
-
-def _answer_options(command: Command) -> Command:
-    """What every answer to a complaint takes."""
-    command = click.option("--id", "answer_id", default="", metavar="YA…", help="The id, where you made it.")(command)
-    return click.argument("complaint_id", metavar="COMPLAINT")(command)
-
-
-_images = click.option(
-    "--image",
-    "images",
-    multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An image to send along; may be given several times.",
-)
-
-
-@complaint.command("reply", **_example(f"yuanlu complaint reply {_ONE} --text 正在核实"))
-@_answer_options
-@click.option("--text", required=True, help="What to say to the payer.")
-@click.option(
-    "--as", "what", type=click.Choice(("reply", "feedback", "supplement")), default="reply", show_default=True,
-    help="Feedback and supplement are Alipay's.",
-)  # fmt: skip
-@click.option("--feedback-code", default="", help="Alipay's code of the handling (feedback only).")
-@_images
-@_wait_option(0)
-@_counter_options
-def complaint_reply(
-    complaint_id: str, answer_id: str, text: str, what: str, feedback_code: str, images: tuple[Path, ...],
-    wait: Seconds, merchant: str, state: Path | None,
-) -> None:  # fmt: skip
-    """Answer the payer of a COMPLAINT, once."""
-    from yuanlu.complaints.answers import What
-    from yuanlu.terminal import complained
-
-    _at_counter(
-        state, merchant, wait,
-        lambda counter: complained.answer(
-            counter, complaint_id, What(what), text=text, feedback_code=feedback_code, images=images,
-            answer_id=answer_id,
 _KEY = click.option(
     "--key-file",
     type=click.Path(path_type=Path),
     help="The file with your own API key: a decision needs a member of staff.",
 )
+
+
 _VERSION = click.option(
     "--version", type=click.IntRange(1), default=0, help="The version you saw; without it, as it stands now."
 )
@@ -655,45 +512,6 @@ def _on_case(
     )  # fmt: skip
 
 
-@complaint.command("decide", **_example(f"yuanlu complaint decide {_ONE} --promise --days 1"))
-@_answer_options
-@click.option("--promise/--refuse", required=True, default=None, help="Whether the refund is promised.")
-@click.option("--days", type=click.IntRange(0, 30), default=0, help="Within how many days; 0 is today.")
-@click.option("--text", default="", help="Why it is refused.")
-@_images
-@_wait_option(0)
-@_counter_options
-def complaint_decide(
-    complaint_id: str, answer_id: str, promise: bool, days: int, text: str, images: tuple[Path, ...],
-    wait: Seconds, merchant: str, state: Path | None,
-) -> None:  # fmt: skip
-    """Promise or refuse the refund a COMPLAINT asks for. It moves no money: `yuanlu refund` does."""
-    from yuanlu.complaints.answers import What
-    from yuanlu.terminal import complained
-
-    _at_counter(
-        state, merchant, wait,
-        lambda counter: complained.answer(
-            counter, complaint_id, What.PROMISE if promise else What.DECLINE, text=text, days=days, images=images,
-            answer_id=answer_id,
-        ),
-        lambda told, _: told,
-    )  # fmt: skip
-
-
-@complaint.command("finish", **_example(f"yuanlu complaint finish {_ONE}"))
-@_answer_options
-@_wait_option(0)
-@_counter_options
-def complaint_finish(complaint_id: str, answer_id: str, wait: Seconds, merchant: str, state: Path | None) -> None:
-    """Tell the channel that a COMPLAINT is dealt with."""
-    from yuanlu.complaints.answers import What
-    from yuanlu.terminal import complained
-
-    _at_counter(
-        state, merchant, wait,
-        lambda counter: complained.answer(counter, complaint_id, What.FINISH, answer_id=answer_id),
-        lambda told, _: told,
 @case.command("claim", **_example("yuanlu case claim YC01KATE3S40000000000000000J3 --key-file anna.key"))
 @click.argument("case_id", metavar="CASE")
 @_KEY
@@ -809,6 +627,222 @@ def case_offer(
         case_id, key_file, version, merchant, state,
         lambda flow, place, by, seen: flow.offer(*place, by, seen, *wish, flow.Words(text=say)),
     )  # fmt: skip
+
+
+_ONE = "YN01KATE3S40000000000000000S8"
+
+
+CHANNELS = ("wechat", "alipay")
+
+
+COMPLAINT_STATES = ("NEW", "ANSWERED", "REFUND_PROMISED", "FINISHED")
+
+
+@main.group(**_example("yuanlu complaint list --in NEW"))
+def complaint() -> None:
+    """Complaints at the channels: pull them, answer them, decide the refund, finish them."""
+
+
+@complaint.command("pull", **_example("yuanlu complaint pull wechat"))
+@click.argument("channel", type=click.Choice(CHANNELS))
+@_counter_options
+def complaint_pull(channel: str, merchant: str, state: Path | None) -> None:
+    """Pull the complaints of a CHANNEL now; from then on the worker does."""
+    from yuanlu.channels.contract import Channel
+    from yuanlu.terminal import complained
+
+    _at_counter(state, merchant, 0, lambda counter: complained.pull(counter, Channel(channel)), lambda told, _: told)
+
+
+@complaint.command("list", **_example("yuanlu complaint list --in NEW"))
+@click.option("--channel", type=click.Choice(CHANNELS), default=None, help="Only of this channel.")
+@click.option("--in", "in_state", type=click.Choice(COMPLAINT_STATES), default=None, help="Only those in this state.")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@click.option("--after", default="", metavar="YN…", help="The `next` of the page before.")
+@_counter_options
+def complaint_list(
+    channel: str | None, in_state: str | None, limit: int, after: str, merchant: str, state: Path | None
+) -> None:
+    """Print complaints, newest first: {items, next}."""
+    from yuanlu.terminal import complained
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: complained.listed(counter, channel or "", in_state or "", limit, after),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@complaint.command("show", **_example(f"yuanlu complaint show {_ONE}"))
+@click.argument("complaint_id", metavar="COMPLAINT")
+@_counter_options
+def complaint_show(complaint_id: str, merchant: str, state: Path | None) -> None:
+    """Print one complaint: what was said, our answers, the images."""
+    from yuanlu.terminal import complained
+
+    _at_counter(state, merchant, 0, lambda counter: complained.shown(counter, complaint_id), lambda told, _: told)
+
+
+def _answer_options(command: Command) -> Command:
+    """What every answer to a complaint takes."""
+    command = click.option("--id", "answer_id", default="", metavar="YA…", help="The id, where you made it.")(command)
+    return click.argument("complaint_id", metavar="COMPLAINT")(command)
+
+
+_images = click.option(
+    "--image",
+    "images",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An image to send along; may be given several times.",
+)
+
+
+@complaint.command("reply", **_example(f"yuanlu complaint reply {_ONE} --text 正在核实"))
+@_answer_options
+@click.option("--text", required=True, help="What to say to the payer.")
+@click.option(
+    "--as", "what", type=click.Choice(("reply", "feedback", "supplement")), default="reply", show_default=True,
+    help="Feedback and supplement are Alipay's.",
+)  # fmt: skip
+@click.option("--feedback-code", default="", help="Alipay's code of the handling (feedback only).")
+@_images
+@_wait_option(0)
+@_counter_options
+def complaint_reply(
+    complaint_id: str, answer_id: str, text: str, what: str, feedback_code: str, images: tuple[Path, ...],
+    wait: Seconds, merchant: str, state: Path | None,
+) -> None:  # fmt: skip
+    """Answer the payer of a COMPLAINT, once."""
+    from yuanlu.complaints.answers import What
+    from yuanlu.terminal import complained
+
+    _at_counter(
+        state, merchant, wait,
+        lambda counter: complained.answer(
+            counter, complaint_id, What(what), text=text, feedback_code=feedback_code, images=images,
+            answer_id=answer_id,
+        ),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@complaint.command("decide", **_example(f"yuanlu complaint decide {_ONE} --promise --days 1"))
+@_answer_options
+@click.option("--promise/--refuse", required=True, default=None, help="Whether the refund is promised.")
+@click.option("--days", type=click.IntRange(0, 30), default=0, help="Within how many days; 0 is today.")
+@click.option("--text", default="", help="Why it is refused.")
+@_images
+@_wait_option(0)
+@_counter_options
+def complaint_decide(
+    complaint_id: str, answer_id: str, promise: bool, days: int, text: str, images: tuple[Path, ...],
+    wait: Seconds, merchant: str, state: Path | None,
+) -> None:  # fmt: skip
+    """Promise or refuse the refund a COMPLAINT asks for. It moves no money: `yuanlu refund` does."""
+    from yuanlu.complaints.answers import What
+    from yuanlu.terminal import complained
+
+    _at_counter(
+        state, merchant, wait,
+        lambda counter: complained.answer(
+            counter, complaint_id, What.PROMISE if promise else What.DECLINE, text=text, days=days, images=images,
+            answer_id=answer_id,
+        ),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@complaint.command("finish", **_example(f"yuanlu complaint finish {_ONE}"))
+@_answer_options
+@_wait_option(0)
+@_counter_options
+def complaint_finish(complaint_id: str, answer_id: str, wait: Seconds, merchant: str, state: Path | None) -> None:
+    """Tell the channel that a COMPLAINT is dealt with."""
+    from yuanlu.complaints.answers import What
+    from yuanlu.terminal import complained
+
+    _at_counter(
+        state, merchant, wait,
+        lambda counter: complained.answer(counter, complaint_id, What.FINISH, answer_id=answer_id),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@main.group(**_example("yuanlu file add YC01KATE3S40000000000000000J3 receipt.jpg"))
+def file() -> None:
+    """Files of a case: hand one in, list them, open one."""
+
+
+@file.command("add", **_example("yuanlu file add YC01KATE3S40000000000000000J3 receipt.jpg"))
+@click.argument("case_id", metavar="CASE")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--id", "file_id", default="", metavar="YF…", help="The id, where you made it: adding again is safe.")
+@click.option("--internal", is_flag=True, help="The customer does not get to see it.")
+@_counter_options
+def file_add(case_id: str, path: Path, file_id: str, internal: bool, merchant: str, state: Path | None) -> None:
+    """Hand an image or a PDF in to a CASE. It is made anew before it is kept. Prints the file's record."""
+    from yuanlu.evidence.rules import Audience
+    from yuanlu.terminal import verbs
+
+    audience = Audience.INTERNAL if internal else Audience.CUSTOMER
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: verbs.add_file(counter, case_id, path, file_id, audience),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@file.command("list", **_example("yuanlu file list YC01KATE3S40000000000000000J3"))
+@click.argument("case_id", metavar="CASE")
+@_counter_options
+def file_list(case_id: str, merchant: str, state: Path | None) -> None:
+    """Print the files of a CASE, in the order in which they came."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.files_listed(counter, case_id), lambda told, _: told)
+
+
+@file.command("get", **_example("yuanlu file get YF01KATE3S40000000000000000TN -o receipt.jpg"))
+@click.argument("file_id", metavar="FILE")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A new file.")
+@click.option("--why", type=click.Choice(OPENING), default="review", show_default=True,
+              help="Why it is opened; kept with who and when.")  # fmt: skip
+@_counter_options
+def file_get(file_id: str, out: Path, why: str, merchant: str, state: Path | None) -> None:
+    """Open a FILE and write it to a new file. Prints the file's record."""
+    from yuanlu.evidence.rules import Why
+    from yuanlu.terminal import verbs
+
+    _at_counter(
+        state, merchant, 0, lambda counter: verbs.get_file(counter, file_id, out, Why(why)), lambda told, _: told
+    )
+
+
+@main.group(**_example("yuanlu data export YP01KATE3S40000000000000000S8 -o customer.zip"))
+def data() -> None:
+    """What is held about one customer: export it, erase it."""
+
+
+@data.command("export", **_example("yuanlu data export YP01KATE3S40000000000000000S8 -o customer.zip"))
+@click.argument("payment_id", metavar="PAYMENT")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A new file.")
+@_counter_options
+def data_export(payment_id: str, out: Path, merchant: str, state: Path | None) -> None:
+    """Write all that is held about the payer of a PAYMENT into a new zip: data.json and the files."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.export_data(counter, payment_id, out), lambda told, _: told)
+
+
+@data.command("erase", **_example("yuanlu data erase YP01KATE3S40000000000000000S8"))
+@click.argument("payment_id", metavar="PAYMENT")
+@_counter_options
+def data_erase(payment_id: str, merchant: str, state: Path | None) -> None:
+    """Erase what names the payer of a PAYMENT, for good. Records of the trade stay; a legal hold forbids it."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.erase_data(counter, payment_id), lambda told, _: told)
 
 
 @main.group(**_example("yuanlu payment list --in PAID"))
@@ -1055,74 +1089,6 @@ def policy_show(policy_id: str, store_name: str, till: str, merchant: str, state
     )  # fmt: skip
 
 
-# --- evidence packs ---
-
-
-@main.group(**_example("yuanlu pack make YC01KATE3S40000000000000000J3 -o case.pdf", "yuanlu pack verify case.pdf"))
-def pack() -> None:
-    """Evidence packs: one signed file about a case, that anybody can check."""
-
-
-@pack.command("make", **_example("yuanlu pack make YC01KATE3S40000000000000000J3 -o case.pdf --for regulator"))
-@click.argument("case_id", metavar="CASE")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
-              help="The PDF to write.")  # fmt: skip
-@click.option("--for", "reader", type=click.Choice(PACK_READERS), default=PACK_READERS[0], show_default=True,
-              help="Who will read it: what he may not see is left out.")  # fmt: skip
-@click.option("--lang", type=click.Choice(("zh", "en")), default="zh", show_default=True, help="The language on paper.")
-@_counter_options
-def pack_make(case_id: str, output: Path, reader: str, lang: str, merchant: str, state: Path | None) -> None:
-    """Make the evidence pack of a CASE. Prints what was made, and the fingerprint of the signer."""
-    from yuanlu.terminal import loop, packs
-
-    told = loop.run(lambda: packs.make(_settings(state), merchant, case_id, output, reader, lang))
-    if told is None:
-        sys.exit(130)
-    _print_json(told)
-
-
-@pack.command("verify", **_example("yuanlu pack verify case.pdf", "yuanlu pack verify case.pdf --trust 7A:3B:… --json"))
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--trust", multiple=True, metavar="FINGERPRINT", help="Who must have signed (or vouched for who did).")
-@_state_option
-@_json_option
-def pack_verify(file: Path, trust: Sequence[str], state: Path | None, as_json: bool) -> None:
-    """Check an evidence pack: signature, every file, the chain, the records against each other.
-
-    It needs no installation and no database. Exit code 0: nothing is wrong with it; 1: something is, and it says what.
-    Without --trust the signer must be this machine's installation, where it has a certificate, else the one the pack
-    names: then compare the fingerprint with the one the shop told you by another way.
-    """
-    from yuanlu.terminal import packs
-
-    verdict = packs.verified(_settings(state), file, trust)
-    if as_json:
-        _print_json(packs.told(verdict))
-    else:
-        packs.show(verdict, click.secho)
-    sys.exit(0 if verdict.ok else 1)
-
-
-@pack.command("trust", **_example("yuanlu pack trust", "yuanlu pack trust --pem > shop.pem"))
-@click.option("--pem", is_flag=True, help="Print the certificates themselves.")
-@_state_option
-@_json_option
-def pack_trust(pem: bool, state: Path | None, as_json: bool) -> None:
-    """Print the fingerprints of the certificates this installation signs packs with, for others to compare."""
-    from datetime import UTC, datetime
-
-    from yuanlu.packs import signer
-
-    ours = signer.of(_settings(state), datetime.now(UTC))
-    if as_json:
-        _print_json({"signer": ours.fingerprints[0], "vouched_by": ours.fingerprints[1:], "pem": ours.pem})
-    elif pem:
-        click.echo(ours.pem, nl=False)
-    else:
-        for name, each in zip(("signer    ", *["vouched by"] * 9), ours.fingerprints, strict=False):
-            click.echo(f"{name}  {each}")
-
-
 # --- who asked to know ---
 
 
@@ -1227,6 +1193,74 @@ def hook_deliveries(
         lambda counter: hooks.deliveries(counter, hook_id, delivery_state, after, limit),
         lambda told, _: told,
     )  # fmt: skip
+
+
+# --- evidence packs ---
+
+
+@main.group(**_example("yuanlu pack make YC01KATE3S40000000000000000J3 -o case.pdf", "yuanlu pack verify case.pdf"))
+def pack() -> None:
+    """Evidence packs: one signed file about a case, that anybody can check."""
+
+
+@pack.command("make", **_example("yuanlu pack make YC01KATE3S40000000000000000J3 -o case.pdf --for regulator"))
+@click.argument("case_id", metavar="CASE")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
+              help="The PDF to write.")  # fmt: skip
+@click.option("--for", "reader", type=click.Choice(PACK_READERS), default=PACK_READERS[0], show_default=True,
+              help="Who will read it: what he may not see is left out.")  # fmt: skip
+@click.option("--lang", type=click.Choice(("zh", "en")), default="zh", show_default=True, help="The language on paper.")
+@_counter_options
+def pack_make(case_id: str, output: Path, reader: str, lang: str, merchant: str, state: Path | None) -> None:
+    """Make the evidence pack of a CASE. Prints what was made, and the fingerprint of the signer."""
+    from yuanlu.terminal import loop, packs
+
+    told = loop.run(lambda: packs.make(_settings(state), merchant, case_id, output, reader, lang))
+    if told is None:
+        sys.exit(130)
+    _print_json(told)
+
+
+@pack.command("verify", **_example("yuanlu pack verify case.pdf", "yuanlu pack verify case.pdf --trust 7A:3B:… --json"))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--trust", multiple=True, metavar="FINGERPRINT", help="Who must have signed (or vouched for who did).")
+@_state_option
+@_json_option
+def pack_verify(file: Path, trust: Sequence[str], state: Path | None, as_json: bool) -> None:
+    """Check an evidence pack: signature, every file, the chain, the records against each other.
+
+    It needs no installation and no database. Exit code 0: nothing is wrong with it; 1: something is, and it says what.
+    Without --trust the signer must be this machine's installation, where it has a certificate, else the one the pack
+    names: then compare the fingerprint with the one the shop told you by another way.
+    """
+    from yuanlu.terminal import packs
+
+    verdict = packs.verified(_settings(state), file, trust)
+    if as_json:
+        _print_json(packs.told(verdict))
+    else:
+        packs.show(verdict, click.secho)
+    sys.exit(0 if verdict.ok else 1)
+
+
+@pack.command("trust", **_example("yuanlu pack trust", "yuanlu pack trust --pem > shop.pem"))
+@click.option("--pem", is_flag=True, help="Print the certificates themselves.")
+@_state_option
+@_json_option
+def pack_trust(pem: bool, state: Path | None, as_json: bool) -> None:
+    """Print the fingerprints of the certificates this installation signs packs with, for others to compare."""
+    from datetime import UTC, datetime
+
+    from yuanlu.packs import signer
+
+    ours = signer.of(_settings(state), datetime.now(UTC))
+    if as_json:
+        _print_json({"signer": ours.fingerprints[0], "vouched_by": ours.fingerprints[1:], "pem": ours.pem})
+    elif pem:
+        click.echo(ours.pem, nl=False)
+    else:
+        for name, each in zip(("signer    ", *["vouched by"] * 9), ours.fingerprints, strict=False):
+            click.echo(f"{name}  {each}")
 
 
 # --- losses, the refund float, repayments ---

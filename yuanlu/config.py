@@ -58,8 +58,6 @@ class Settings:
     """File with the access key's id."""
     s3_secret_file: str = ""
     """File with the access key's secret."""
-    packs: str = ""
-    """A folder of dated packs (law, working days, promises) that add to ours or take their place. Empty: ours alone."""
     pack_key_file: str = ""
     """File of the private key (PEM, RSA or EC) that signs evidence packs. Empty: `<state>/packs`, made at first use."""
     pack_cert_file: str = ""
@@ -77,6 +75,8 @@ class Settings:
     """Certificates the mail server's is held to, instead of the system's."""
     hooks_on_loopback: int = 0
     """1: hooks may lead to this machine, for tests and demos."""
+    packs: str = ""
+    """A folder of dated packs (law, working days, promises) that add to ours or take their place. Empty: ours alone."""
     worker_concurrency: int = 32
     log_level: str = "info"
 

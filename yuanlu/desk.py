@@ -68,9 +68,9 @@ class Desk:
         mark_key: bytes,
         followers: Followers | None = None,
         seal: Seal | None = None,
-        shelf: Shelf | None = None,
         ask_complaint: Callable[[ComplaintStep], Awaitable[Heard]] | None = None,
         tell: Callable[[Letter], Awaitable[Receipt]] | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.clock = clock
         self.shelf = shelf or read_shelf()

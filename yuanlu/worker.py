@@ -23,10 +23,9 @@ from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
 from yuanlu.evidence import keeping
 from yuanlu.losses import flow as losses
-from yuanlu.losses.floats import WATCH as FLOAT
+from yuanlu.losses.floats import FLOAT_WAKE
 from yuanlu.notify import flow as notify
 from yuanlu.notify import rules as notices
-from yuanlu.losses.floats import FLOAT_WAKE
 from yuanlu.payments import flow as payments
 from yuanlu.refunds import flow as refunds
 from yuanlu.repayments import flow as repayments
@@ -45,7 +44,6 @@ VERBS: Mapping[str, Verb] = {
     "cases.drive.wake": cases.drive,
     CLOCK: cases.tick,
     "repayments.drive": repayments.drive,
-    FLOAT: losses.watch,
     FLOAT_WAKE: losses.watch,
     FILE_TAKEN: cases.file_taken,
     PULL: complaints.pull,

@@ -121,8 +121,8 @@ def line(request: pytest.FixtureRequest, ring: KeyRing) -> Line:
 WECHAT_STEPS = [
     (
         ListComplaints, {"begin_on": date(2026, 11, 1), "end_on": date(2026, 11, 23), "page": 2, "page_size": 50},
-        "GET", "/v3/merchant-service/complaints-v2?limit=50&offset=100&begin_date=2026-11-01&end_date=2026-11-23"
-        "&complainted_mchid=1900000109", {},
+        "GET", ("/v3/merchant-service/complaints-v2?limit=50&offset=100&begin_date=2026-11-01&end_date=2026-11-23"
+        "&complainted_mchid=1900000109"), {},
     ),
     (SeeComplaint, {"complaint": ID}, "GET", f"/v3/merchant-service/complaints-v2/{ID}", {}),
     (SeeComplaint, {"complaint": "a/../b?c"}, "GET", "/v3/merchant-service/complaints-v2/a%2F..%2Fb%3Fc", {}),

@@ -20,7 +20,7 @@ from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.letters import Way
 from yuanlu.money import Money
-from yuanlu.notify import flow, templates
+from yuanlu.notify import flow, rules, templates
 
 PAYER = "li.lei@example.com"  # made up
 
@@ -90,7 +90,7 @@ async def test_a_mail_goes_over_tls_after_a_login_and_says_what_happened(shop: N
 
 
 async def test_the_payer_is_told_of_each_step_with_an_apology(shop: Noticing, box: Mailbox) -> None:
-    """S56, S63: sent, and logged."""
+    """S56, S63, S71: sent, and written down in the thread of the case, sealed and chained."""
     shop.says[Operation.REFUND] = said(Word.PENDING)
     case = await reported(shop)
     await shop.work()
@@ -105,7 +105,15 @@ async def test_the_payer_is_told_of_each_step_with_an_apology(shop: Noticing, bo
     assert all("歉" in text for text in box.texts)
     assert all(case.id in text for text in box.texts)
     assert "¥115.20" in subjects[1]
-    assert "暂无准信" in subjects[2]  # no date that the channel does not promise
+    promised = (await cases.find(shop.desk, shop.merchant_id, case.id)).case
+    assert promised is not None
+    assert promised.promised_on is not None
+    assert f"{promised.promised_on.month}月{promised.promised_on.day}日" in subjects[2]
+    thread = await cases.thread(shop.desk, shop.merchant_id, case.id, as_customer=True)
+    assert [said.text for said in thread.items if said.side == "system"] == [
+        text.replace("\r\n", "\n") for text in box.texts
+    ]
+    assert await cases.broken(shop.desk, shop.merchant_id, case.id) is None
     assert len(await shop.facts_of("NoticeSent")) == 4
     assert PAYER not in repr(await shop.facts_of("NoticeSent"))
 
@@ -116,6 +124,41 @@ def _shown(case: Case) -> dict[str, str]:
         "shop": shop, "number": case.id, "amount": "¥115.20", "where": "原支付账户", "code": "—",
         "date": "以渠道为准，暂无准信", "channel_number": "—",
     }  # fmt: skip
+
+
+async def test_what_was_told_and_not_recorded_is_written_down_once(shop: Noticing, box: Mailbox) -> None:
+    """A crash between writing it into the thread and moving the cursor."""
+    shop.says[Operation.REFUND] = said(Word.PENDING)
+    case = await reported(shop)
+    decide = shop.desk.decide
+
+    async def dies(view: Any, rule: Any) -> Any:
+        if getattr(rule, "func", None) is rules.hear:
+            raise KeyError("the process dies here")
+        return await decide(view, rule)
+
+    shop.desk.decide = dies  # type: ignore[method-assign]
+    await shop.worker.once()
+    shop.desk.decide = decide  # type: ignore[method-assign]
+    for _ in range(4):
+        await shop.later(minutes=2)
+    told = [str(mail["message-id"]) for mail in box.got]
+    assert len(told) > len(set(told))
+    thread = await cases.thread(shop.desk, shop.merchant_id, case.id, as_customer=True)
+    assert len([said for said in thread.items if said.side == "system"]) == len(set(told))
+
+
+async def test_a_day_that_was_not_kept_is_not_promised_again(shop: Noticing, box: Mailbox) -> None:
+    box.at_data.extend(["451 later"] * 4)
+    shop.says[Operation.REFUND] = said(Word.UNKNOWN)
+    await reported(shop)
+    await shop.work()
+    for _ in range(5):
+        await shop.later(days=8)
+    sent = [text for text in box.texts if "提交给支付渠道。" in text]
+    assert sent
+    assert all("暂无准信" in text for text in sent)
+    assert any("优先处理" in text for text in box.texts)  # and the delay is apologised for
 
 
 async def test_money_that_cannot_reach_the_payer_is_said_with_their_choice(shop: Noticing, box: Mailbox) -> None:

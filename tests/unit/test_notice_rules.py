@@ -236,6 +236,15 @@ def test_every_kind_that_is_told_exists_has_one_type_and_payers_hear_of_no_other
     assert all(name.startswith(tuple(rules.PREFIXES.values())) for name in TYPES.values())
 
 
+def test_the_page_lists_every_type() -> None:
+    import runpy
+    from pathlib import Path
+
+    root = Path(__file__).resolve().parents[2]
+    drawn = runpy.run_path(str(root / "scripts" / "draw.py"))
+    assert (root / "docs/reference/notices.md").read_text() == drawn["notices"](), "run `make docs`"
+
+
 # --- addresses ---
 
 INSIDE = (
@@ -356,6 +365,7 @@ LETTERS = sorted(set(templates.catalogue()) - {"foot"})
 SHOWN = {
     "shop": "街角小店", "number": ids.derived(Kind.CASE, NOON, "x"), "amount": "¥1,280.00",
     "where": "工商银行卡尾号 1234", "date": "2026年12月1日", "code": "NOT_ENOUGH",
+    "reason": "商品已使用，按约定不能退", "until": "2026年12月1日",
     "channel_number": "50000000382019052709732678859",
 }  # fmt: skip
 

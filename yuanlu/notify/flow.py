@@ -12,8 +12,12 @@ from functools import partial
 import msgspec
 
 from yuanlu import ids
+from yuanlu.cases import chain
+from yuanlu.cases import flow as cases
 from yuanlu.cases import store as cases_store
+from yuanlu.cases.chain import Audience, How, Side
 from yuanlu.change import Done
+from yuanlu.clock import business_day
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.letters import Letter, Reach, Receipt, Way
@@ -304,8 +308,12 @@ async def _told(desk: Desk, seen: DeliverySeen, hook: Hook, told: Told) -> Recei
     """Send one letter, if there is anything in it for its reader and its address may still be read."""
     assert seen.delivery is not None
     now = desk.clock.now()
-    if hook.about and templates.text(told.kind, told.body, seen.row, shop=seen.shop, lang=hook.lang) is None:
-        return Receipt(is_silent=True)
+    facts, text = told.body, None
+    if hook.about:
+        facts = {**facts, "promised_on": _still_promised(seen, now)}
+        text = templates.text(told.kind, facts, seen.row, shop=seen.shop, lang=hook.lang)
+        if text is None:
+            return Receipt(is_silent=True)
     try:
         reach = await _reach(desk, hook, seen.gateway, now)
     except Denied as no:
@@ -319,7 +327,7 @@ async def _told(desk: Desk, seen: DeliverySeen, hook: Hook, told: Told) -> Recei
         shop=seen.shop,
         type=rules.TYPES[told.kind],
         kind=told.kind,
-        facts=told.body,
+        facts=facts,
         object_id=seen.delivery.object_id,
         transition=told.transition,
         happened_at=told.at,
@@ -327,7 +335,28 @@ async def _told(desk: Desk, seen: DeliverySeen, hook: Hook, told: Told) -> Recei
         row=seen.row,
         reach=reach,
     )
-    return await desk.tell(letter)
+    receipt = await desk.tell(letter)
+    if receipt.ok and text is not None:
+        await _written_down(desk, hook, letter.id, text.text)
+    return receipt
+
+
+def _still_promised(seen: DeliverySeen, at: datetime) -> str:
+    """The promised day, as long as it is not over: what was not kept is not promised again."""
+    day = seen.promised_on
+    return day.isoformat() if day is not None and business_day(at) <= day else ""
+
+
+async def _written_down(desk: Desk, hook: Hook, letter_id: str, text: str) -> None:
+    """What a payer was told stands in the thread of the case, sealed like all that is said there.
+
+    Before the cursor moves: should we die between the two, it is told again under the same id and written down once.
+    """
+    sealed = await desk.sealed(hook.merchant_id, hook.about)
+    body = chain.said(text, Side.SYSTEM, How.WRITTEN)
+    now = desk.clock.now()
+    item = chain.message(letter_id, body, sealed.seal(body), "system", Audience.CUSTOMER, now)
+    await cases.add(desk, hook.merchant_id, hook.about, item)
 
 
 async def _reach(desk: Desk, hook: Hook, gateway: Hook | None, now: datetime) -> Reach:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zlib import crc32
@@ -66,8 +66,28 @@ TYPES: Mapping[str, str] = {
     "RefundFoundOutside": "refund.found_outside",
     "RefundContradicted": "refund.contradicted",
     "CaseOpened": "case.opened",
+    "CaseToReview": "case.to_review",
+    "CaseInfoAsked": "case.info_asked",
+    "CaseAnswered": "case.answered",
+    "CaseUnanswered": "case.unanswered",
+    "CaseApproved": "case.approved",
+    "CaseConfirmed": "case.confirmed",
+    "CaseSentBack": "case.sent_back",
+    "ApprovalLapsed": "case.approval_lapsed",
+    "CaseDeclined": "case.declined",
+    "CaseObjected": "case.objected",
+    "OfferMade": "case.offered",
+    "OfferAccepted": "case.offer_accepted",
+    "OfferTurnedDown": "case.offer_turned_down",
+    "OfferExpired": "case.offer_expired",
     "RemedyChosen": "case.remedy_chosen",
+    "CasePromised": "case.promised",
+    "PromiseBroken": "case.promise_broken",
+    "CaseOverdue": "case.overdue",
     "CaseNeedsPerson": "case.needs_person",
+    "CaseEscalated": "case.escalated",
+    "CaseWithdrawn": "case.withdrawn",
+    "CaseReopened": "case.reopened",
     "CaseClosed": "case.closed",
     "HookDisabled": "hook.disabled",
 }
@@ -283,6 +303,8 @@ class DeliverySeen:
     row: Row | None = None
     shop: str = ""
     gateway: Hook | None = None
+    promised_on: date | None = None
+    """Of the payer's case: the day by which the money is promised to be back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

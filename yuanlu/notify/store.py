@@ -63,6 +63,11 @@ NEXT = over_keys(
     f" and f.kind = any({_KINDS}) and (f.recorded_at >= {_SINCE} or (h.about <> '' and f.kind = 'CaseOpened'))"
     " order by f.transition, f.seq limit 2) f order by k.place, f.transition, f.seq"
 )
+PROMISED = over_keys(
+    "select k.place, c.promised_on from keys k join deliveries d on d.merchant_id = k.merchant_id and d.id = k.a"
+    " join hooks h on h.merchant_id = d.merchant_id and h.id = d.hook_id"
+    " join cases c on c.merchant_id = h.merchant_id and c.id = h.about"
+)
 SHOP_OF = over_keys("select k.place, m.name from keys k join merchants m on m.merchant_id = k.merchant_id")
 GATEWAY = over_keys(
     f"select k.place, {_HOOK} from keys k join hooks h on h.merchant_id = k.merchant_id and h.about = ''"
@@ -143,11 +148,12 @@ def to_send(merchant_id: str, delivery_id: str) -> View[DeliverySeen]:
         Read(NEXT, merchant_id, delivery_id, b=ALL_KINDS, d=PAYER_KINDS),
         Read(SHOP_OF, merchant_id),
         Read(GATEWAY, merchant_id),
+        Read(PROMISED, merchant_id, delivery_id),
         *(Read(select, merchant_id, delivery_id) for select, _ in _OBJECTS),
     )
 
     def make(found: Found) -> DeliverySeen:
-        objects = [made(rows[0]) for (_, made), rows in zip(_OBJECTS, found[5:], strict=True) if rows]
+        objects = [made(rows[0]) for (_, made), rows in zip(_OBJECTS, found[6:], strict=True) if rows]
         return DeliverySeen(
             delivery=_delivery(found[0]),
             hook=_hook(found[1]),
@@ -155,6 +161,7 @@ def to_send(merchant_id: str, delivery_id: str) -> View[DeliverySeen]:
             row=objects[0] if objects else None,
             shop=found[3][0]["name"] if found[3] else "",
             gateway=_hook(found[4]),
+            promised_on=found[5][0]["promised_on"] if found[5] else None,
         )
 
     return View(reads, make)

@@ -10,12 +10,14 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 
 from yuanlu import packaged, words
+from yuanlu.cases.declines import words_of
 from yuanlu.cases.rules import Case
 from yuanlu.change import Row
+from yuanlu.clock import business_day
 from yuanlu.errors import Broken
 from yuanlu.money import Money
 from yuanlu.refunds.rules import Refund
@@ -55,10 +57,21 @@ def _sent(facts: Facts, _: Row | None) -> str:
     return "sent" if facts.get("times") in (None, 1) else ""
 
 
+def _overdue(facts: Facts, _: Row | None) -> str:
+    """Said once, and not where the payer's own answer was waited for."""
+    return "overdue" if facts.get("step") == 1 and facts.get("holder") != "customer" else ""
+
+
 KINDS: Mapping[str, Pick] = {
     "CaseOpened": _always("reported"),
+    "CaseToReview": _always("person"),
+    "CaseInfoAsked": _always("needs_info"),
+    "OfferMade": _always("offer"),
+    "CaseDeclined": _always("declined"),
     "RemedyChosen": _chosen,
+    "CaseOverdue": _overdue,
     "CaseNeedsPerson": _always("person"),
+    "CaseReopened": _always("reopened"),
     "CaseClosed": _closed,
     "RefundSent": _sent,
     "RefundDone": _always("done"),
@@ -93,6 +106,7 @@ def one_line(text: str, most: int = LINE_MAX) -> str:
 
 def text(kind: str, facts: Facts, row: Row | None, *, shop: str, lang: str) -> Text | None:
     """What the payer reads about a fact; None when there is nothing new to them in it."""
+    lang = words.language(lang)
     pick = KINDS.get(kind)
     name = pick(facts, row) if pick else ""
     return written(name, _shown(facts, row, shop, lang), lang) if name else None
@@ -103,7 +117,6 @@ def written(name: str, shown: Mapping[str, str], lang: str) -> Text:
 
     Raises Broken when there is no such template, or it needs what is not there: a test fills each.
     """
-    lang = words.language(lang)
     try:
         entry = catalogue()[name]
         line, whole = entry[f"line_{lang}"].format_map(shown), entry[f"text_{lang}"].format_map(shown)
@@ -124,6 +137,8 @@ def _shown(facts: Facts, row: Row | None, shop: str, lang: str) -> dict[str, str
         "date": unsure,
         "channel_number": "—",
         "code": one_line(str(facts.get("code") or "—"), NAME_MAX),
+        "reason": words_of(str(facts.get("reason_code", "")))[lang != "zh"],
+        "until": _day(str(facts.get("object_until") or facts.get("until") or ""), lang) or unsure,
     }
     if isinstance(row, Refund):
         told |= {"channel_number": row.channel_number or "—", "number": row.case_id or row.id}
@@ -140,9 +155,15 @@ def _amount(facts: Facts, row: Row | None) -> str:
 
 
 def _promised(facts: Facts, lang: str) -> dict[str, str]:
-    """A promised date, where the fact names one that is certain."""
+    """A promised date, where there is one that is certain."""
+    day = _day(str(facts.get("promised_on") or ""), lang)
+    return {"date": day} if day else {}
+
+
+def _day(text: str, lang: str) -> str:
+    """A day, or the day of a moment in China, as people read it."""
     try:
-        on = date.fromisoformat(str(facts.get("promised_on") or ""))
+        on = date.fromisoformat(text) if len(text) == 10 else business_day(datetime.fromisoformat(text))
     except ValueError:
-        return {}
-    return {"date": f"{on.year}年{on.month}月{on.day}日" if lang == "zh" else on.isoformat()}
+        return ""
+    return f"{on.year}年{on.month}月{on.day}日" if lang == "zh" else on.isoformat()

@@ -43,9 +43,10 @@ _TABLE = """
 | export, erase                          | yes   | ·       | ·       | ·       | ·       | ·       |
 | attend                                 | yes   | yes     | yes     | ·       | ·       | yes     |
 | note                                   | yes   | yes     | yes     | yes     | yes     | ·       |
+| hooks                                  | yes   | ·       | yes     | ·       | ·       | yes     |
 """
 """`say` writes to the customer's side of a thread, `note` to the inner one. `attend`: a remedy is in trouble. `export`,
-`erase`: all that is held about one customer."""
+`erase`: all that is held about one customer. `hooks`: says whom facts of the merchant are told to."""
 
 
 def _parsed(text: str) -> Mapping[str, frozenset[Role]]:

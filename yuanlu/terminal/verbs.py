@@ -425,6 +425,8 @@ async def erase_data(counter: Counter, payment_id: str) -> ErasedTold:
         operator(),
     )  # fmt: skip
     return ErasedTold(subjects=done.subjects, files=done.files)
+
+
 async def acting(counter: Counter, key_file: Path | None) -> Person:
     """Who acts at this terminal: whose key the file holds, or else the one logged in, who decides nothing.
 

@@ -26,9 +26,20 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from yuanlu.web import callbacks, health
-from yuanlu.web.api import books, cases, codes, files, hooks, lawbook, losses, payments, policies, refunds, repayments
-from yuanlu.web.api import books, cases, codes, complaints, payments, refunds
-from yuanlu.web.api import books, cases, codes, files, lawbook, losses, payments, policies, refunds, repayments
+from yuanlu.web.api import (
+    books,
+    cases,
+    codes,
+    complaints,
+    files,
+    hooks,
+    lawbook,
+    losses,
+    payments,
+    policies,
+    refunds,
+    repayments,
+)
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -43,6 +54,7 @@ ROUTES: tuple[Route, ...] = (
     *files.ROUTES,
     *codes.ROUTES,
     *books.ROUTES,
+    *hooks.ROUTES,
     *lawbook.ROUTES,
     *policies.ROUTES,
     *losses.ROUTES,

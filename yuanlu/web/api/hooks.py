@@ -6,11 +6,13 @@ from datetime import UTC, timedelta
 
 import msgspec
 
+from yuanlu.cases import flow as cases
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.letters import Way
 from yuanlu.notify import addresses, flow, post, sms, store
 from yuanlu.notify.rules import Hook
+from yuanlu.people.rules import demand
 from yuanlu.web.parts import lists
 from yuanlu.web.parts.calls import Answer, Call, Route
 from yuanlu.web.parts.hook_shapes import (
@@ -46,6 +48,7 @@ def _loopback(call: Call) -> bool:
 async def request(call: Call) -> Answer:
     """Ask to be told. A webhook's secret is in this answer and in no other; asking again gives the hook without it."""
     wish: HookWish = call.wish
+    demand(call.by, "hooks")
     way = Way(wish.way)
     target = addresses.checked(way, wish.target, loopback=_loopback(call))
     if way is Way.APPRISE and not post.apprise_understands(target):
@@ -58,6 +61,7 @@ async def request(call: Call) -> Answer:
 
 
 async def _hook(call: Call) -> Hook:
+    demand(call.by, "hooks")
     hook = await call.office.desk.see(store.hook(call.merchant_id, call.id(Kind.HOOK)))
     if hook is None or hook.about or hook.way is Way.GATEWAY:
         raise Denied("hook.unknown")
@@ -72,6 +76,7 @@ async def see(call: Call) -> Answer:
 async def page(call: Call) -> Answer:
     """The merchant's own hooks, oldest first."""
     wish: HooksWish = call.query
+    demand(call.by, "hooks")
     with lists.away():
         found = await store.hooks_page(call.office.pools.reader, call.merchant_id, wish.after, wish.limit + 1)
     items = [hook_told(each) for each in found[: wish.limit]]
@@ -146,15 +151,27 @@ async def log(call: Call) -> Answer:
 async def set_sms(call: Call) -> Answer:
     """Keep how an SMS is sent. It is sealed, and shown to nobody again."""
     wish: SmsWish = call.wish
+    demand(call.by, "hooks")
     template = msgspec.convert(msgspec.to_builtins(wish), sms.Template)
     desk = call.office.desk
     hook = await flow.set_gateway(desk, call.merchant_id, template, loopback=_loopback(call), who=call.who)
     return 200, SmsTold(shown=hook.shown, state=hook.state.value)
 
 
+async def _demand_case(call: Call, verb: str) -> None:
+    """Whoever calls may do this with this case.
+
+    Raises Denied: case.unknown, staff.not_allowed, staff.other_store.
+    """
+    seen = await cases.find(call.office.desk, call.merchant_id, call.id(Kind.CASE))
+    assert seen.case is not None
+    demand(call.by, verb, seen.case.store_id)
+
+
 async def give_contact(call: Call) -> Answer:
     """Keep how the payer of a case wishes to be told; the newest word counts."""
     wish: ContactWish = call.wish
+    await _demand_case(call, "say")
     hook = await flow.give_contact(
         call.office.desk, call.merchant_id, call.id(Kind.CASE),
         way=Way(wish.way), target=wish.target, lang=wish.lang, consent=wish.consent, who=call.who,
@@ -164,11 +181,13 @@ async def give_contact(call: Call) -> Answer:
 
 async def see_contact(call: Call) -> Answer:
     """How the payer of a case is told."""
+    await _demand_case(call, "see")
     return 200, contact_told(await flow.contact_of(call.office.desk, call.merchant_id, call.id(Kind.CASE)))
 
 
 async def withdraw_contact(call: Call) -> Answer:
     """The payer of a case wishes to hear nothing more."""
+    await _demand_case(call, "say")
     desk, case_id = call.office.desk, call.id(Kind.CASE)
     return 200, contact_told(await flow.withdraw_contact(desk, call.merchant_id, case_id, call.who))
 
@@ -184,7 +203,7 @@ ROUTES = (
         takes=HookWish,
         gives=HookMadeTold,
         statuses=(201, 200),
-        denied=("id.invalid", "hook.id_taken", "hook.too_many", "hook.type_unknown", *_WHERE),
+        denied=("staff.not_allowed", "id.invalid", "hook.id_taken", "hook.too_many", "hook.type_unknown", *_WHERE),
         example={
             "id": "YH01KATE3S40000000000000000GT",
             "way": "webhook",
@@ -192,8 +211,26 @@ ROUTES = (
             "types": ["refund.*", "case.closed"],
         },
     ),
-    Route(method="GET", path="/v1/hooks", verb=page, says="Hooks, oldest first", query=HooksWish, gives=HooksTold),
-    Route(method="GET", path="/v1/hooks/{hook}", verb=see, says="One hook", gives=HookTold, denied=("hook.unknown",)),
+    Route(
+        method="GET",
+        path="/v1/hooks",
+        verb=page,
+        says="Hooks, oldest first",
+        query=HooksWish,
+        gives=HooksTold,
+        denied=("staff.not_allowed",),
+    ),
+    Route(
+        method="GET",
+        path="/v1/hooks/{hook}",
+        verb=see,
+        says="One hook",
+        gives=HookTold,
+        denied=(
+            "staff.not_allowed",
+            "hook.unknown",
+        ),
+    ),
     Route(
         method="POST",
         path="/v1/hooks/{hook}/secret",
@@ -201,7 +238,7 @@ ROUTES = (
         says="Rotate a webhook's secret",
         takes=RotateWish,
         gives=HookMadeTold,
-        denied=("hook.unknown", "hook.disabled", "hook.no_secret", "hook.old_secret_too_long"),
+        denied=("staff.not_allowed", "hook.unknown", "hook.disabled", "hook.no_secret", "hook.old_secret_too_long"),
         example={"keep_seconds": 86400},
     ),
     Route(
@@ -210,7 +247,10 @@ ROUTES = (
         verb=disable,
         says="Tell a hook nothing more",
         gives=HookTold,
-        denied=("hook.unknown",),
+        denied=(
+            "staff.not_allowed",
+            "hook.unknown",
+        ),
     ),
     Route(
         method="POST",
@@ -218,7 +258,10 @@ ROUTES = (
         verb=enable,
         says="Tell a hook again, beginning with what it missed",
         gives=HookTold,
-        denied=("hook.unknown",),
+        denied=(
+            "staff.not_allowed",
+            "hook.unknown",
+        ),
     ),
     Route(
         method="POST",
@@ -226,7 +269,7 @@ ROUTES = (
         verb=ping,
         says="Try a hook",
         gives=PingTold,
-        denied=("hook.unknown", "hook.disabled", "sms.no_template"),
+        denied=("staff.not_allowed", "hook.unknown", "hook.disabled", "sms.no_template"),
     ),
     Route(
         method="POST",
@@ -236,6 +279,7 @@ ROUTES = (
         takes=ReplayWish,
         gives=HookTold,
         denied=(
+            "staff.not_allowed",
             "hook.unknown",
             "hook.disabled",
             "hook.replay_what",
@@ -251,7 +295,10 @@ ROUTES = (
         says="How far a hook has been told",
         query=DeliveriesWish,
         gives=DeliveriesTold,
-        denied=("hook.unknown",),
+        denied=(
+            "staff.not_allowed",
+            "hook.unknown",
+        ),
     ),
     Route(
         method="GET",
@@ -260,7 +307,7 @@ ROUTES = (
         says="What was sent of one delivery",
         query=LogWish,
         gives=LogTold,
-        denied=("hook.unknown", "delivery.unknown"),
+        denied=("staff.not_allowed", "hook.unknown", "delivery.unknown"),
     ),
     Route(
         method="POST",
@@ -269,7 +316,7 @@ ROUTES = (
         says="Say how an SMS is sent",
         takes=SmsWish,
         gives=SmsTold,
-        denied=("sms.template_invalid", "hook.url_invalid", "hook.url_inside"),
+        denied=("staff.not_allowed", "sms.template_invalid", "hook.url_invalid", "hook.url_inside"),
         example={"url": "https://sms.example/send", "body": '{"to": "{{phone}}", "text": "{{text}}"}'},
     ),
     Route(
@@ -280,6 +327,8 @@ ROUTES = (
         takes=ContactWish,
         gives=ContactTold,
         denied=(
+            "staff.not_allowed",
+            "staff.other_store",
             "case.unknown",
             "contact.no_consent",
             "contact.way",
@@ -295,7 +344,7 @@ ROUTES = (
         verb=see_contact,
         says="How the payer of a case is told",
         gives=ContactTold,
-        denied=("case.unknown", "contact.unknown"),
+        denied=("staff.not_allowed", "staff.other_store", "case.unknown", "contact.unknown"),
     ),
     Route(
         method="POST",
@@ -303,6 +352,6 @@ ROUTES = (
         verb=withdraw_contact,
         says="The payer wishes to hear nothing more",
         gives=ContactTold,
-        denied=("case.unknown", "contact.unknown"),
+        denied=("staff.not_allowed", "staff.other_store", "case.unknown", "contact.unknown"),
     ),
 )
