@@ -98,6 +98,14 @@ def test_what_is_heard_again_changes_nothing_but_the_time_of_the_look() -> None:
     assert isinstance(rules.hear(BOUND, SEALED, Channel.WECHAT, listed, listed.complaints[0], Seen(one), SOON), Stay)
 
 
+def test_an_answer_to_an_older_question_does_not_undo_a_newer_one() -> None:
+    newer = told(REPLIED, is_open=False, state="PROCESSED")
+    older = replace(told(REPLIED), asked_at=NOON)
+    one = rules.hear(BOUND, SEALED, Channel.WECHAT, newer, newer.complaints[0], Seen(complaint()), SOON).row
+    assert one.state is State.FINISHED
+    assert rules.hear(BOUND, SEALED, Channel.WECHAT, older, older.complaints[0], Seen(one), SOON) == Stay(one)
+
+
 def test_a_history_that_misses_entries_takes_none_away() -> None:
     one = complaint(REPLIED)
     less = heard(one)

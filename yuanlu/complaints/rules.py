@@ -265,10 +265,12 @@ def hear(
 ) -> Change[Complaint] | Stay[Complaint]:
     """The one door for a complaint the channel tells of: list, query and what a notice led to come through here.
 
-    Law: heard twice is one, an older history never replaces a longer one, and our state follows from what was told.
+    Law: heard twice is one, an older answer never replaces a newer one, and our state follows from what was told.
     """
     known = seen.complaint
-    digest = _digest(told, heard.entries)
+    if known is not None and _is_overtaken(known, heard):
+        return Stay(known)
+    digest = _digest(told)
     if known is not None and heard.entries is None and known.digest.startswith(digest):
         return Stay(known)
     kept = opened(sealed, known) if known is not None else Kept()
@@ -332,7 +334,12 @@ def _said(entry: Entry) -> ComplaintSaid:
     )
 
 
-def _digest(told: Grievance, entries: Sequence[Entry] | None) -> str:
+def _is_overtaken(known: Complaint, heard: Heard) -> bool:
+    """Whether this answers an older question than the one whose answer we know: two looks may cross."""
+    return known.asked_at is not None and heard.asked_at is not None and heard.asked_at < known.asked_at
+
+
+def _digest(told: Grievance) -> str:
     """Of what the complaint itself says; 64 letters. Addresses of images are told anew each time, so they count not."""
     plain = replace(told, images=())
     return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
@@ -425,9 +432,9 @@ def _changed(
     facts += [ComplaintAlarm(alarm=each) for each in stands if each not in before]
     facts += [ComplaintCalmed(alarm=each) for each in sorted(before - set(stands))]
     is_listed = heard.entries is None and heard.word is Word.SETTLED and bool(heard.complaints)
-    row = replace(
-        row, alarm=" ".join(stands), last_word=heard.word, code=heard.code, asked_at=at, looks=_fails(row, heard)
-    )
+    asked_at = (heard.asked_at or at) if heard.word is Word.SETTLED else row.asked_at
+    row = replace(row, alarm=" ".join(stands), last_word=heard.word, code=heard.code, asked_at=asked_at)
+    row = replace(row, looks=_fails(row, heard))
     look = at if is_listed else next_look(bound, row, seen.refunds, at)  # a list does not tell the history
     evidence: tuple[Evidence, ...] = (heard.evidence,) if heard.evidence is not None and facts else ()
     return Change(
