@@ -39,7 +39,6 @@ STORIES = (
 OPENING = ("review", "reply", "pack", "customer", "audit")
 WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
 ROLES = ("owner", "finance", "manager", "cashier", "auditor")
-WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "other")
 PACK_READERS = ("customer", "regulator", "counsel")
 OPERATIONS = ("pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue")
 
@@ -750,6 +749,8 @@ def policy_show(policy_id: str, store_name: str, till: str, merchant: str, state
         lambda counter: policies.shown(counter, policy_id, store_name, till),
         lambda told, _: told,
     )  # fmt: skip
+
+
 # --- evidence packs ---
 
 

@@ -21,9 +21,9 @@ from yuanlu.complaints.answers import ANSWER
 from yuanlu.complaints.rules import PULL, WATCH, WATCH_WAKE
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
+from yuanlu.evidence import keeping
 from yuanlu.losses import flow as losses
 from yuanlu.losses.floats import WATCH
-from yuanlu.evidence import keeping
 from yuanlu.payments import flow as payments
 from yuanlu.refunds import flow as refunds
 from yuanlu.repayments import flow as repayments

@@ -26,8 +26,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from yuanlu.web import callbacks, health
-from yuanlu.web.api import books, cases, codes, lawbook, losses, payments, policies, refunds, repayments
-from yuanlu.web.api import books, cases, codes, files, lawbook, payments, policies, refunds
+from yuanlu.web.api import books, cases, codes, files, lawbook, losses, payments, policies, refunds, repayments
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper

@@ -10,8 +10,8 @@ from msgspec import Meta, Struct
 
 from yuanlu.losses.floats import Forecast
 from yuanlu.losses.rules import Loss
+from yuanlu.told import both
 from yuanlu.web.parts.shapes import END, CaseId, Fen, Page, Wish
-from yuanlu.web.parts.told import both
 
 _ID = "[0-7][0-9A-HJKMNP-TV-Z]{25}[0-9A-Z]"
 LossId = Annotated[str, Meta(pattern=f"^YX{_ID}{END}", examples=["YX01KATE3S400000000000000000X"])]

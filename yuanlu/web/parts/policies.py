@@ -14,9 +14,9 @@ from yuanlu import words
 from yuanlu.policies import check, flow, rules, table
 from yuanlu.policies.rules import AGE_ANY, AMOUNT_ANY, Facts, Line, Past, Policy, Span, Table, Tried
 from yuanlu.policies.table import Finding
+from yuanlu.told import both, shown_money
 from yuanlu.web.parts import lists
 from yuanlu.web.parts.shapes import END, Wish
-from yuanlu.web.parts.told import both, shown_money
 
 PAST_MAX = 10_000
 """Past cases a new table is tried on, the newest."""
