@@ -13,7 +13,7 @@ from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.evidence import flow as evidence
 from yuanlu.evidence.flow import Files, Shown
-from yuanlu.evidence.rules import State, Why
+from yuanlu.evidence.rules import CaseFile, State, Why
 from yuanlu.packs import rules, store
 from yuanlu.packs.dossier import SEALED, Dossier
 from yuanlu.packs.rules import File
@@ -52,11 +52,19 @@ async def _files(desk: Desk, files: Files, merchant_id: str, case_id: str, by: P
     fit = {file.id for file in there[: rules.fitting([file.size_bytes for file in there])]}
     found = []
     for each in shown:
-        content = None
-        if each.file.id in fit:
-            _, content = await evidence.opened(desk, files, merchant_id, each.file.id, by, Why.PACK)
+        content = await _content(desk, files, each.file, by) if each.file.id in fit else None
         found.append(_handed(each, content))
     return found
+
+
+async def _content(desk: Desk, files: Files, file: CaseFile, by: Person) -> bytes | None:
+    """What is kept of a file; None: it was forgotten."""
+    try:
+        return (await evidence.opened(desk, files, file.merchant_id, file.id, by, Why.PACK))[1]
+    except Denied as no:
+        if no.code in ("seal.forgotten", "file.gone"):
+            return None
+        raise
 
 
 def _handed(shown: Shown, content: bytes | None) -> File:
