@@ -110,6 +110,7 @@ def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     """New need of a channel account is looked at soon, together with what else comes meanwhile."""
     assert isinstance(row, Refund)
     return (Look(FLOAT_WAKE, row.channel, next_look(at)),)
+    return (Look(WATCH, row.channel, next_look(at)),)
 
 
 def _file_taken(row: Row, _: Fact, at: datetime) -> Sequence[Look]:

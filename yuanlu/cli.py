@@ -9,18 +9,36 @@ command was not understood: nothing was changed.
 
 from __future__ import annotations
 
+
 import functools
+
+
 import json
+
+
 import re
+
+
 import sys
+
+
 import traceback
+
+
 from collections.abc import Callable, Sequence
+
+
 from pathlib import Path
+
+
 from typing import TYPE_CHECKING, Any, NoReturn
+
 
 import click
 
+
 from yuanlu.errors import Busy, Denied, YuanluError
+
 
 if TYPE_CHECKING:
     from yuanlu.config import Settings

@@ -26,6 +26,7 @@ from yuanlu.losses import flow as losses
 from yuanlu.losses.floats import FLOAT_WAKE
 from yuanlu.notify import flow as notify
 from yuanlu.notify import rules as notices
+from yuanlu.losses.floats import WATCH
 from yuanlu.payments import flow as payments
 from yuanlu.refunds import flow as refunds
 from yuanlu.repayments import flow as repayments

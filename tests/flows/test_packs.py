@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from tests.dossiers import INNER_WORDS, OPEN_WORDS
+from tests.flows.room import ANNA, Room, opened
 from tests.flows.shop import Shop
 from tests.making import fen, heard
 from yuanlu import ids
 from yuanlu.cases import flow as cases
+from yuanlu.cases.chain import Audience, How, Side
 from yuanlu.cases.rules import CaseAsk, What
 from yuanlu.channels.contract import Word
 from yuanlu.cli import main
 from yuanlu.config import Settings
+from yuanlu.db import Database, Pools
 from yuanlu.errors import Denied
+from yuanlu.evidence.flow import Files
+from yuanlu.evidence.rules import Audience as FileAudience
+from yuanlu.evidence.shelves import Disk
 from yuanlu.ids import Kind
 from yuanlu.merchants import store as merchants
 from yuanlu.packs import flow, paper, press, signer, store
 from yuanlu.packs.audit import faults
+from yuanlu.packs.dossier import digest_of
 from yuanlu.packs.readers import Reader
-from yuanlu.packs.rules import File
 from yuanlu.packs.verify import verify
 
 try:
@@ -48,6 +57,18 @@ async def put_right(shop: Shop) -> str:
     return case.id
 
 
+async def gathered(shop: Shop, case_id: str, merchant_id: str = "") -> flow.Gathered:
+    """What a pack of the shop's case is made of; the shop keeps no files."""
+    files = Files(Disk(Path("nowhere")))
+    return await flow.gather(shop.desk, files, shop.pools.reader, merchant_id or shop.merchant, case_id, ANNA)
+
+
+@pytest.fixture
+async def room(database: Database, pools: Pools, tmp_path: Path) -> AsyncIterator[Room]:
+    async with opened(database, pools, tmp_path / "files") as made:
+        yield made
+
+
 async def pressed(found: flow.Gathered, ours: signer.Signer, reader: Reader) -> bytes:
     return await asyncio.to_thread(press.press, found.dossier, found.contents, ours, reader=reader, lang="zh")
 
@@ -55,7 +76,7 @@ async def pressed(found: flow.Gathered, ours: signer.Signer, reader: Reader) -> 
 async def test_a_case_that_was_put_right_makes_records_that_agree(shop: Shop) -> None:
     """S7, S76: what the flows write down is what the checks expect, to the move."""
     case_id = await put_right(shop)
-    found = await flow.gather(shop.desk, shop.pools.reader, shop.merchant, case_id)
+    found = await gathered(shop, case_id)
     made = found.dossier
     assert made.case["state"] == "CLOSED"
     assert faults(made) == []
@@ -68,7 +89,7 @@ async def test_a_case_that_was_put_right_makes_records_that_agree(shop: Shop) ->
 @pytest.mark.parametrize("reader", list(Reader))
 async def test_its_pack_is_good_for_each_reader(shop: Shop, tmp_path: Path, reader: Reader) -> None:
     """S7, S76, S80."""
-    found = await flow.gather(shop.desk, shop.pools.reader, shop.merchant, await put_right(shop))
+    found = await gathered(shop, await put_right(shop))
     ours = signer.of(Settings(state=tmp_path), shop.clock.now())
     verdict = verify(await pressed(found, ours, reader), ours.fingerprints)
     assert verdict.faults == []
@@ -79,23 +100,63 @@ async def test_a_case_that_is_still_open_makes_records_that_agree(shop: Shop) ->
     payment = await shop.paid()
     ask = CaseAsk(merchant_id=shop.merchant, id=ids.new(Kind.CASE), payment_id=payment.id, what=What.OTHER, who="x")
     case = await cases.request(shop.desk, ask)
-    found = await flow.gather(shop.desk, shop.pools.reader, shop.merchant, case.id)
+    found = await gathered(shop, case.id)
     assert faults(found.dossier) == []
 
 
-async def test_files_are_taken_in_as_whoever_keeps_them_hands_them_over(shop: Shop) -> None:
-    case_id = await put_right(shop)
-    asked: list[tuple[str, str]] = []
+async def talked(room: Room) -> str:
+    """A case with two messages and two files, one of each for our own people; answers its id."""
+    case = await room.case("oUpF8uMuAJO")
+    for text, audience in ((OPEN_WORDS, Audience.CUSTOMER), (INNER_WORDS, Audience.INTERNAL)):
+        said = cases.Words(text=text, side=Side.STAFF, how=How.PHONE, audience=audience)
+        await cases.say(room.desk, room.merchant_id, case.id, ANNA, said)
+        room.clock.step(timedelta(minutes=1))
+        file = await room.take(room.ask(case, name=f"{audience}.jpg", audience=FileAudience(audience.value)))
+        await cases.file_taken(room.desk, room.merchant_id, file.id)
+    return case.id
 
-    async def files(merchant_id: str, wanted: str) -> list[File]:
-        asked.append((merchant_id, wanted))
-        return [File(id="YF1", name="a.txt", media="text/plain", at=shop.clock.now(), who="x", audience="all",
-                     content=b"hello")]  # fmt: skip
 
-    found = await flow.gather(shop.desk, shop.pools.reader, shop.merchant, case_id, files=files)
-    assert asked == [(shop.merchant, case_id)]
-    assert found.contents == {"YF1": b"hello"}
-    assert [each.audience for each in found.dossier.files] == ["customer"]
+async def test_messages_are_opened_and_files_too_and_that_is_written_down(room: Room) -> None:
+    """S71, S76: the thread and the files of a case are in its pack, each as it was chained; custody knows of it."""
+    case_id = await talked(room)
+    found = await flow.gather(room.desk, room.files, room.reader, room.merchant_id, case_id, ANNA)
+    made = found.dossier
+    assert faults(made) == []
+    assert [each.told["text"] for each in made.thread] == [OPEN_WORDS, INNER_WORDS]
+    assert [link.kind for link in made.chain] == ["message", "file", "message", "file"]
+    assert made.case["chain_length"] == 4
+    for each in made.files:
+        assert digest_of(found.contents[each.id]) == each.digest
+        assert ("FileOpened", "anna") in await room.facts(each.id)
+    assert [each.name for each in made.files] == ["customer.jpg", "internal.jpg"]
+
+
+@needs_font
+async def test_the_pack_of_a_case_people_talked_about_is_cut_and_good(room: Room, tmp_path: Path) -> None:
+    """S7, S71, S76."""
+    found = await flow.gather(room.desk, room.files, room.reader, room.merchant_id, await talked(room), ANNA)
+    ours = signer.of(Settings(state=tmp_path), room.clock.now())
+    for reader, messages in ((Reader.CUSTOMER, 1), (Reader.COUNSEL, 2)):
+        verdict = verify(await pressed(found, ours, reader))
+        assert verdict.faults == []
+        assert (verdict.counts["messages"], verdict.counts["files"], verdict.counts["links"]) == (messages, messages, 4)
+
+
+async def test_what_was_forgotten_leaves_its_digest_in_the_pack(room: Room) -> None:
+    """S80: erasure leaves books and chain whole."""
+    case_id = await talked(room)
+    await room.seal.forget(room.merchant_id, case_id, room.clock.now())
+    found = await flow.gather(room.desk, room.files, room.reader, room.merchant_id, case_id, ANNA)
+    assert [each.gone for each in found.dossier.thread] == [True, True]
+    assert faults(found.dossier) == []
+
+
+async def test_a_file_that_has_not_entered_its_case_yet_is_left_out(room: Room) -> None:
+    case = await room.case()
+    await room.take(room.ask(case))
+    found = await flow.gather(room.desk, room.files, room.reader, room.merchant_id, case.id, ANNA)
+    assert found.dossier.files == []
+    assert faults(found.dossier) == []
 
 
 async def test_another_merchants_case_is_unknown(shop: Shop) -> None:
@@ -103,14 +164,14 @@ async def test_another_merchants_case_is_unknown(shop: Shop) -> None:
     case_id = await put_right(shop)
     other = await merchants.add_merchant(shop.pools.recorder, "Other", shop.clock.now())
     with pytest.raises(Denied, match=r"case\.unknown"):
-        await flow.gather(shop.desk, shop.pools.reader, other, case_id)
+        await gathered(shop, case_id, other)
 
 
 async def test_a_case_with_more_than_a_pack_holds_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     case_id = await put_right(shop)
     monkeypatch.setattr(store, "FACTS_MAX", 3)
     with pytest.raises(Denied, match=r"pack\.too_much"):
-        await flow.gather(shop.desk, shop.pools.reader, shop.merchant, case_id)
+        await gathered(shop, case_id)
 
 
 # --- the commands ---
@@ -119,7 +180,7 @@ async def test_a_case_with_more_than_a_pack_holds_is_refused(shop: Shop, monkeyp
 @pytest.fixture
 async def file(shop: Shop, tmp_path: Path) -> Path:
     """A pack, made by an installation that is not the one that checks it."""
-    found = await flow.gather(shop.desk, shop.pools.reader, shop.merchant, await put_right(shop))
+    found = await gathered(shop, await put_right(shop))
     ours = signer.of(Settings(state=tmp_path / "shop"), shop.clock.now())
     made = tmp_path / "case.pdf"
     made.write_bytes(await pressed(found, ours, Reader.CUSTOMER))

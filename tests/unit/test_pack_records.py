@@ -222,7 +222,7 @@ def _found() -> Found:
 def _files() -> list[File]:
     made, contents = dossier()
     return [
-        File(id=each.id, name=each.name, media=each.media, at=each.at, who=each.who, audience=each.audience,
+        File(id=each.id, name=each.name, media=each.media, size=each.size, digest=each.digest, who=each.who,
              content=contents[each.id])
         for each in made.files
     ]  # fmt: skip
@@ -244,12 +244,14 @@ def test_a_forgotten_message_is_told_as_gone() -> None:
 
 
 def test_files_beyond_what_a_pack_holds_are_listed_and_not_enclosed(monkeypatch: pytest.MonkeyPatch) -> None:
-    files = _files()
-    monkeypatch.setattr(rules, "ENCLOSED_MAX", len(files[0].content) + len(files[1].content))
+    first, second, third = _files()
+    monkeypatch.setattr(rules, "ENCLOSED_MAX", first.size + second.size)
+    assert rules.fitting([each.size for each in (first, second, third)]) == 2
+    files = [first, second, replace(third, content=None)]
     put = rules.dossier(_found(), NOON, lambda body: body, files)
     assert [each.enclosed for each in put.files] == [True, True, False]
     assert set(rules.contents(put, files)) == {each.id for each in files[:2]}
-    assert put.files[2].digest == digest_of(files[2].content)
+    assert put.files[2].digest == third.digest
 
 
 def test_records_are_read_back_as_they_were_written() -> None:

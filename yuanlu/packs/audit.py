@@ -131,7 +131,8 @@ def _balance(
 
 
 def _facts(dossier: Dossier) -> Iterator[Fault]:
-    rows, heard = _objects(dossier), {each.id for each in dossier.evidence}
+    rows = _objects(dossier)
+    heard = {each.id for each in dossier.evidence} | {link.id for link in dossier.chain}
     for object_id, facts in _by_object(dossier.facts).items():
         yield from _order(object_id, facts, rows.get(object_id, {}).get("version"))
         for fact in facts:

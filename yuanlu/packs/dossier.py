@@ -19,6 +19,8 @@ Columns = Mapping[str, Any]
 CHAINED_FIRST = ""
 """What stands before the first link of a chain."""
 MESSAGE, FILE = "message", "file"
+SEALED = "s1."
+"""How sealed text begins."""
 CUSTOMER, INTERNAL = "customer", "internal"
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from yuanlu.packs.audit import ENTERED
 from yuanlu.packs.dossier import (
-    CUSTOMER,
     INTERNAL,
     MESSAGE,
+    SEALED,
     Columns,
     Decided,
     Dossier,
@@ -21,7 +21,6 @@ from yuanlu.packs.dossier import (
     Link,
     Right,
     Said,
-    digest_of,
 )
 
 ENCLOSED_MAX = 64 * 1024 * 1024
@@ -42,15 +41,15 @@ DECISIONS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file as whoever keeps it hands it over."""
+    """A file as whoever keeps it hands it over. `content` None: it is too much for a pack, or it was forgotten."""
 
     id: str
     name: str
     media: str
-    at: datetime
+    size: int
+    digest: str
     who: str
-    audience: str
-    content: bytes
+    content: bytes | None
 
 
 Opened = Callable[[str], str | None]
@@ -60,7 +59,7 @@ Opened = Callable[[str], str | None]
 def dossier(
     found: Found, at: datetime, opened: Opened, files: Sequence[File] = (), rights: Sequence[Right] = ()
 ) -> Dossier:
-    """Everything about the case, whole: nothing is cut yet."""
+    """Everything about the case, whole: nothing is cut yet. A file that has not entered the chain yet is left out."""
     links = _links(found)
     by_id = {link.id: link for link in links}
     case_id = found.case["id"]
@@ -72,14 +71,14 @@ def dossier(
         payment=found.payment,
         refunds=found.refunds,
         facts=found.facts,
-        evidence=[each for each in found.evidence if each.kind != MESSAGE],
+        evidence=[_heard(each, opened) for each in found.evidence if each.kind != MESSAGE],
         moves=found.moves,
         thread=[
             _said(each, by_id.get(each.id), str(authors.get(each.id, "")), opened)
             for each in found.evidence
             if each.kind == MESSAGE and each.object == case_id
         ],
-        files=list(_enclosed(_kept(each, by_id.get(each.id)) for each in files)),
+        files=[_kept(each, by_id[each.id]) for each in files if each.id in by_id],
         chain=links,
         decisions=[_decided(fact, found.case) for fact in found.facts if fact.kind in DECISIONS],
         rights=rights,
@@ -89,7 +88,7 @@ def dossier(
 def contents(made: Dossier, files: Sequence[File]) -> Mapping[str, bytes]:
     """The bytes of the files that are enclosed."""
     enclosed = {each.id for each in made.files if each.enclosed}
-    return {each.id: each.content for each in files if each.id in enclosed}
+    return {each.id: each.content for each in files if each.id in enclosed and each.content is not None}
 
 
 def _links(found: Found) -> list[Link]:
@@ -122,26 +121,34 @@ def _said(heard: Heard, link: Link | None, who: str, opened: Opened) -> Said:
     )
 
 
-def _kept(file: File, link: Link | None) -> Kept:
-    audience = link.audience if link else file.audience
+def _heard(heard: Heard, opened: Opened) -> Heard:
+    """Evidence that was sealed because it may name a person, opened."""
+    return replace(heard, body=opened(heard.body) or "") if heard.body.startswith(SEALED) else heard
+
+
+def _kept(file: File, link: Link) -> Kept:
+    """A file, with the time and the reader with which it was chained."""
     return Kept(
         id=file.id,
         name=file.name,
         media=file.media,
-        size=len(file.content),
-        digest=digest_of(file.content),
-        at=link.at if link else file.at,
+        size=file.size,
+        digest=file.digest,
+        at=link.at,
         who=file.who,
-        audience=CUSTOMER if audience in (CUSTOMER, "all") else INTERNAL,
+        audience=link.audience,
+        enclosed=file.content is not None,
     )
 
 
-def _enclosed(kept: Iterable[Kept]) -> Iterable[Kept]:
-    """As many as there is room for, in their order."""
+def fitting(sizes: Sequence[int]) -> int:
+    """How many files, in their order, a pack has room for."""
     room = ENCLOSED_MAX
-    for each in kept:
-        room -= each.size
-        yield each if room >= 0 else replace(each, enclosed=False)
+    for place, size in enumerate(sizes):
+        room -= size
+        if room < 0:
+            return place
+    return len(sizes)
 
 
 def _decided(fact: Happened, case: Columns) -> Decided:

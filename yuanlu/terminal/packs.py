@@ -28,7 +28,7 @@ async def make(settings: Settings, merchant: str, case_id: str, output: Path, re
     checked(case_id, Kind.CASE)
     async with verbs.at_counter(settings, merchant) as counter:
         app = counter.app
-        found = await flow.gather(app.desk, app.pools.reader, counter.merchant_id, case_id)
+        found = await flow.gather(app.desk, app.files, app.pools.reader, counter.merchant_id, case_id, verbs.operator())
     ours = await asyncio.to_thread(signer.of, settings, found.dossier.made_at)
     made = await asyncio.to_thread(press.press, found.dossier, found.contents, ours, reader=Reader(reader), lang=lang)
     _write(output, made)

@@ -40,6 +40,7 @@ from yuanlu.web.api import (
     refunds,
     repayments,
 )
+from yuanlu.web.api import books, cases, codes, files, lawbook, losses, payments, policies, refunds, repayments
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
