@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from yuanlu import db
+from yuanlu.cases import beside, doubles
 from yuanlu.cases.rules import LATE_PAID, WAKE, Case
 from yuanlu.change import Look, Row
 from yuanlu.channels import evidence
@@ -54,12 +55,23 @@ def _outside_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(OUTSIDE_REFUND, row.payment_id, at),)
 
 
+def _paid(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    assert isinstance(row, Payment)
+    return (Look(doubles.WAKE, row.id, at + doubles.LOOK_AFTER),) if doubles.wants_look(row) else ()
+
+
+def _case_opened(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    return (Look(beside.WAKE, row.id, at + beside.LOOK_AFTER),)
+
+
 def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     assert isinstance(row, Refund)
     return (Look(WAKE, row.case_id, at),) if row.case_id else ()
 
 
 FOLLOWERS: Mapping[str, Sequence[Follower]] = {
+    "CaseOpened": (_case_opened,),
+    "PaymentPaid": (_paid,),
     "PaymentLatePaid": (_late_paid,),
     "PaymentContradicted": (_contradicted,),
     "RefundFoundOutside": (_outside_refund,),

@@ -26,7 +26,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from yuanlu.web import callbacks, health
-from yuanlu.web.api import books, cases, codes, payments, refunds
+from yuanlu.web.api import books, cases, causes, codes, payments, refunds
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -34,7 +34,14 @@ from yuanlu.web.parts.calls import BODY_MAX, Route, handler_of
 from yuanlu.web.parts.meters import Meters
 from yuanlu.web.parts.office import Office
 
-ROUTES: tuple[Route, ...] = (*payments.ROUTES, *refunds.ROUTES, *cases.ROUTES, *codes.ROUTES, *books.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *payments.ROUTES,
+    *refunds.ROUTES,
+    *cases.ROUTES,
+    *causes.ROUTES,
+    *codes.ROUTES,
+    *books.ROUTES,
+)
 """Every endpoint of the merchant's API."""
 
 API_VERSION = "1"
