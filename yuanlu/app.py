@@ -11,7 +11,8 @@ from typing import Any
 import structlog
 
 from yuanlu import db
-from yuanlu.cases import beside, doubles
+from yuanlu.cases import beside, doubles, handovers
+from yuanlu.cases.handovers import Handover
 from yuanlu.cases.rules import LATE_PAID, WAKE, Case
 from yuanlu.change import Look, Row
 from yuanlu.channels import evidence
@@ -21,6 +22,7 @@ from yuanlu.channels.registry import CODECS
 from yuanlu.clock import Clock, SystemClock
 from yuanlu.config import Settings
 from yuanlu.desk import Desk, Follower
+from yuanlu.devices.rules import Code
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
 from yuanlu.merchants import store as merchants
@@ -35,7 +37,7 @@ from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
 from yuanlu.seal import Seal
 
-ROWS: Sequence[type[Row]] = (Payment, Refund, Case)
+ROWS: Sequence[type[Row]] = (Payment, Refund, Case, Code, Handover)
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
 
@@ -64,6 +66,11 @@ def _case_opened(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(beside.WAKE, row.id, at + beside.LOOK_AFTER),)
 
 
+def _handed_over(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    assert isinstance(row, Case)
+    return (Look(handovers.CASE_WAKE, row.id, at),) if row.opened_by == handovers.WHO else ()
+
+
 def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     assert isinstance(row, Refund)
     return (Look(WAKE, row.case_id, at),) if row.case_id else ()
@@ -71,6 +78,8 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
 
 FOLLOWERS: Mapping[str, Sequence[Follower]] = {
     "CaseOpened": (_case_opened,),
+    "CaseClosed": (_handed_over,),
+    "CaseNeedsPerson": (_handed_over,),
     "PaymentPaid": (_paid,),
     "PaymentLatePaid": (_late_paid,),
     "PaymentContradicted": (_contradicted,),

@@ -47,6 +47,7 @@ class Kind(StrEnum):
     DELIVERY = "YD"
     REPAYMENT = "YB"
     LOSS = "YX"
+    HANDOVER = "YV"
 
 
 _KINDS = tuple(Kind)

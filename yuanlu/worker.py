@@ -13,7 +13,7 @@ import structlog
 
 from yuanlu import jobs
 from yuanlu.app import CONTRADICTED, OUTSIDE_REFUND, App
-from yuanlu.cases import beside, doubles
+from yuanlu.cases import beside, doubles, handovers, tracing
 from yuanlu.cases import flow as cases
 from yuanlu.cases.rules import LATE_PAID, What
 from yuanlu.desk import Desk
@@ -34,6 +34,8 @@ VERBS: Mapping[str, Verb] = {
     "cases.drive": cases.drive,
     "cases.drive.wake": cases.drive,
     beside.WAKE: beside.find,
+    handovers.WAKE: tracing.drive,
+    handovers.CASE_WAKE: tracing.learn_case,
     doubles.WAKE: beside.look_twice,
     LATE_PAID: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.LATE_PAID

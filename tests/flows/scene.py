@@ -18,6 +18,7 @@ from yuanlu.payments import flow as payments
 from yuanlu.payments.rules import ChargeAsk, Payment
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
+from yuanlu.seal import Seal
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 CODES = {Channel.WECHAT: "134567890123456789", Channel.ALIPAY: "281234567890123456"}
@@ -31,7 +32,16 @@ class Scene:
         self.pools = pools
         self.reader = Reader(pools.recorder)
         self.recorder = Recorder(lambda: connect(database, Role.RECORDER, deadline_within=30), ROWS)
-        self.desk = Desk(self.reader, self.recorder, self._ask, self.clock, mark_key=b"k" * 32, followers=FOLLOWERS)
+        self.seal = Seal(pools.recorder, b"s" * 32)
+        self.desk = Desk(
+            self.reader,
+            self.recorder,
+            self._ask,
+            self.clock,
+            mark_key=b"k" * 32,
+            followers=FOLLOWERS,
+            seal=self.seal,
+        )
         self.says: dict[Operation, Outcome | Callable[[Step], Outcome]] = {}
         self.steps: list[Step] = []
         self.merchant_id = self.till_id = ""

@@ -169,8 +169,8 @@ async def test_what_is_found_later_is_added_to_what_was_found(scene: Scene) -> N
     payment = await charge(scene, 12800, paid_by(12800, "p1"))
     case = await cases.request(scene.desk, report(scene, payment.id, What.OTHER))
     assert not (await beside.find(scene.desk, scene.merchant_id, case.id)).changed
-    assert (await beside.find(scene.desk, scene.merchant_id, case.id, basket_fen=19900)).changed is False
-    assert (await beside.find(scene.desk, scene.merchant_id, case.id, basket_fen=21800)).changed
+    assert (await beside.find(scene.desk, scene.merchant_id, case.id, beside.Hint(basket_fen=19900))).changed is False
+    assert (await beside.find(scene.desk, scene.merchant_id, case.id, beside.Hint(basket_fen=21800))).changed
     assert await found(scene, case.id) == ["input.amount.digits_swapped"]
 
 

@@ -134,7 +134,20 @@ def _looked(merchant_id: str, case_id: str) -> View[Looked]:
     return View((*whole.reads, Read(CAUSES_OF, merchant_id, case_id)), make)
 
 
-async def find(desk: Desk, merchant_id: str, case_id: str, basket_fen: int | None = None) -> Done[Case]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """What somebody knows besides: what the till added up, and whose the scanned code is and whether it is stale."""
+
+    basket_fen: int | None = None
+    code_owner: causes.Whose = causes.Whose.UNASKED
+    code_is_stale: bool = False
+    code_id: str = ""
+
+
+NO_HINT = Hint()
+
+
+async def find(desk: Desk, merchant_id: str, case_id: str, hint: Hint = NO_HINT) -> Done[Case]:
     """Look for the causes of a case, and keep what is found, with its evidence, as facts of the case.
 
     Looking again keeps only what is new. Who was at fault is not decided here. Raises Denied: case.unknown.
@@ -144,21 +157,21 @@ async def find(desk: Desk, merchant_id: str, case_id: str, basket_fen: int | Non
     if looked.seen.case is None:
         raise Denied("case.unknown")
     near = await alike(desk, merchant_id, looked.seen.case.payment_id)
-    return await desk.decide(view, partial(keep, near, basket_fen))
+    return await desk.decide(view, partial(keep, near, hint))
 
 
-def keep(near: Alike, basket_fen: int | None, looked: Looked, at: datetime) -> Change[Case] | Stay[Case]:
+def keep(near: Alike, hint: Hint, looked: Looked, at: datetime) -> Change[Case] | Stay[Case]:
     """Keep what is found about a case as facts of it; nothing new, nothing written."""
     case = looked.seen.case
     if case is None:
         raise Denied("case.unknown")
-    facts = causes.as_facts(causes.find(traces(case, near, looked.seen.refund, basket_fen)), looked.known)
+    facts = causes.as_facts(causes.find(traces(case, near, looked.seen.refund, hint)), looked.known)
     if not facts:
         return Stay(case)
     return Change(row=replace(case, version=case.version + 1), at=at, who="system", facts=facts)
 
 
-def traces(case: Case, near: Alike, refund: Refund | None, basket_fen: int | None = None) -> Traces:
+def traces(case: Case, near: Alike, refund: Refund | None, hint: Hint = NO_HINT) -> Traces:
     """What is known around the payment of a case."""
     payment = near.payment
     return Traces(
@@ -166,7 +179,10 @@ def traces(case: Case, near: Alike, refund: Refund | None, basket_fen: int | Non
         rest_fen=payment.rest.amount if payment.state in HAS_MONEY else 0,
         what=case.what,
         meant_fen=case.meant_fen,
-        basket_fen=basket_fen,
+        basket_fen=hint.basket_fen,
+        code_owner=hint.code_owner,
+        code_is_stale=hint.code_is_stale,
+        code_evidence=hint.code_id,
         before=None if near.before is None else doubles.sibling(near.before),
         siblings=tuple(map(doubles.sibling, near.others)),
         heard=tuple(_heard(payment, refund)),

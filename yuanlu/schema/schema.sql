@@ -143,6 +143,42 @@ ALTER TABLE ONLY public.channel_accounts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts OWNER TO yuanlu_owner;
 
+CREATE TABLE public.codes (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    wallet text NOT NULL COLLATE pg_catalog."C",
+    mark text NOT NULL COLLATE pg_catalog."C",
+    tail text NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    till_id text NOT NULL COLLATE pg_catalog."C",
+    hangs_at text NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_until timestamp with time zone,
+    audit_days bigint NOT NULL,
+    audited_at timestamp with time zone,
+    audited_by text NOT NULL,
+    found_as text NOT NULL COLLATE pg_catalog."C",
+    note text NOT NULL,
+    due_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    CONSTRAINT codes_audit_days_check CHECK ((audit_days > 0)),
+    CONSTRAINT codes_check CHECK ((valid_until > valid_from)),
+    CONSTRAINT codes_check1 CHECK (((state = 'RETIRED'::text) = (due_at IS NULL))),
+    CONSTRAINT codes_mark_check CHECK ((mark <> ''::text)),
+    CONSTRAINT codes_state_check CHECK ((state = ANY (ARRAY['HANGING'::text, 'SUSPECT'::text, 'RETIRED'::text]))),
+    CONSTRAINT codes_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.codes FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.codes OWNER TO yuanlu_owner;
+
 CREATE TABLE public.evidence (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     recorded_at timestamp with time zone NOT NULL,
@@ -214,6 +250,34 @@ CREATE TABLE public.facts_default (
 ALTER TABLE ONLY public.facts_default FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.facts_default OWNER TO yuanlu_owner;
+
+CREATE TABLE public.handovers (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    side text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    voucher text NOT NULL,
+    said text NOT NULL,
+    amount_fen bigint,
+    channel text NOT NULL COLLATE pg_catalog."C",
+    happened_at timestamp with time zone,
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    payment_id text NOT NULL COLLATE pg_catalog."C",
+    case_id text NOT NULL COLLATE pg_catalog."C",
+    ended_at timestamp with time zone,
+    CONSTRAINT handovers_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT handovers_check CHECK (((side = 'taking'::text) OR ((payment_id = ''::text) AND (case_id = ''::text)))),
+    CONSTRAINT handovers_side_check CHECK ((side = ANY (ARRAY['asking'::text, 'taking'::text]))),
+    CONSTRAINT handovers_state_check CHECK ((state = ANY (ARRAY['ASKED'::text, 'HANDED'::text, 'DONE'::text, 'DECLINED'::text]))),
+    CONSTRAINT handovers_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.handovers FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.handovers OWNER TO yuanlu_owner;
 
 CREATE TABLE public.jobs (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -434,6 +498,9 @@ ALTER TABLE ONLY public.cases
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_pkey PRIMARY KEY (merchant_id, channel);
 
+ALTER TABLE ONLY public.codes
+    ADD CONSTRAINT codes_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (merchant_id, object_id, id, recorded_at);
 
@@ -445,6 +512,9 @@ ALTER TABLE ONLY public.facts
 
 ALTER TABLE ONLY public.facts_default
     ADD CONSTRAINT facts_default_pkey PRIMARY KEY (merchant_id, object_id, transition, seq, recorded_at);
+
+ALTER TABLE ONLY public.handovers
+    ADD CONSTRAINT handovers_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (merchant_id, name, object_id);
@@ -480,6 +550,16 @@ CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_
 
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (payment_id, merchant_id) WHERE (state <> 'CLOSED'::text);
 
+CREATE INDEX codes_by_mark ON public.codes USING btree (mark, merchant_id);
+
+CREATE INDEX codes_due ON public.codes USING btree (merchant_id, due_at) WHERE (state <> 'RETIRED'::text);
+
+CREATE UNIQUE INDEX codes_hang_once ON public.codes USING btree (mark, merchant_id) WHERE (state <> 'RETIRED'::text);
+
+CREATE INDEX handovers_of_case ON public.handovers USING btree (case_id, merchant_id) WHERE (case_id <> ''::text);
+
+CREATE INDEX handovers_sides ON public.handovers USING btree (id, merchant_id);
+
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
 CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);
@@ -502,6 +582,12 @@ ALTER TABLE ONLY public.cases
 
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.codes
+    ADD CONSTRAINT codes_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
+
+ALTER TABLE ONLY public.handovers
+    ADD CONSTRAINT handovers_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
@@ -526,6 +612,8 @@ ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.codes ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.evidence_default ENABLE ROW LEVEL SECURITY;
@@ -533,6 +621,8 @@ ALTER TABLE public.evidence_default ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.facts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.facts_default ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.handovers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;
 
@@ -550,6 +640,8 @@ CREATE POLICY owner ON public.cases TO yuanlu_owner USING (true) WITH CHECK (tru
 
 CREATE POLICY owner ON public.channel_accounts TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.codes TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.evidence TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.evidence_default TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -557,6 +649,8 @@ CREATE POLICY owner ON public.evidence_default TO yuanlu_owner USING (true) WITH
 CREATE POLICY owner ON public.facts TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.facts_default TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.handovers TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.jobs TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -586,9 +680,13 @@ CREATE POLICY reader ON public.cases FOR SELECT TO yuanlu_reader USING ((merchan
 
 CREATE POLICY reader ON public.channel_accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.codes FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.evidence FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.facts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.handovers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.jobs FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -614,9 +712,13 @@ CREATE POLICY recorder ON public.cases TO yuanlu_recorder USING (true) WITH CHEC
 
 CREATE POLICY recorder ON public.channel_accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.codes TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.facts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.handovers TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.jobs TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -663,11 +765,17 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.channel_accounts TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.channel_accounts TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.codes TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.codes TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.evidence TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.facts TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.facts TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.handovers TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.handovers TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.jobs TO yuanlu_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO yuanlu_recorder;

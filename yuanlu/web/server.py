@@ -26,7 +26,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from yuanlu.web import callbacks, health
-from yuanlu.web.api import books, cases, causes, codes, payments, refunds
+from yuanlu.web.api import books, cases, causes, codes, devices, payments, refunds
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -40,6 +40,7 @@ ROUTES: tuple[Route, ...] = (
     *cases.ROUTES,
     *causes.ROUTES,
     *codes.ROUTES,
+    *devices.ROUTES,
     *books.ROUTES,
 )
 """Every endpoint of the merchant's API."""

@@ -23,7 +23,8 @@ _PLACES = {
     "evidence": ("YE", "The evidence's id."),
     "object": ("Y[PRC]", "The id of the payment, refund or case it belongs to."),
     "channel": ("", "The channel: wechat, alipay, unionpay, card, or a protocol of one, such as wechat_v2."),
-    "code": ("", "The code as the channel wrote it."),
+    "code": ("", "The code as the channel wrote it; under /v1/codes the id of a code of the shop."),
+    "handover": ("YV", "The hand-over's id."),
 }
 
 
