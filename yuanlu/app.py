@@ -73,7 +73,12 @@ def _handed_over(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
 
 def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     assert isinstance(row, Refund)
-    return (Look(WAKE, row.case_id, at),) if row.case_id else ()
+    if not row.case_id:
+        return ()
+    looks = [Look(WAKE, row.case_id, at)]
+    if row.figures and "payer=" + str(row.amount_fen) not in row.figures.split(","):  # a coupon took part: does it fit?
+        looks.append(Look(beside.WAKE, row.case_id, at + beside.LOOK_AFTER))
+    return looks
 
 
 FOLLOWERS: Mapping[str, Sequence[Follower]] = {

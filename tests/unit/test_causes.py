@@ -13,6 +13,7 @@ from hypothesis import strategies as some
 from tests.making import NOON, STORE, TILL, after
 from tests.unit.test_words import width
 from yuanlu import ids, packaged
+from yuanlu.amounts.rules import Difference
 from yuanlu.cases import causes
 from yuanlu.cases.causes import Finding, Heard, Sibling, Traces, Way, Whose, find, paired, taxonomy, twin_of
 from yuanlu.channels.diagnosis import Cause, Verdict, known_codes
@@ -293,7 +294,14 @@ def test_all_seven_causes_have_kinds_and_every_row_of_the_requirements_has_one()
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_the_words_fit_the_screen_and_shame_nobody(name: str) -> None:
     kind = KINDS[name]
-    facts = {"charged": "¥12,800.00", "right": "¥1,280.00", "times": 100, "digit": "0"}
+    facts = {
+        "charged": "¥12,800.00",
+        "right": "¥1,280.00",
+        "times": 100,
+        "digit": "0",
+        "expected": "¥12,800.00",
+        "got": "¥9,000.00",
+    }
     lines = [told["zh"].format_map(facts) for told in (kind.cashier, kind.customer, kind.because) if told]
     assert all(width(line) <= 24 for text in lines for line in text.split("\n"))
     shaming = (
@@ -328,3 +336,13 @@ def test_a_taxonomy_that_makes_no_sense_is_refused_at_start(was: str, now: str) 
     assert was in text
     with pytest.raises((ValueError, KeyError)):
         causes.parse(text.replace(was, now))
+
+
+def test_figures_that_do_not_fit_are_a_finding_of_the_case() -> None:
+    """S77."""
+    difference = Difference(kind="payer_back", where="YR1", expected_fen=450, got_fen=500)
+    (found,) = find(around(1000, differs=(difference,)))
+    assert (found.cause, found.suggested_fen) == ("order_info.amount_differs", 0)
+    assert found.evidence[1:] == ("YR1",)
+    assert "¥4.50" in found.because_zh
+    assert "¥5.00" in found.because_zh

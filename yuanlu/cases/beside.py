@@ -16,16 +16,19 @@ from typing import Any
 import msgspec
 
 from yuanlu import ids
+from yuanlu.amounts.rules import Back, Difference, bill_of, differences
 from yuanlu.cases import causes, doubles, store
 from yuanlu.cases.causes import Finding, Heard, Traces
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen
 from yuanlu.change import Change, Done, Stay
+from yuanlu.channels.contract import Figures
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
 from yuanlu.payments import store as payments
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.reading import Read, View, over_keys
 from yuanlu.refunds.rules import Refund
+from yuanlu.refunds.rules import State as RefundState
 
 Found = Sequence[Sequence[Mapping[str, Any]]]
 
@@ -33,6 +36,8 @@ WAKE = "cases.causes.wake"
 """Look for the cause of a case."""
 LOOK_AFTER = timedelta(seconds=1)
 """The live check of a case comes first: what the channel answers is looked at too."""
+GONE = (RefundState.DONE, RefundState.PROVEN, RefundState.EXTERNAL)
+"""Refunds whose money is back with the payer, as far as the channel knows."""
 LOOKED_MAX = 2000
 """Payments looked at on either side in time."""
 
@@ -186,6 +191,26 @@ def traces(case: Case, near: Alike, refund: Refund | None, hint: Hint = NO_HINT)
         before=None if near.before is None else doubles.sibling(near.before),
         siblings=tuple(map(doubles.sibling, near.others)),
         heard=tuple(_heard(payment, refund)),
+        differs=_differs(payment, refund),
+    )
+
+
+def _differs(payment: Payment, refund: Refund | None) -> tuple[Difference, ...]:
+    """What of the channel's figures of a payment and its refund does not fit."""
+    if payment.state not in HAS_MONEY:
+        return ()
+    backs = [] if refund is None or not refund.figures else [as_back(refund)]
+    return differences(bill_of(payment.amount_fen, payment.figures, backs))
+
+
+def as_back(refund: Refund) -> Back:
+    """A refund as its amounts are explained."""
+    return Back(
+        id=refund.id,
+        amount_fen=refund.amount_fen,
+        figures=Figures.of_text(refund.figures),
+        is_done=refund.state in GONE,
+        received_into=refund.received_into,
     )
 
 

@@ -20,6 +20,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from yuanlu import packaged
+from yuanlu.amounts.rules import Difference
 from yuanlu.channels.contract import Operation
 from yuanlu.channels.diagnosis import Cause, Diagnosis, Verdict, known_codes
 from yuanlu.channels.law import diagnosis_of
@@ -203,6 +204,8 @@ class Traces:
     code_owner: Whose = Whose.UNASKED
     code_is_stale: bool = False
     code_evidence: str = ""
+    differs: tuple[Difference, ...] = ()
+    """What of the channel's figures does not fit (S77)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -496,6 +499,13 @@ def _charged_twice(kind: Kind, traces: Traces, known: Taxonomy) -> Iterator[Find
     yield replace(finding, suggested_fen=0, remedy=Way.NONE) if gone else finding
 
 
+def _amount_differs(kind: Kind, traces: Traces, _: Taxonomy) -> Iterator[Finding]:
+    for found in traces.differs[:1]:
+        evidence = (traces.payment.id, *_named(found.where))
+        expected, got = Money(found.expected_fen), Money(found.got_fen)
+        yield _finding(kind, traces, kind.confidence, evidence, expected=expected, got=got)
+
+
 # --- what the channel said -----------------------------------------------------------------------------------------
 
 
@@ -537,6 +547,7 @@ DETECTORS: Mapping[str, Detector] = {
     "other_shop_code": _other_shop_code,
     "stale_static": _stale_static,
     "charged_twice": _charged_twice,
+    "amount_differs": _amount_differs,
     "code": _nothing,  # codes are looked at once, not kind by kind
 }
 """Every detector, by the name the taxonomy gives it."""

@@ -376,6 +376,8 @@ CREATE TABLE public.payments (
     channel_number text NOT NULL COLLATE pg_catalog."C",
     payer text NOT NULL COLLATE pg_catalog."C",
     incident text NOT NULL,
+    figures text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    lines text DEFAULT ''::text NOT NULL,
     CONSTRAINT payments_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT payments_back_only_of_paid CHECK (((back_fen = 0) OR (state = ANY (ARRAY['PAID'::text, 'LATE_PAID'::text])))),
     CONSTRAINT payments_back_within_amount CHECK (((back_fen >= 0) AND (back_fen <= amount_fen))),
@@ -423,6 +425,9 @@ CREATE TABLE public.refunds (
     proposal text NOT NULL,
     recalled boolean NOT NULL,
     incident text NOT NULL,
+    figures text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    lines text DEFAULT ''::text NOT NULL,
+    line_turn bigint DEFAULT 0 NOT NULL,
     CONSTRAINT refunds_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT refunds_check CHECK ((amount_fen <= total_fen)),
     CONSTRAINT refunds_version_check CHECK ((version > 0))
@@ -565,6 +570,8 @@ CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);
 
 CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text, 'CLOSING'::text])) AND (code_mark <> ''::text));
+
+CREATE UNIQUE INDEX refunds_line_turns ON public.refunds USING btree (payment_id, line_turn, merchant_id) WHERE (line_turn > 0);
 
 CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merchant_id);
 

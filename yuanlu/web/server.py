@@ -26,7 +26,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from yuanlu.web import callbacks, health
-from yuanlu.web.api import books, cases, causes, codes, devices, payments, refunds
+from yuanlu.web.api import amounts, books, cases, causes, codes, devices, payments, refunds
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -36,6 +36,7 @@ from yuanlu.web.parts.office import Office
 
 ROUTES: tuple[Route, ...] = (
     *payments.ROUTES,
+    *amounts.ROUTES,
     *refunds.ROUTES,
     *cases.ROUTES,
     *causes.ROUTES,

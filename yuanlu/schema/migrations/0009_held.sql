@@ -1,0 +1,2 @@
+-- Held: this number belongs to another room of the refund desk.
+select 1;
