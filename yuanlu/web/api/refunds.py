@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from msgspec import UnsetType
+
 from yuanlu import ids
 from yuanlu.amounts.lines import added
 from yuanlu.channels.contract import Evidence, RescueTo, digest_of
@@ -28,13 +30,13 @@ from yuanlu.web.parts.shapes import (
 async def request(call: Call) -> Answer:
     """Write a refund down and hold its money; the worker sends it."""
     wish: RefundWish = call.wish
-    if (wish.amount_fen is None) == (not wish.lines):
+    if isinstance(wish.amount_fen, UnsetType) == (not wish.lines):
         raise Denied("refund.amount_or_lines")
     ask = RefundAsk(
         merchant_id=call.merchant_id,
         id=checked(wish.id, Kind.REFUND),
         payment_id=wish.payment,
-        amount=Money(wish.amount_fen or 0, wish.currency),
+        amount=Money(0 if isinstance(wish.amount_fen, UnsetType) else wish.amount_fen, wish.currency),
         lines=tuple(added([{each.id: each.quantity} for each in wish.lines]).items()),
         who=call.who,
         reason=wish.reason,

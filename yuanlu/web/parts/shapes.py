@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from yuanlu.amounts.lines import LINES_MAX, QUANTITY_MAX
 from yuanlu.cases.rules import Case
@@ -79,7 +79,7 @@ class RefundWish(Wish):
 
     id: RefundId
     payment: PaymentId
-    amount_fen: Fen | None = None
+    amount_fen: Fen | UnsetType = UNSET
     lines: Annotated[tuple[PiecesWish, ...], Meta(max_length=LINES_MAX)] = ()
     currency: Currency = "CNY"
     reason: Annotated[str, Meta(pattern=_LINE, max_length=80)] = ""
