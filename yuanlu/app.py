@@ -12,6 +12,8 @@ from typing import Any
 import structlog
 
 from yuanlu import db
+from yuanlu.cases import beside, doubles, handovers
+from yuanlu.cases.handovers import Handover
 from yuanlu.cases.rules import LATE_PAID, WAKE, Case
 from yuanlu.change import Look, Row
 from yuanlu.channels import evidence
@@ -34,6 +36,7 @@ from yuanlu.complaints.answers import Answer
 from yuanlu.complaints.rules import Complaint, ComplaintImage, ComplaintPull
 from yuanlu.config import Settings
 from yuanlu.desk import Desk, Follower
+from yuanlu.devices.rules import Code
 from yuanlu.errors import Denied
 from yuanlu.evidence.flow import Files
 from yuanlu.evidence.rules import CaseFile, Limits
@@ -80,6 +83,8 @@ ROWS: Sequence[type[Row]] = (
     Answer,
     Hook,
     Delivery,
+    Code,
+    Handover,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
@@ -101,16 +106,34 @@ def _outside_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(OUTSIDE_REFUND, row.payment_id, at),)
 
 
+def _paid(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    assert isinstance(row, Payment)
+    return (Look(doubles.WAKE, row.id, at + doubles.LOOK_AFTER),) if doubles.wants_look(row) else ()
+
+
+def _case_opened(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    return (Look(beside.WAKE, row.id, at + beside.LOOK_AFTER),)
+
+
+def _handed_over(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    assert isinstance(row, Case)
+    return (Look(handovers.CASE_WAKE, row.id, at),) if row.opened_by == handovers.WHO else ()
+
+
 def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     assert isinstance(row, Refund)
-    return (Look(WAKE, row.case_id, at),) if row.case_id else ()
+    if not row.case_id:
+        return ()
+    looks = [Look(WAKE, row.case_id, at)]
+    if row.figures and "payer=" + str(row.amount_fen) not in row.figures.split(","):  # a coupon took part: does it fit?
+        looks.append(Look(beside.WAKE, row.case_id, at + beside.LOOK_AFTER))
+    return looks
 
 
 def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     """New need of a channel account is looked at soon, together with what else comes meanwhile."""
     assert isinstance(row, Refund)
     return (Look(FLOAT_WAKE, row.channel, next_look(at)),)
-    return (Look(WATCH, row.channel, next_look(at)),)
 
 
 def _file_taken(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
@@ -122,6 +145,10 @@ def _who_asked(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
 
 
 _OWN: Mapping[str, Sequence[Follower]] = {
+    "CaseOpened": (_case_opened,),
+    "CaseClosed": (_handed_over,),
+    "CaseNeedsPerson": (_handed_over,),
+    "PaymentPaid": (_paid,),
     "PaymentLatePaid": (_late_paid,),
     "PaymentContradicted": (_contradicted,),
     "RefundFoundOutside": (_outside_refund,),

@@ -14,7 +14,7 @@ import hashlib
 import re
 import secrets
 from base64 import b32hexencode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from yuanlu.errors import Denied
@@ -48,6 +48,7 @@ class Kind(StrEnum):
     DELIVERY = "YD"
     REPAYMENT = "YB"
     LOSS = "YX"
+    HANDOVER = "YV"
 
 
 _KINDS = tuple(Kind)
@@ -87,6 +88,20 @@ def derived(kind: Kind, at: datetime, *parts: str) -> str:
     """
     seed = hashlib.sha256("\x1f".join(parts).encode()).digest()
     return _made(kind, at, int.from_bytes(seed[:10], "big"))
+
+
+def around(text: str, within: timedelta) -> tuple[str, str]:
+    """Bounds between which all ids lie that were made within a span of this one, by the same clock.
+
+    Shape: kind and time only, so they sort (as bytes) before every id of their moment. Raises ValueError: no id.
+    """
+    made_ms = 0
+    for letter in text[2:12]:
+        made_ms = made_ms * 32 + _BASE32.index(letter)
+    span_ms = within // timedelta(milliseconds=1)
+    bounds = (max(made_ms - span_ms, 0), min(made_ms + span_ms + 1, 2**48 - 1))
+    low, high = (text[:2] + _base32(bound << 80)[:10] for bound in bounds)
+    return low, high
 
 
 def is_id(text: str, *kinds: Kind) -> bool:

@@ -13,6 +13,7 @@ import structlog
 
 from yuanlu import jobs
 from yuanlu.app import CONTRADICTED, FILE_TAKEN, OUTSIDE_REFUND, App
+from yuanlu.cases import beside, doubles, handovers, tracing
 from yuanlu.cases import flow as cases
 from yuanlu.cases.clockwork import CLOCK
 from yuanlu.cases.rules import LATE_PAID, What
@@ -26,7 +27,6 @@ from yuanlu.losses import flow as losses
 from yuanlu.losses.floats import FLOAT_WAKE
 from yuanlu.notify import flow as notify
 from yuanlu.notify import rules as notices
-from yuanlu.losses.floats import WATCH
 from yuanlu.payments import flow as payments
 from yuanlu.refunds import flow as refunds
 from yuanlu.repayments import flow as repayments
@@ -51,6 +51,10 @@ VERBS: Mapping[str, Verb] = {
     WATCH: complaints.drive,
     WATCH_WAKE: complaints.drive,
     ANSWER: complaints.answer,
+    beside.WAKE: beside.find,
+    handovers.WAKE: tracing.drive,
+    handovers.CASE_WAKE: tracing.learn_case,
+    doubles.WAKE: beside.look_twice,
     LATE_PAID: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.LATE_PAID
     ),

@@ -173,6 +173,9 @@ def asked_in(example: Example) -> Any:
 
 def check_details(heard: Outcome, given: Mapping[str, Any]) -> None:
     """Whatever an example tells of an outcome beyond its word."""
+    if "figures" in given:
+        assert heard.figures is not None
+        assert heard.figures.text == given["figures"]
     for name in ("channel_number", "payer", "received_into", "qr"):
         assert getattr(heard, name) == given.get(name, getattr(heard, name))
     if "amount" in given:

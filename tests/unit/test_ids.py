@@ -84,3 +84,15 @@ def test_what_only_looks_like_an_id_is_none(spoilt: str) -> None:
 def test_an_id_is_never_taken_for_a_payment_code(kind: Kind, at: datetime) -> None:
     found = recognise(ids.new(kind, at), typed=False, today=business_day(NOON), no_id_card=False)
     assert not found.ok
+
+
+@pytest.mark.parametrize("apart", [-900, -1, 0, 1, 900])
+def test_ids_made_near_in_time_lie_between_the_bounds(apart: int) -> None:
+    low, high = ids.around(ids.new(Kind.PAYMENT, NOON), timedelta(seconds=900))
+    assert low <= ids.new(Kind.PAYMENT, NOON + timedelta(seconds=apart)) < high
+
+
+@pytest.mark.parametrize("apart", [-901, 901])
+def test_ids_made_far_apart_lie_outside_the_bounds(apart: int) -> None:
+    low, high = ids.around(ids.new(Kind.PAYMENT, NOON), timedelta(seconds=900))
+    assert not low <= ids.new(Kind.PAYMENT, NOON + timedelta(seconds=apart)) < high

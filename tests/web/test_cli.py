@@ -197,6 +197,19 @@ async def test_what_a_rule_denies_is_told_and_changes_nothing(
     assert await shop.rows() == before
 
 
+def test_a_code_is_hung_looked_at_and_traced(shop: Shop) -> None:
+    """S38, S47."""
+    hung = shop.told("code", "add", "-", "--till", "T1", "--place", "door", heard="wxp://f2f0abcdefghijklmnop\n")
+    assert (hung["standing"], hung["place"], hung["tail"]) == ("current", "door", "mnop")
+    assert shop.told("code", "list", "--due")["items"] == []
+    assert shop.told("code", "audit", hung["id"], "--found", "covered")["standing"] == "suspect"
+    assert [each["id"] for each in shop.told("code", "list", "--due")["items"]] == [hung["id"]]
+    traced = shop.told("trace", "wxp://f2f0abcdefghijklmnop")
+    assert (traced["whose"], traced["code"], traced["standing"]) == ("yours", hung["id"], "suspect")
+    assert shop.told("code", "retire", hung["id"])["state"] == "RETIRED"
+    assert shop.denied("trace", "134567890123456789")[0]["code"] == "trace.unreadable"
+
+
 def test_the_merchant_is_listed_and_its_keys_come_and_go(shop: Shop) -> None:
     listed = shop.told("merchant", "list", "--json")
     assert [(item["id"], item["tills"]) for item in listed["items"]] == [(shop.merchant["merchant_id"], 2)]

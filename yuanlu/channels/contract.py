@@ -118,6 +118,34 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The channel's own figures of a payment or a refund, in fen; None is not said.
+
+    Of a payment: what the payer paid himself (`payer`), what coupons paid (`coupon`) and of it the shop's own
+    (`coupon_shop`), what the shop is credited before the fee (`settled`), the fee. Of a refund: the same of what
+    went back.
+    """
+
+    payer: int | None = None
+    coupon: int | None = None
+    coupon_shop: int | None = None
+    settled: int | None = None
+    fee: int | None = None
+
+    @property
+    def text(self) -> str:
+        """As it is kept: `payer=1080,coupon=200`; nothing where nothing was said."""
+        said = ((name, getattr(self, name)) for name in ("payer", "coupon", "coupon_shop", "settled", "fee"))
+        return ",".join(f"{name}={fen}" for name, fen in said if fen is not None)
+
+    @classmethod
+    def of_text(cls, text: str) -> Figures:
+        """Figures as they were kept."""
+        pairs = (pair.partition("=") for pair in text.split(",") if pair)
+        return cls(**{name: int(fen) for name, _, fen in pairs})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What was heard about one payment or refund, from whichever source."""
 
@@ -137,6 +165,8 @@ class Outcome:
     """Refunds: where the money went, in the channel's words (bank and card tail, or balance)."""
     back_seen: Money | None = None
     """Payments: all that went back to the payer so far, where the channel says so."""
+    figures: Figures | None = None
+    """What the channel says about who paid how much of it. It proves nothing and is never judged by."""
     qr: str = ""
     asked_at: datetime | None = None
     """When we asked, by our clock, if this answers a step. A notice has none."""

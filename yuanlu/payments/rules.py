@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from yuanlu import ids
+from yuanlu.amounts.lines import Line, as_text, checked
 from yuanlu.change import Change, Look, Row, Stay, drawn
 from yuanlu.channels import codes
 from yuanlu.channels.contract import (
@@ -155,6 +156,10 @@ class Payment(Row):
     incident: str = ""
     policy: str = ""
     """The version of the refund policy in force when it was made; empty: the built-in one."""
+    figures: str = ""
+    """What the channel says about who paid how much (`Figures.text`)."""
+    lines: str = ""
+    """What was sold (`amounts.lines`)."""
 
     @property
     def amount(self) -> Money:
@@ -253,6 +258,8 @@ class ChargeAsk:
     no_id_card: bool = False
     """The cashier was asked and says that it is no identity card."""
     channel: Channel | None = None
+    lines: tuple[Line, ...] = ()
+    """What is sold: so that parts of it can go back to the fen."""
 
     @property
     def mode(self) -> Mode:
@@ -261,7 +268,7 @@ class ChargeAsk:
     @property
     def fingerprint(self) -> str:
         """Hash of everything asked but the id."""
-        content = (
+        content: tuple[str, ...] = (
             self.till_id,
             str(self.amount.amount),
             self.amount.currency,
@@ -270,6 +277,8 @@ class ChargeAsk:
             self.mode,
             self.channel or "",
         )
+        if self.lines:
+            content += (as_text(self.lines),)
         return hashlib.sha256("\x1f".join(content).encode()).hexdigest()
 
 
@@ -293,7 +302,7 @@ def open_payment(
 
     Asking again with the same id and content gives the same payment back, and no step: what was once sent is never
     sent again by a repeated wish. Raises Denied: payment.id_taken, payment.amount, payment.currency,
-    payment.till_unknown, payment.code_in_use, payment.channel_off, payment.channel_missing.
+    payment.till_unknown, payment.code_in_use, payment.channel_off, payment.channel_missing; see `lines.checked`.
     """
     if seen.known is not None:
         if seen.known.fingerprint != ask.fingerprint:
@@ -334,6 +343,7 @@ def open_payment(
         sent_at=at,
         give_up_at=give_up_at,
         policy=seen.policy,
+        lines=as_text(checked(ask.lines, ask.amount.amount)) if ask.lines else "",
     )
     opened = PaymentOpened(amount_fen=payment.amount_fen, channel=channel, mode=payment.mode, till_id=payment.till_id)
     return Change(
@@ -601,6 +611,7 @@ def _noted(bound: Facts, payment: Payment, outcome: Outcome, at: datetime) -> Ch
         absent_at=payment.absent_at if outcome.word in (Word.ABSENT, Word.UNKNOWN) else None,
         channel_number=outcome.channel_number or payment.channel_number,
         payer=outcome.payer or payment.payer,
+        figures=outcome.figures.text if outcome.figures else payment.figures,
     )
     evidence = (outcome.evidence,) if outcome.evidence else ()
     if out_of_time:
@@ -665,6 +676,7 @@ def _turned(bound: Facts, payment: Payment, state: State, outcome: Outcome, at: 
         qr=outcome.qr,
         channel_number=outcome.channel_number or payment.channel_number,
         payer=outcome.payer or payment.payer,
+        figures=outcome.figures.text if outcome.figures else payment.figures,
         paid_at=(outcome.at or at) if state in HAS_MONEY else None,
         ended_at=at if state in (State.FAILED, State.REVERSED, State.CLOSED) else payment.ended_at,
     )

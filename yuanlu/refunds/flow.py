@@ -30,7 +30,7 @@ async def requested(desk: Desk, ask: RefundAsk) -> Done[Refund]:
     Asking again with the same id and content gives the same refund back, not `changed`.
     Raises Denied: see `rules.open_refund`.
     """
-    view = store.for_ask(ask.merchant_id, ask.id, ask.payment_id)
+    view = store.for_ask(ask.merchant_id, ask.id, ask.payment_id, by_line=bool(ask.lines))
     return await desk.decide(view, partial(rules.open_refund, FACTS, ask))
 
 

@@ -27,6 +27,7 @@ from enum import StrEnum
 import msgspec
 
 from yuanlu import ids
+from yuanlu.amounts.lines import added, back, of_text, pieces_of, pieces_text
 from yuanlu.change import Change, Draw, Look, Row, Stay
 from yuanlu.channels.contract import (
     Channel,
@@ -196,6 +197,12 @@ class Refund(Row):
     recalled: bool = False
     """Its money was sent towards the merchant's card, and that was not the end: "settled" no longer says who has it."""
     incident: str = ""
+    figures: str = ""
+    """What the channel says about who gets how much of it (`Figures.text`)."""
+    lines: str = ""
+    """Which pieces it is for (`amounts.lines`), if it was asked for by line."""
+    line_turn: int = 0
+    """Which refund by line of its payment it is: one after the other, so no piece goes back twice."""
 
     @property
     def amount(self) -> Money:
@@ -337,11 +344,21 @@ class RefundAsk:
     case_id: str = ""
     undo_within: timedelta = timedelta()
     """How long it may still be cancelled before it is sent."""
+    lines: tuple[tuple[str, int], ...] = ()
+    """Pieces by line; the amount then follows from them."""
 
     @property
     def fingerprint(self) -> str:
         """Hash of everything asked but the id."""
-        content = (self.payment_id, str(self.amount.amount), self.amount.currency, self.reason, self.case_id)
+        content: tuple[str, ...] = (
+            self.payment_id,
+            str(self.amount.amount),
+            self.amount.currency,
+            self.reason,
+            self.case_id,
+        )
+        if self.lines:
+            content += (pieces_text(dict(self.lines)),)
         return hashlib.sha256("\x1f".join(content).encode()).hexdigest()
 
 
@@ -352,6 +369,19 @@ class RefundSeen:
     refund: Refund | None
     payment: Payment | None
     sibling_sent_at: datetime | None = None
+    by_line: tuple[Refund, ...] = ()
+    """The payment's refunds by line; read only where a refund is asked for by line."""
+
+
+NOT_RETURNED = ("REFUSED", "CANCELLED", "RETURNED", "SUPERSEDED")
+"""States in which a refund's pieces are not with the payer's money: they may go back by another."""
+
+
+def _by_lines(ask: RefundAsk, seen: RefundSeen, payment: Payment) -> RefundAsk:
+    """The wish with the amount that follows from its pieces and from those that went back before."""
+    returned = added([pieces_of(each.lines) for each in seen.by_line if each.state not in NOT_RETURNED])
+    fen = back(of_text(payment.lines), payment.amount_fen, returned, dict(ask.lines))
+    return replace(ask, amount=Money(fen, payment.currency))
 
 
 def open_refund(
@@ -361,7 +391,7 @@ def open_refund(
 
     Asking again with the same id and content gives the same refund back. Raises Denied: refund.id_taken,
     refund.payment_unknown, refund.not_paid, refund.amount, refund.currency, refund.over_limit, refund.too_late,
-    refund.too_many_parts.
+    refund.too_many_parts; lines.none, lines.unknown, lines.over.
     """
     if seen.refund is not None:
         if seen.refund.fingerprint != ask.fingerprint:
@@ -372,6 +402,9 @@ def open_refund(
         raise Denied("refund.payment_unknown", id=ask.payment_id)
     if payment.state not in HAS_MONEY:
         raise Denied("refund.not_paid", id=payment.id, state=payment.state)
+    fingerprint = ask.fingerprint
+    if ask.lines:
+        ask = _by_lines(ask, seen, payment)
     if ask.amount.currency != payment.currency:
         raise Denied("refund.currency", currency=ask.amount.currency)
     if ask.amount.amount <= 0:
@@ -394,10 +427,12 @@ def open_refund(
         total_fen=payment.amount_fen,
         currency=payment.currency,
         reason=ask.reason,
-        fingerprint=ask.fingerprint,
+        fingerprint=fingerprint,
         opened_at=at,
         opened_by=ask.who,
         release_at=at + ask.undo_within,
+        lines=pieces_text(dict(ask.lines)),
+        line_turn=max((each.line_turn for each in seen.by_line), default=0) + 1 if ask.lines else 0,
     )
     requested = RefundRequested(amount_fen=refund.amount_fen, payment_id=payment.id, reason=ask.reason)
     return Change(
@@ -594,6 +629,7 @@ def _turned(bound: Facts, refund: Refund, state: State, outcome: Outcome, at: da
         "unclear_since": None,
         "channel_number": outcome.channel_number or refund.channel_number,
         "received_into": outcome.received_into or refund.received_into,
+        "figures": outcome.figures.text if outcome.figures else refund.figures,
     }
     look: datetime | None = None
     fact: Fact
@@ -684,6 +720,7 @@ def _noted(bound: Facts, refund: Refund, outcome: Outcome, at: datetime) -> Chan
         absent_at=refund.absent_at if outcome.word in (Word.ABSENT, Word.UNKNOWN) else None,
         unclear_since=(refund.unclear_since or at) if unclear else None,
         channel_number=outcome.channel_number or refund.channel_number,
+        figures=outcome.figures.text if outcome.figures else refund.figures,
     )
 
 
@@ -953,6 +990,7 @@ def found_outside(news: News, seen: RefundSeen, at: datetime) -> Change[Refund] 
         code=outcome.code,
         channel_number=outcome.channel_number,
         received_into=outcome.received_into,
+        figures=outcome.figures.text if outcome.figures else "",
         done_at=outcome.at or at,
         done_by=_source(outcome),
         ended_at=at,

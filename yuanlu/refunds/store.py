@@ -28,6 +28,10 @@ ALL_OF_PAYMENT = over_keys(
     f"select k.place, {', '.join(f't.{each.name}' for each in fields(Refund))} from keys k"
     " join refunds t on t.merchant_id = k.merchant_id and t.payment_id = k.a order by t.id"
 )
+BY_LINE = over_keys(
+    f"select k.place, {', '.join(f't.{each.name}' for each in fields(Refund))} from keys k"
+    " join refunds t on t.merchant_id = k.merchant_id and t.payment_id = k.a where t.line_turn > 0"
+)
 made = maker(Refund)
 
 
@@ -47,10 +51,17 @@ def with_payment(merchant_id: str, refund_id: str) -> View[RefundSeen]:
     return View(reads, lambda found: RefundSeen(one(found[0]), payments.one(found[1])))
 
 
-def for_ask(merchant_id: str, refund_id: str, payment_id: str) -> View[RefundSeen]:
-    """What a new refund is decided on: whether it is known, and its payment."""
-    reads = (Read(BY_ID, merchant_id, refund_id), Read(payments.BY_ID, merchant_id, payment_id))
-    return View(reads, lambda found: RefundSeen(one(found[0]), payments.one(found[1])))
+def for_ask(merchant_id: str, refund_id: str, payment_id: str, *, by_line: bool = False) -> View[RefundSeen]:
+    """What a new refund is decided on: whether it is known, its payment, and (by line) those by line before it."""
+    reads: tuple[Read, ...] = (Read(BY_ID, merchant_id, refund_id), Read(payments.BY_ID, merchant_id, payment_id))
+    if by_line:
+        reads = (*reads, Read(BY_LINE, merchant_id, payment_id))
+
+    def make(found: Found) -> RefundSeen:
+        before = tuple(map(made, found[2])) if by_line else ()
+        return RefundSeen(one(found[0]), payments.one(found[1]), by_line=before)
+
+    return View(reads, make)
 
 
 def to_drive(merchant_id: str, refund_id: str) -> View[RefundSeen]:

@@ -211,6 +211,42 @@ ALTER TABLE ONLY public.channel_accounts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts OWNER TO yuanlu_owner;
 
+CREATE TABLE public.codes (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    wallet text NOT NULL COLLATE pg_catalog."C",
+    mark text NOT NULL COLLATE pg_catalog."C",
+    tail text NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    till_id text NOT NULL COLLATE pg_catalog."C",
+    hangs_at text NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_until timestamp with time zone,
+    audit_days bigint NOT NULL,
+    audited_at timestamp with time zone,
+    audited_by text NOT NULL,
+    found_as text NOT NULL COLLATE pg_catalog."C",
+    note text NOT NULL,
+    due_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    CONSTRAINT codes_audit_days_check CHECK ((audit_days > 0)),
+    CONSTRAINT codes_check CHECK ((valid_until > valid_from)),
+    CONSTRAINT codes_check1 CHECK (((state = 'RETIRED'::text) = (due_at IS NULL))),
+    CONSTRAINT codes_mark_check CHECK ((mark <> ''::text)),
+    CONSTRAINT codes_state_check CHECK ((state = ANY (ARRAY['HANGING'::text, 'SUSPECT'::text, 'RETIRED'::text]))),
+    CONSTRAINT codes_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.codes FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.codes OWNER TO yuanlu_owner;
+
 CREATE TABLE public.complaint_answers (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -437,6 +473,34 @@ ALTER TABLE ONLY public.floats FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.floats OWNER TO yuanlu_owner;
 
+CREATE TABLE public.handovers (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    side text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    voucher text NOT NULL,
+    said text NOT NULL,
+    amount_fen bigint,
+    channel text NOT NULL COLLATE pg_catalog."C",
+    happened_at timestamp with time zone,
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    payment_id text NOT NULL COLLATE pg_catalog."C",
+    case_id text NOT NULL COLLATE pg_catalog."C",
+    ended_at timestamp with time zone,
+    CONSTRAINT handovers_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT handovers_check CHECK (((side = 'taking'::text) OR ((payment_id = ''::text) AND (case_id = ''::text)))),
+    CONSTRAINT handovers_side_check CHECK ((side = ANY (ARRAY['asking'::text, 'taking'::text]))),
+    CONSTRAINT handovers_state_check CHECK ((state = ANY (ARRAY['ASKED'::text, 'HANDED'::text, 'DONE'::text, 'DECLINED'::text]))),
+    CONSTRAINT handovers_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.handovers FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.handovers OWNER TO yuanlu_owner;
+
 CREATE TABLE public.hooks (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -597,6 +661,8 @@ CREATE TABLE public.payments (
     payer text NOT NULL COLLATE pg_catalog."C",
     incident text NOT NULL,
     policy text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    figures text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    lines text DEFAULT ''::text NOT NULL,
     CONSTRAINT payments_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT payments_back_only_of_paid CHECK (((back_fen = 0) OR (state = ANY (ARRAY['PAID'::text, 'LATE_PAID'::text])))),
     CONSTRAINT payments_back_within_amount CHECK (((back_fen >= 0) AND (back_fen <= amount_fen))),
@@ -663,6 +729,9 @@ CREATE TABLE public.refunds (
     proposal text NOT NULL,
     recalled boolean NOT NULL,
     incident text NOT NULL,
+    figures text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    lines text DEFAULT ''::text NOT NULL,
+    line_turn bigint DEFAULT 0 NOT NULL,
     CONSTRAINT refunds_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT refunds_check CHECK ((amount_fen <= total_fen)),
     CONSTRAINT refunds_version_check CHECK ((version > 0))
@@ -804,6 +873,9 @@ ALTER TABLE ONLY public.cases
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_pkey PRIMARY KEY (merchant_id, channel);
 
+ALTER TABLE ONLY public.codes
+    ADD CONSTRAINT codes_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.complaint_answers
     ADD CONSTRAINT complaint_answers_pkey PRIMARY KEY (merchant_id, id);
 
@@ -833,6 +905,9 @@ ALTER TABLE ONLY public.facts_default
 
 ALTER TABLE ONLY public.floats
     ADD CONSTRAINT floats_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.handovers
+    ADD CONSTRAINT handovers_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.hooks
     ADD CONSTRAINT hooks_pkey PRIMARY KEY (merchant_id, id);
@@ -895,6 +970,12 @@ CREATE INDEX cases_queue_of_state ON public.cases USING btree (merchant_id, stat
 
 CREATE INDEX cases_queue_of_store ON public.cases USING btree (merchant_id, store_id, due_at, id) WHERE (state <> 'CLOSED'::text);
 
+CREATE INDEX codes_by_mark ON public.codes USING btree (mark, merchant_id);
+
+CREATE INDEX codes_due ON public.codes USING btree (merchant_id, due_at) WHERE (state <> 'RETIRED'::text);
+
+CREATE UNIQUE INDEX codes_hang_once ON public.codes USING btree (mark, merchant_id) WHERE (state <> 'RETIRED'::text);
+
 CREATE UNIQUE INDEX complaint_answers_decided_once ON public.complaint_answers USING btree (complaint_id, merchant_id) WHERE ((what = ANY (ARRAY['promise'::text, 'decline'::text])) AND (state <> ALL (ARRAY['REFUSED'::text, 'STOPPED'::text])));
 
 CREATE INDEX complaint_answers_of ON public.complaint_answers USING btree (complaint_id, merchant_id);
@@ -911,6 +992,10 @@ CREATE INDEX deliveries_of_hook ON public.deliveries USING btree (hook_id, id, m
 
 CREATE INDEX deliveries_parked ON public.deliveries USING btree (hook_id, id, merchant_id) WHERE (state = 'PARKED'::text);
 
+CREATE INDEX handovers_of_case ON public.handovers USING btree (case_id, merchant_id) WHERE (case_id <> ''::text);
+
+CREATE INDEX handovers_sides ON public.handovers USING btree (id, merchant_id);
+
 CREATE INDEX hooks_open ON public.hooks USING btree (about, merchant_id) WHERE (state = 'ACTIVE'::text);
 
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
@@ -922,6 +1007,8 @@ CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_
 CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text, 'CLOSING'::text])) AND (code_mark <> ''::text));
 
 CREATE INDEX policies_in_force ON public.policies USING btree (merchant_id, store_id, valid_from, id);
+
+CREATE UNIQUE INDEX refunds_line_turns ON public.refunds USING btree (payment_id, line_turn, merchant_id) WHERE (line_turn > 0);
 
 CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merchant_id);
 
@@ -949,6 +1036,9 @@ ALTER TABLE ONLY public.cases
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.codes
+    ADD CONSTRAINT codes_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
+
 ALTER TABLE ONLY public.complaint_answers
     ADD CONSTRAINT complaint_answers_merchant_id_complaint_id_fkey FOREIGN KEY (merchant_id, complaint_id) REFERENCES public.complaints(merchant_id, id);
 
@@ -966,6 +1056,9 @@ ALTER TABLE ONLY public.deliveries
 
 ALTER TABLE ONLY public.floats
     ADD CONSTRAINT floats_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.handovers
+    ADD CONSTRAINT handovers_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.hooks
     ADD CONSTRAINT hooks_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -1007,6 +1100,8 @@ ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.codes ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.complaint_answers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.complaint_images ENABLE ROW LEVEL SECURITY;
@@ -1026,6 +1121,8 @@ ALTER TABLE public.facts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.facts_default ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.floats ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.handovers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.hooks ENABLE ROW LEVEL SECURITY;
 
@@ -1049,6 +1146,8 @@ CREATE POLICY owner ON public.cases TO yuanlu_owner USING (true) WITH CHECK (tru
 
 CREATE POLICY owner ON public.channel_accounts TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.codes TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.complaint_answers TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.complaint_images TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -1068,6 +1167,8 @@ CREATE POLICY owner ON public.facts TO yuanlu_owner USING (true) WITH CHECK (tru
 CREATE POLICY owner ON public.facts_default TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.floats TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.handovers TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.hooks TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1111,6 +1212,8 @@ CREATE POLICY reader ON public.cases FOR SELECT TO yuanlu_reader USING ((merchan
 
 CREATE POLICY reader ON public.channel_accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.codes FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.complaint_answers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.complaint_images FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1126,6 +1229,8 @@ CREATE POLICY reader ON public.evidence FOR SELECT TO yuanlu_reader USING ((merc
 CREATE POLICY reader ON public.facts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.floats FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.handovers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.hooks FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -1163,6 +1268,8 @@ CREATE POLICY recorder ON public.cases TO yuanlu_recorder USING (true) WITH CHEC
 
 CREATE POLICY recorder ON public.channel_accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.codes TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.complaint_answers TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.complaint_images TO yuanlu_recorder USING (true) WITH CHECK (true);
@@ -1178,6 +1285,8 @@ CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH C
 CREATE POLICY recorder ON public.facts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.floats TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.handovers TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.hooks TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1241,6 +1350,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.channel_accounts TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.channel_accounts TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.codes TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.codes TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.complaint_answers TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.complaint_answers TO yuanlu_recorder;
 
@@ -1264,6 +1376,9 @@ GRANT SELECT,INSERT ON TABLE public.facts TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.floats TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.floats TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.handovers TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.handovers TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.hooks TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.hooks TO yuanlu_recorder;

@@ -287,7 +287,7 @@ class Alipay:
         if order.state is OrderState.WAITING:
             return {"code": "10003", **self._buyer(order), **_numbers(order), **self._amounts(order)}
         assert order.paid_at is not None
-        funds = [{"amount": yuan(order.amount_fen), "fund_channel": "ALIPAYACCOUNT"}]
+        funds = _funds(order.payer_fen, order.coupon_fen)
         return {
             **self._buyer(order),
             "fund_bill_list": funds,
@@ -321,7 +321,7 @@ class Alipay:
         told: Fields = {**self._buyer(order), **_numbers(order), **self._amounts(order), "trade_status": status}
         if order.paid_at is not None:
             told["send_pay_date"] = local(order.paid_at)
-            told["fund_bill_list"] = [{"amount": yuan(order.amount_fen), "fund_channel": "ALIPAYACCOUNT"}]
+            told["fund_bill_list"] = _funds(order.payer_fen, order.coupon_fen)
         return told
 
     def _cancel(self, fields: Fields, params: dict[str, str], request: Request) -> Fields:
@@ -372,7 +372,7 @@ class Alipay:
             told["gmt_refund_pay"] = local(refund.done_at)
         options = fields.get("query_options")
         if isinstance(options, list) and "refund_detail_item_list" in options and is_done:
-            told["refund_detail_item_list"] = [{"amount": yuan(amount_fen), "fund_channel": "ALIPAYACCOUNT"}]
+            told["refund_detail_item_list"] = _funds(refund.payer_fen, refund.amount_fen - refund.payer_fen)
         if isinstance(options, list) and options and is_done:
             told["send_back_fee"] = yuan(amount_fen)
         return told
@@ -389,8 +389,11 @@ class Alipay:
             return {}
         told = {**_numbers(order), "out_request_no": number, "total_amount": yuan(order.amount_fen)}
         told |= {"refund_amount": yuan(refund.amount_fen), "refund_status": "REFUND_SUCCESS"}
-        if "gmt_refund_pay" in (fields.get("query_options") or []):
+        options = fields.get("query_options") or []
+        if "gmt_refund_pay" in options:
             told["gmt_refund_pay"] = local(refund.done_at)
+        if "refund_detail_item_list" in options:
+            told["refund_detail_item_list"] = _funds(refund.payer_fen, refund.amount_fen - refund.payer_fen)
         return told
 
     def _trade(self, fields: Fields) -> Order:
@@ -422,8 +425,9 @@ class Alipay:
 
     def _amounts(self, order: Order) -> Fields:
         paid = yuan(order.amount_fen if order.payments else 0)
-        names = ("receipt_amount", "buyer_pay_amount", "invoice_amount")
-        return {"total_amount": yuan(order.amount_fen), "point_amount": "0.00", **dict.fromkeys(names, paid)}
+        own = yuan(order.payer_fen if order.payments else 0)
+        told = {"total_amount": yuan(order.amount_fen), "point_amount": "0.00", "receipt_amount": paid}
+        return told | {"buyer_pay_amount": own, "invoice_amount": own} | _discounts(order)
 
     # Bills
 
@@ -462,6 +466,16 @@ def _encoding(params: dict[str, str]) -> str:
 def _text(node: Fields) -> str:
     """The live gateway writes `/` as `\\/`; the signature covers the text with it."""
     return json.dumps(node, ensure_ascii=False, separators=(",", ":")).replace("/", "\\/")
+
+
+def _funds(payer_fen: int, coupon_fen: int) -> list[Fields]:
+    """The funds money came from, or went back to."""
+    told = [{"amount": yuan(payer_fen), "fund_channel": "ALIPAYACCOUNT"}]
+    return told + ([{"amount": yuan(coupon_fen), "fund_channel": "COUPON"}] if coupon_fen else [])
+
+
+def _discounts(order: Order) -> Fields:
+    return {"discount_amount": yuan(order.coupon_fen), "mdiscount_amount": "0.00"} if order.coupon_fen else {}
 
 
 def _numbers(order: Order) -> Fields:

@@ -161,6 +161,13 @@ class Order:
     is_scanned: bool = False
     is_late: bool = False
     payments: int = 0
+    coupon_fen: int = 0
+    """What the wallet's coupon paid of it."""
+
+    @property
+    def payer_fen(self) -> int:
+        """What the payer paid himself."""
+        return self.amount_fen - self.coupon_fen
 
 
 @dataclass
@@ -181,6 +188,8 @@ class Refund:
     received_by: str = ""
     is_by_hand: bool = False
     is_rescued: bool = False
+    payer_fen: int = 0
+    """What of it is the payer's: in the proportion in which he paid."""
     holds_fen: int = 0
     """Taken from the merchant's funds and not yet arrived anywhere."""
     payouts: int = 0
@@ -360,7 +369,9 @@ class Books:
 
     def _take(self, order: Order, payer: Payer) -> None:
         assert order.payments == 0
-        payer.balance_fen -= order.amount_fen
+        order.coupon_fen = min(payer.coupon_fen, order.amount_fen - 1)
+        payer.balance_fen -= order.payer_fen
+        self.topped_fen += order.coupon_fen  # the wallet's own money
         self.funds_fen += order.amount_fen
         order.payer = payer
         order.state = OrderState.PAID
@@ -495,7 +506,8 @@ class Books:
                 raise Refusal(Reason.FUNDS_SHORT)
             assert order.payer is not None
             self.funds_fen -= order.amount_fen
-            order.payer.balance_fen += order.amount_fen
+            order.payer.balance_fen += order.payer_fen
+            self.topped_fen -= order.coupon_fen
             action = "refund"
         else:
             action = "close"
@@ -550,7 +562,9 @@ class Books:
         self.refunds[key] = refund
         self.refunds_by_channel_number[refund.channel_number] = refund
         order.refunds.append(refund)
+        before = order.back_fen * order.payer_fen // order.amount_fen
         order.back_fen += amount_fen
+        refund.payer_fen = order.back_fen * order.payer_fen // order.amount_fen - before
         assert order.back_fen <= order.amount_fen
         self._set_going(refund)
         return refund, True
@@ -609,12 +623,13 @@ class Books:
         self._finish(refund, "支付用户零钱")
 
     def _let_go(self, refund: Refund) -> int:
-        """What was held for the refund, to be put where it goes."""
+        """What was held for the refund, to be put where it goes; the coupon's part goes back to the wallet."""
         assert refund.holds_fen == refund.amount_fen
         assert refund.payouts == 0
         held, refund.holds_fen = refund.holds_fen, 0
         refund.payouts = 1
-        return held
+        self.topped_fen -= held - refund.payer_fen
+        return refund.payer_fen
 
     def _finish(self, refund: Refund, received_by: str) -> None:
         refund.state = RefundState.SUCCESS

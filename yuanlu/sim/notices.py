@@ -225,15 +225,17 @@ class Notices:
         assert order.payer is not None
         assert order.paid_at is not None
         amount = yuan(order.amount_fen)
-        funds = [{"amount": amount, "fundChannel": "ALIPAYACCOUNT"}]
+        own = yuan(order.payer_fen)
+        funds = [{"amount": own, "fundChannel": "ALIPAYACCOUNT"}]
+        funds += [{"amount": yuan(order.coupon_fen), "fundChannel": "COUPON"}] if order.coupon_fen else []
         return {
             "trade_no": order.channel_number,
             "out_trade_no": order.number,
             "trade_status": trade_status(order, self.agenda.now(), 10**5),
             "total_amount": amount,
             "receipt_amount": amount,
-            "buyer_pay_amount": amount,
-            "invoice_amount": amount,
+            "buyer_pay_amount": own,
+            "invoice_amount": own,
             "point_amount": "0.00",
             "buyer_id": order.payer.name,
             "buyer_logon_id": f"{order.payer.name[-4:-1]}***@sim.test",

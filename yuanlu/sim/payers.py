@@ -45,6 +45,8 @@ class Payer:
     balance_fen: int
     limit_fen: int | None = None
     bank_fen: int = 0
+    coupon_fen: int = 0
+    """A coupon of the wallet, used for each order: the wallet pays so much of it (never all)."""
     is_gone: bool = False
 
 

@@ -194,6 +194,7 @@ class Steering:
         balance_fen, limit_fen = _whole(asked.get("balance_fen", 10**8)), asked.get("limit_fen")
         name = asked.get("name") or self.world.payer_name(books.wallet)
         payer = books.add_payer(name, habit, balance_fen=balance_fen, limit_fen=limit_fen)
+        payer.coupon_fen = _whole(asked.get("coupon_fen", 0))
         return {"name": payer.name, "code": books.add_code(payer).text}
 
     def _new_code(self, books: Books, asked: Told) -> Told:

@@ -137,13 +137,26 @@ def transaction(order: Order) -> Fields:
     if order.payments and order.paid_at is not None:
         told["bank_type"] = "OTHERS"
         told["success_time"] = rfc3339(order.paid_at)
-        told["amount"] |= {"payer_total": order.amount_fen, "payer_currency": "CNY"}
+        told["amount"] |= {"payer_total": order.payer_fen, "payer_currency": "CNY"}
+        told["promotion_detail"] = coupons(order)
     return told
 
 
+def coupons(order: Order) -> list[Fields]:
+    """The coupons of an order: the wallet's own, which it pays in full."""
+    if not order.coupon_fen:
+        return []
+    told = {"coupon_id": "10901", "name": "满减券", "scope": "GLOBAL", "type": "CASH", "amount": order.coupon_fen}
+    return [told | {"wechatpay_contribute": order.coupon_fen, "merchant_contribute": 0, "other_contribute": 0}]
+
+
 def refund_amount(refund: Refund) -> Fields:
-    total, back = refund.order.amount_fen, refund.amount_fen
-    return {"total": total, "refund": back, "payer_total": total, "payer_refund": back}
+    return {
+        "total": refund.order.amount_fen,
+        "refund": refund.amount_fen,
+        "payer_total": refund.order.payer_fen,
+        "payer_refund": refund.payer_fen,
+    }
 
 
 def refund_object(refund: Refund) -> Fields:
@@ -161,7 +174,7 @@ def refund_object(refund: Refund) -> Fields:
         | {
             "settlement_total": refund.order.amount_fen,
             "settlement_refund": refund.amount_fen,
-            "discount_refund": 0,
+            "discount_refund": refund.amount_fen - refund.payer_fen,
             "refund_fee": 0,
             "from": [],
             "currency": "CNY",

@@ -280,8 +280,8 @@ class WechatV2:
             "refund_id": refund.channel_number,
             "refund_fee": str(refund.amount_fen),
             "total_fee": str(order.amount_fen),
-            "cash_fee": str(order.amount_fen),
-            "cash_refund_fee": str(refund.amount_fen),
+            "cash_fee": str(order.payer_fen),
+            "cash_refund_fee": str(refund.payer_fen),
         }
 
     def _refund_query(self, fields: Fields) -> Fields:
@@ -291,7 +291,7 @@ class WechatV2:
             "transaction_id": order.channel_number,
             "out_trade_no": order.number,
             "total_fee": str(order.amount_fen),
-            "cash_fee": str(order.amount_fen),
+            "cash_fee": str(order.payer_fen),
             "refund_count": str(len(refunds)),
         }
         for place, refund in enumerate(refunds):
@@ -300,6 +300,7 @@ class WechatV2:
                 f"refund_id_{place}": refund.channel_number,
                 f"refund_channel_{place}": "ORIGINAL",
                 f"refund_fee_{place}": str(refund.amount_fen),
+                f"coupon_refund_fee_{place}": str(refund.amount_fen - refund.payer_fen),
                 f"refund_status_{place}": STATUSES[refund.state],
                 f"refund_recv_accout_{place}": refund.received_by or "支付用户零钱",
             }
@@ -332,7 +333,8 @@ def _paid(order: Order) -> Fields:
         "trade_type": "NATIVE" if order.is_shown else "MICROPAY",
         "bank_type": "OTHERS",
         "total_fee": str(order.amount_fen),
-        "cash_fee": str(order.amount_fen),
+        "cash_fee": str(order.payer_fen),
+        "coupon_fee": str(order.coupon_fen),
         "fee_type": "CNY",
         "transaction_id": order.channel_number,
         "out_trade_no": order.number,

@@ -27,10 +27,13 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from yuanlu.web import callbacks, health
 from yuanlu.web.api import (
+    amounts,
     books,
     cases,
+    causes,
     codes,
     complaints,
+    devices,
     files,
     hooks,
     lawbook,
@@ -40,7 +43,6 @@ from yuanlu.web.api import (
     refunds,
     repayments,
 )
-from yuanlu.web.api import books, cases, codes, files, lawbook, losses, payments, policies, refunds, repayments
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -65,6 +67,12 @@ ROUTES: tuple[Route, ...] = (
     *hooks.ROUTES,
     *complaints.ROUTES,
     *codes.ROUTES,
+    *amounts.ROUTES,
+    *refunds.ROUTES,
+    *cases.ROUTES,
+    *causes.ROUTES,
+    *codes.ROUTES,
+    *devices.ROUTES,
     *books.ROUTES,
 )
 """Every endpoint of the merchant's API."""

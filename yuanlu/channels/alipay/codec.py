@@ -29,6 +29,7 @@ from yuanlu.channels.contract import (
     Close,
     ComplaintStep,
     Facts,
+    Figures,
     Heard,
     Keeper,
     News,
@@ -124,6 +125,15 @@ class _Node(msgspec.Struct):
     refund_amount: str | None = None
     refund_status: str | None = None
     gmt_refund_pay: str | None = None
+    buyer_pay_amount: msgspec.Raw = msgspec.Raw(b"null")
+    receipt_amount: msgspec.Raw = msgspec.Raw(b"null")
+    discount_amount: msgspec.Raw = msgspec.Raw(b"null")
+    mdiscount_amount: msgspec.Raw = msgspec.Raw(b"null")
+    charge_amount: msgspec.Raw = msgspec.Raw(b"null")
+    present_refund_buyer_amount: msgspec.Raw = msgspec.Raw(b"null")
+    present_refund_discount_amount: msgspec.Raw = msgspec.Raw(b"null")
+    present_refund_mdiscount_amount: msgspec.Raw = msgspec.Raw(b"null")
+    send_back_fee: msgspec.Raw = msgspec.Raw(b"null")
     refund_detail_item_list: msgspec.Raw = msgspec.Raw(b"null")
     deposit_back_info: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -131,11 +141,13 @@ class _Node(msgspec.Struct):
 class _Item(msgspec.Struct):
     fund_channel: str = ""
     bank_name: str = ""
+    amount: Any = None
 
 
 _envelope = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _node = msgspec.json.Decoder(_Node).decode
 _text = msgspec.json.Decoder(str).decode
+_optional = msgspec.json.Decoder(str | None).decode
 _items = msgspec.json.Decoder(list[_Item] | _Item | None).decode
 
 
@@ -318,6 +330,7 @@ def _traded(step: Step, node: _Node) -> Outcome:
         channel_number=node.trade_no or "",
         payer=node.buyer_open_id or node.buyer_user_id or "",
         at=wire.beijing_moment(node.send_pay_date),
+        figures=_figures(amount, node) if word is Word.SETTLED else None,
         # "TRADE_CLOSED = never paid or fully refunded": with a day of payment it is the second.
         back_seen=amount if word is Word.ENDED and node.send_pay_date else None,
     )
@@ -350,6 +363,7 @@ def _refunded(step: Step, node: _Node) -> Outcome:
         amount=step.back,
         at=wire.beijing_moment(node.gmt_refund_pay),
         received_into=_received(node),
+        figures=_figures_back(step.back, node),
     )
 
 
@@ -369,7 +383,56 @@ def _refund_found(step: Step, node: _Node) -> Outcome:
         amount=step.back,
         at=wire.beijing_moment(node.gmt_refund_pay),
         received_into=_received(node),
+        figures=_figures_back(step.back, node),
     )
+
+
+COUPONS = ("COUPON", "DISCOUNT", "MCOUPON", "MDISCOUNT")
+"""Funds that are no money of the payer: coupons and discounts of Alipay, and of the shop. Source: fund_channel, 4.4."""
+
+
+def _fen(raw: msgspec.Raw) -> int | None:
+    """An amount in yuan as fen. What cannot be read is not said: it must never spoil an answer."""
+    try:
+        amount = _amount(_optional(raw))
+    except wire.UNREADABLE:
+        return None
+    return None if amount is None else amount.amount
+
+
+def _figures(amount: Money | None, node: _Node) -> Figures | None:
+    """Who paid how much: buyer_pay_amount by the payer, discounts by Alipay and (mdiscount) by the shop."""
+    payer, settled = _fen(node.buyer_pay_amount), _fen(node.receipt_amount)
+    if amount is None or (payer is None and settled is None):
+        return None
+    own, shop = _fen(node.discount_amount), _fen(node.mdiscount_amount)
+    said = None if own is None and shop is None else (own or 0) + (shop or 0)
+    coupon = amount.amount - payer if said is None and payer is not None else said
+    return Figures(payer=payer, coupon=coupon, coupon_shop=shop, settled=settled, fee=_fen(node.charge_amount))
+
+
+def _figures_back(back: Money, node: _Node) -> Figures | None:
+    """Who gets how much of a refund: as said, or by the list of funds it went back into."""
+    payer, settled = _fen(node.present_refund_buyer_amount), _fen(node.send_back_fee)
+    if payer is None and (funds := _funds(node.refund_detail_item_list)):
+        payer = sum(fen for channel, fen in funds if channel not in COUPONS)
+    if payer is None and settled is None:
+        return None
+    own, shop = _fen(node.present_refund_discount_amount), _fen(node.present_refund_mdiscount_amount)
+    said = None if own is None and shop is None else (own or 0) + (shop or 0)
+    coupon = back.amount - payer if said is None and payer is not None else said
+    return Figures(payer=payer, coupon=coupon, coupon_shop=shop, settled=settled)
+
+
+def _funds(raw: msgspec.Raw) -> list[tuple[str, int]]:
+    """The funds of a list, each with its fen; nothing when one of them cannot be read."""
+    try:
+        text = bytes(raw)
+        found = _items(_text(text).encode() if text[:1] == b'"' else text)
+        items = found if isinstance(found, list) else [found] if found else []
+        return [(item.fund_channel, from_yuan(str(item.amount or "")).amount) for item in items]
+    except wire.UNREADABLE:
+        return []
 
 
 def _received(node: _Node) -> str:
@@ -382,7 +445,7 @@ def _received(node: _Node) -> str:
         except wire.UNREADABLE:
             continue
         items = found if isinstance(found, list) else [found] if found else []
-        names += [item.bank_name or item.fund_channel for item in items]
+        names += [item.bank_name or item.fund_channel for item in items if item.fund_channel not in COUPONS]
     return ", ".join(dict.fromkeys(name for name in names if name))
 
 

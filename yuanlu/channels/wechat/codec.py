@@ -28,6 +28,7 @@ from yuanlu.channels.contract import (
     Close,
     ComplaintStep,
     Facts,
+    Figures,
     Heard,
     Keeper,
     News,
@@ -111,9 +112,24 @@ REFUND_STATES: Mapping[str, Said] = {
 
 
 class _Amount(msgspec.Struct):
+    """What is not needed to know whether money moved stays raw: it must never spoil an answer."""
+
     total: int | None = None
     refund: int | None = None
     currency: str | None = None
+    payer_total: msgspec.Raw = msgspec.Raw(b"null")
+    payer_refund: msgspec.Raw = msgspec.Raw(b"null")
+    settlement_refund: msgspec.Raw = msgspec.Raw(b"null")
+    discount_refund: msgspec.Raw = msgspec.Raw(b"null")
+    refund_fee: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Coupon(msgspec.Struct):
+    """One coupon of a payment: NOCASH ones are the shop's own and are not credited to it."""
+
+    amount: int
+    type: str = ""
+    merchant_contribute: int | None = None
 
 
 class _Payer(msgspec.Struct):
@@ -131,6 +147,7 @@ class _Trade(msgspec.Struct):
     success_time: str | None = None
     payer: _Payer | None = None
     amount: _Amount | None = None
+    promotion_detail: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Refund(msgspec.Struct):
@@ -171,6 +188,8 @@ class _Notice(msgspec.Struct):
     resource: Sealed
 
 
+_fen = msgspec.json.Decoder(int | None).decode
+_coupons = msgspec.json.Decoder(list[_Coupon] | None).decode
 _trade = msgspec.json.Decoder(_Trade).decode
 _refund = msgspec.json.Decoder(_Refund).decode
 _code_url = msgspec.json.Decoder(_CodeUrl).decode
@@ -352,6 +371,32 @@ def _trade_outcome(trade: _Trade) -> Outcome:
         channel_number=trade.transaction_id or "",
         payer=(trade.payer and trade.payer.openid) or "",
         at=wire.moment(trade.success_time),
+        figures=_figures(trade) if word is Word.SETTLED else None,
+    )
+
+
+def _figures(trade: _Trade) -> Figures | None:
+    """Who paid how much of a payment: "payer_total", and the coupons of promotion_detail.
+
+    A coupon of type NOCASH (免充值) is the shop's and lessens what it is credited. What cannot be read is not said.
+    """
+    amount = trade.amount
+    if amount is None or amount.total is None:
+        return None
+    try:
+        payer, coupons = _fen(amount.payer_total), _coupons(trade.promotion_detail)
+    except wire.UNREADABLE:
+        return None
+    if payer is None:
+        return None
+    told = coupons or []
+    shop = sum(each.amount if each.type == "NOCASH" else each.merchant_contribute or 0 for each in told)
+    uncredited = sum(each.amount for each in told if each.type == "NOCASH")
+    return Figures(
+        payer=payer,
+        coupon=sum(each.amount for each in told) if told else amount.total - payer,
+        coupon_shop=shop if told else None,
+        settled=amount.total - uncredited if told else None,
     )
 
 
@@ -392,7 +437,18 @@ def _refund_outcome(refund: _Refund, status: str) -> Outcome:
         channel_number=refund.refund_id or "",
         at=wire.moment(refund.success_time),
         received_into=refund.user_received_account or "",
+        figures=_figures_back(refund.amount),
     )
+
+
+def _figures_back(amount: _Amount) -> Figures | None:
+    """Who gets how much of a refund. `discount_refund` is the coupons' part, `refund_fee` the fee that comes back."""
+    try:
+        payer, coupon = _fen(amount.payer_refund), _fen(amount.discount_refund)
+        settled, fee = _fen(amount.settlement_refund), _fen(amount.refund_fee)
+    except wire.UNREADABLE:
+        return None
+    return Figures(payer=payer, coupon=coupon, settled=settled, fee=fee) if payer is not None else None
 
 
 _HEARD: Mapping[Operation, Callable[[Step, Reply, WechatKeys], Outcome]] = {

@@ -19,6 +19,7 @@ from defusedxml.ElementTree import ParseError, fromstring
 from yuanlu.channels import law, wire
 from yuanlu.channels.contract import (
     Call,
+    Figures,
     Operation,
     Outcome,
     Pay,
@@ -207,7 +208,24 @@ def _traded(step: Step, told: Mapping[str, str], state: str) -> Outcome:
         channel_number=told.get("transaction_id", ""),
         payer=told.get("openid", ""),
         at=_moment(told.get("time_end")),
+        figures=_figures(told) if word is Word.SETTLED else None,
     )
+
+
+def _figures(told: Mapping[str, str]) -> Figures | None:
+    """Who paid how much: `cash_fee` by the payer, `coupon_fee` by coupons; `settlement_total_fee` is credited."""
+    payer = _fen(told, "cash_fee")
+    if payer is None:
+        return None
+    total = int(told["total_fee"])
+    settled, coupon = _fen(told, "settlement_total_fee"), _fen(told, "coupon_fee")
+    shop = None if settled is None else total - settled
+    return Figures(payer=payer, coupon=total - payer if coupon is None else coupon, coupon_shop=shop, settled=settled)
+
+
+def _fen(told: Mapping[str, str], name: str) -> int | None:
+    text = told.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 13 else None
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -245,7 +263,16 @@ def _refund_found(step: QueryRefund, told: Mapping[str, str]) -> Outcome:
         channel_number=told.get(f"refund_id_{place}", ""),
         at=wire.beijing_moment(told.get(f"refund_success_time_{place}")),
         received_into=told.get(f"refund_recv_accout_{place}", ""),
+        figures=_figures_back(step.back.amount, told, place),
     )
+
+
+def _figures_back(back_fen: int, told: Mapping[str, str], place: str) -> Figures | None:
+    """Who gets how much of a refund, where it says the coupons' part."""
+    coupon, settled = _fen(told, f"coupon_refund_fee_{place}"), _fen(told, f"settlement_refund_fee_{place}")
+    if coupon is None and settled is None:
+        return None
+    return Figures(payer=None if coupon is None else back_fen - coupon, coupon=coupon, settled=settled)
 
 
 def _names(field: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from yuanlu.amounts.lines import Line
 from yuanlu.channels.contract import Channel
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, checked
@@ -35,6 +36,7 @@ async def request(call: Call) -> Answer:
         typed=wish.typed,
         no_id_card=wish.no_id_card,
         channel=Channel(wish.channel) if wish.channel else None,
+        lines=tuple(Line(each.id, each.name, each.quantity, each.amount_fen) for each in wish.lines),
     )
     done = await flow.requested(call.office.desk, ask)
     return 201 if done.changed else 200, payment_told(done.row, call.office.clock.now())
@@ -95,6 +97,8 @@ ROUTES = (
             "payment.channel_off",
             "payment.wrong_wallet",
             "payment.code_in_use",
+            "lines.id_twice",
+            "lines.sum",
             "scan.not_payable",
         ),
         example={

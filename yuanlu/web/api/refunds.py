@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from msgspec import UnsetType
+
 from yuanlu import ids
+from yuanlu.amounts.lines import added
 from yuanlu.channels.contract import Evidence, RescueTo, digest_of
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, checked
@@ -27,11 +30,14 @@ from yuanlu.web.parts.shapes import (
 async def request(call: Call) -> Answer:
     """Write a refund down and hold its money; the worker sends it."""
     wish: RefundWish = call.wish
+    if isinstance(wish.amount_fen, UnsetType) == (not wish.lines):
+        raise Denied("refund.amount_or_lines")
     ask = RefundAsk(
         merchant_id=call.merchant_id,
         id=checked(wish.id, Kind.REFUND),
         payment_id=wish.payment,
-        amount=Money(wish.amount_fen, wish.currency),
+        amount=Money(0 if isinstance(wish.amount_fen, UnsetType) else wish.amount_fen, wish.currency),
+        lines=tuple(added([{each.id: each.quantity} for each in wish.lines]).items()),
         who=call.who,
         reason=wish.reason,
         undo_within=timedelta(seconds=wish.undo_seconds),
@@ -149,6 +155,10 @@ ROUTES = (
             "refund.over_limit",
             "refund.too_late",
             "refund.too_many_parts",
+            "refund.amount_or_lines",
+            "lines.none",
+            "lines.unknown",
+            "lines.over",
         ),
         example={
             "id": "YR01KATE3S400000000000000000F",

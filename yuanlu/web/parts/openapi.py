@@ -30,7 +30,8 @@ _PLACES = {
     "complaint": ("YN", "The complaint's id."),
     "object": ("Y[PRCNA]", "The id of the payment, refund, case, complaint or answer it belongs to."),
     "channel": ("", "The channel: wechat, alipay, unionpay, card, or a protocol of one, such as wechat_v2."),
-    "code": ("", "The code as the channel wrote it."),
+    "code": ("", "The code as the channel wrote it; under /v1/codes the id of a code of the shop."),
+    "handover": ("YV", "The hand-over's id."),
 }
 
 

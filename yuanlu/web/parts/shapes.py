@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from yuanlu.amounts.lines import LINES_MAX, QUANTITY_MAX
 from yuanlu.cases.declines import words_of
 from yuanlu.cases.flow import Thread
 from yuanlu.cases.review import escalations_of
@@ -47,6 +48,22 @@ class Wish(Struct, forbid_unknown_fields=True, kw_only=True):
     """Base of what is asked: a field nobody knows is refused, nothing is guessed."""
 
 
+class LineWish(Wish, kw_only=True):
+    """One line of a sale. `amount_fen`: of all its pieces, after its own discount, before one on the whole order."""
+
+    id: Annotated[str, Meta(pattern=_LINE, min_length=1, max_length=64)]
+    name: Line = ""
+    quantity: Annotated[int, Meta(ge=1, le=QUANTITY_MAX)] = 1
+    amount_fen: Annotated[int, Meta(ge=0, le=AMOUNT_MAX_FEN)]
+
+
+class PiecesWish(Wish):
+    """So many pieces of a line."""
+
+    id: Annotated[str, Meta(pattern=_LINE, min_length=1, max_length=64)]
+    quantity: Annotated[int, Meta(ge=1, le=QUANTITY_MAX)] = 1
+
+
 class PaymentWish(Wish):
     """A wish to be paid. With `code` the payer's code is charged; without it our own QR is made, by `channel`."""
 
@@ -59,14 +76,19 @@ class PaymentWish(Wish):
     no_id_card: bool = False
     channel: Literal["wechat", "alipay"] | None = None
     description: Line = ""
+    lines: Annotated[tuple[LineWish, ...], Meta(max_length=LINES_MAX)] = ()
 
 
 class RefundWish(Wish):
-    """A wish to send money back. It waits `undo_seconds` before it is sent; until then it may be cancelled."""
+    """A wish to send money back: `amount_fen`, or pieces by line (`lines`), whose amount then follows.
+
+    It waits `undo_seconds` before it is sent; until then it may be cancelled.
+    """
 
     id: RefundId
     payment: PaymentId
-    amount_fen: Fen
+    amount_fen: Fen | UnsetType = UNSET
+    lines: Annotated[tuple[PiecesWish, ...], Meta(max_length=LINES_MAX)] = ()
     currency: Currency = "CNY"
     reason: Annotated[str, Meta(pattern=_LINE, max_length=80)] = ""
     undo_seconds: Annotated[int, Meta(ge=0, le=3600)] = 0

@@ -1,0 +1,83 @@
+"""Two charges of one mistake: which payments are looked at, and how a pair stands when one of them is put right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.making import NOON, after, changed, kinds, payment
+from yuanlu import ids
+from yuanlu.cases import causes, doubles
+from yuanlu.cases.doubles import Standing, standing
+from yuanlu.cases.rules import CaseSeen, State, What
+from yuanlu.change import Stay
+from yuanlu.errors import Denied
+from yuanlu.payments.rules import Payment
+from yuanlu.payments.rules import State as P
+
+
+def charge(name: str, state: P = P.PAID, **given: Any) -> Payment:
+    made = replace(payment(state), id=ids.derived(ids.Kind.PAYMENT, NOON, name), payer="p1", asked_at=after(20))
+    return replace(made, **given)
+
+
+def pair() -> causes.Twin:
+    first, second = charge("a", opened_at=NOON), charge("b", opened_at=after(8), code_mark="other")
+    found = causes.paired(doubles.sibling(first), doubles.sibling(second))
+    assert found is not None
+    return found
+
+
+def test_only_a_payment_that_was_unclear_and_whose_payer_is_known_is_looked_at() -> None:
+    assert doubles.wants_look(charge("a", looks=1))
+    assert not doubles.wants_look(charge("a", looks=0))
+    assert not doubles.wants_look(charge("a", looks=1, payer=""))
+
+
+def test_what_was_paid_late_goes_back_by_its_own_case_and_has_no_twin() -> None:
+    late = charge("a", P.LATE_PAID, opened_at=NOON)
+    assert causes.paired(doubles.sibling(late), doubles.sibling(charge("b", opened_at=after(8)))) is None
+
+
+def test_a_pair_opens_a_case_about_its_second_charge_with_what_was_found() -> None:
+    """S41, S82."""
+    found = pair()
+    ask = doubles.own_ask("YM1", found)
+    assert (ask.payment_id, ask.what, ask.who) == (found.second.id, What.CHARGED_TWICE, "system")
+    assert ask == doubles.own_ask("YM1", found)
+    change = changed(doubles.open_pair(found, ask, CaseSeen(None, charge("b")), after(30)))
+    assert (change.row.state, change.row.remedy_fen) == (State.ATTENTION, 0)
+    assert kinds(change) == ("CaseOpened", "CauseFound", "CaseNeedsPerson")
+    assert found.first.id in change.row.note
+    assert isinstance(doubles.open_pair(found, ask, CaseSeen(change.row, None), after(40)), Stay)
+    with pytest.raises(Denied, match="already_open"):
+        doubles.open_pair(found, ask, CaseSeen(None, charge("b"), other="YC1"), after(30))
+
+
+@pytest.mark.parametrize(
+    ("twin", "wanted"),
+    [
+        (None, Standing.ALONE),
+        (charge("a"), Standing.GOES_BACK),
+        (charge("a", P.SENT), Standing.ALONE),
+        (charge("a", P.REVERSED), Standing.OTHER_UNPAID),
+        (charge("a", P.FAILED), Standing.OTHER_UNPAID),
+        (charge("a", P.LATE_PAID), Standing.OTHER_WENT_BACK),
+        (charge("a", back_fen=charge("a").amount_fen), Standing.OTHER_WENT_BACK),
+        (charge("a", back_fen=1), Standing.OTHER_PARTLY_BACK),
+        (charge("b"), Standing.ALONE),
+    ],
+)
+def test_how_a_pair_stands(twin: Payment | None, wanted: Standing) -> None:
+    """S41."""
+    assert standing(charge("b"), twin) is wanted
+
+
+def test_reported_on_both_sides_one_after_the_other_only_one_goes_back() -> None:
+    """S41. Whichever is put right first, its money is drawn: the other one then owes nothing."""
+    for one, other in ((charge("a"), charge("b")), (charge("b"), charge("a"))):
+        assert standing(one, other) is Standing.GOES_BACK
+        refunded = replace(one, back_fen=one.amount_fen)
+        assert standing(other, refunded) is Standing.OTHER_WENT_BACK
