@@ -111,8 +111,8 @@ def _paid(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(doubles.WAKE, row.id, at + doubles.LOOK_AFTER),) if doubles.wants_look(row) else ()
 
 
-def _case_opened(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
-    return (Look(beside.WAKE, row.id, at + beside.LOOK_AFTER),)
+def _case_checked(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    return (Look(beside.WAKE, row.id, at),)
 
 
 def _handed_over(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
@@ -126,7 +126,7 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
         return ()
     looks = [Look(WAKE, row.case_id, at)]
     if row.figures and "payer=" + str(row.amount_fen) not in row.figures.split(","):  # a coupon took part: does it fit?
-        looks.append(Look(beside.WAKE, row.case_id, at + beside.LOOK_AFTER))
+        looks.append(Look(beside.WAKE, row.case_id, at))
     return looks
 
 
@@ -146,6 +146,8 @@ def _who_asked(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
 
 _OWN: Mapping[str, Sequence[Follower]] = {
     "CaseOpened": (_case_opened,),
+FOLLOWERS: Mapping[str, Sequence[Follower]] = {
+    "CaseChecked": (_case_checked,),
     "CaseClosed": (_handed_over,),
     "CaseNeedsPerson": (_handed_over,),
     "PaymentPaid": (_paid,),

@@ -153,11 +153,13 @@ async def found(scene: Scene, case_id: str) -> list[str]:
     return [each.cause for each in beside.as_told([row["body"] for row in rows])]
 
 
-async def test_the_cause_of_a_case_is_looked_for_when_it_opens_and_kept_with_its_evidence(scene: Scene) -> None:
+async def test_the_cause_of_a_case_is_looked_for_once_it_was_checked_and_kept_with_its_evidence(scene: Scene) -> None:
     """S37, S82."""
     payment = await charge(scene, 12800, paid_by(12800, "p1"))
     case = await cases.request(scene.desk, report(scene, payment.id, What.WRONG_AMOUNT, 1280))
-    assert await run_due(scene, beside.WAKE, beside.LOOK_AFTER) == 1
+    scene.says[Operation.QUERY] = paid_by(12800, "p1")
+    await cases.drive(scene.desk, scene.merchant_id, case.id)
+    assert await run_due(scene, beside.WAKE, timedelta()) == 1
     assert await found(scene, case.id) == [
         f"input.amount.{slip}" for slip in ("decimal_slip", "repeated_digit", "extra_digit")
     ]

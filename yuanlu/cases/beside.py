@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -33,9 +33,7 @@ from yuanlu.refunds.rules import State as RefundState
 Found = Sequence[Sequence[Mapping[str, Any]]]
 
 WAKE = "cases.causes.wake"
-"""Look for the cause of a case."""
-LOOK_AFTER = timedelta(seconds=1)
-"""The live check of a case comes first: what the channel answers is looked at too."""
+"""Look for the cause of a case. The live check comes first: what the channel answers is looked at too."""
 GONE = (RefundState.DONE, RefundState.PROVEN, RefundState.EXTERNAL)
 """Refunds whose money is back with the payer, as far as the channel knows."""
 LOOKED_MAX = 2000
