@@ -35,6 +35,7 @@ STORIES = (
     "funds-short",
     "abnormal",
     "wrong-code",
+    "evidence-pack",
 )
 OPENING = ("review", "reply", "pack", "customer", "audit")
 WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
@@ -241,6 +242,7 @@ def demo(story: str, once: bool, seed: int, state: Path | None, as_json: bool) -
     funds-short       the refund waits for the merchant's funds and goes on by itself
     abnormal          the payer cannot be paid: two people send the money to another card
     wrong-code        a product's barcode, a receiving code, our own number: told at once
+    evidence-pack     a pack of a mistaken scan: made, checked, one byte flipped, found
     """
     import os
 
