@@ -36,6 +36,7 @@ STORIES = (
     "funds-short",
     "abnormal",
     "wrong-code",
+    "evidence-pack",
 )
 
 
@@ -255,6 +256,7 @@ def demo(story: str, once: bool, seed: int, state: Path | None, as_json: bool) -
     funds-short       the refund waits for the merchant's funds and goes on by itself
     abnormal          the payer cannot be paid: two people send the money to another card
     wrong-code        a product's barcode, a receiving code, our own number: told at once
+    evidence-pack     a pack of a mistaken scan: made, checked, one byte flipped, found
     """
     import os
 

@@ -21,6 +21,7 @@ import pytest
 
 from yuanlu.cli import STORIES
 from yuanlu.demo import stories
+from yuanlu.packs.paper import can_write_chinese
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 2
@@ -144,6 +145,16 @@ def test_wrong_codes_are_told_before_money_moves(plays: Plays) -> None:
     words = said(found)
     assert words.index("product barcode") < words.index("receiving code") < words.index("one of our own numbers")
     assert words.index("one of our own numbers") < words.index("received")
+
+
+@pytest.mark.skipif(not can_write_chinese(), reason="needs fonts-noto-cjk")
+def test_a_pack_is_made_and_one_flipped_byte_is_found(plays: Plays) -> None:
+    """S7, S76."""
+    found = told(plays, "evidence-pack")
+    assert (found["case"]["state"], found["case"]["conclusion"]) == ("CLOSED", "money_back")
+    words = said(found)
+    assert words.index("one signed PDF") < words.index("nothing is wrong with it") < words.index("Flips one byte")
+    assert "the bytes of the file are not those that were signed" in words
 
 
 BROKEN = """

@@ -14,6 +14,9 @@ from yuanlu.demo.people import SaidNo, Told
 from yuanlu.demo.stage import Stage
 from yuanlu.ids import Kind
 from yuanlu.money import Money
+from yuanlu.packs.readers import Reader
+from yuanlu.packs.verify import verify
+from yuanlu.terminal import packs
 from yuanlu.terminal.screen import flat
 
 GOODS = "6901234567892"
@@ -252,6 +255,28 @@ async def wrong_code(on: Stage) -> End:
     return End(await paid(on, await charge(on, "alipay", "ok", 1990)))
 
 
+async def evidence_pack(on: Stage) -> End:
+    """The customer of a mistaken scan gets a pack of it; it is checked, a byte of it is flipped, and that is found."""
+    end = await mistaken_scan(on)
+    assert end.case is not None
+    on.tell("customer", "要一份能留着的凭证", "Asks for something to keep.")
+    file, ours = await packs.pressed(on.app, on.merchant_id, end.case["id"], Reader.CUSTOMER, "zh")
+    (on.app.settings.state / f"{end.case['id']}.pdf").write_bytes(file)
+    on.tell("cashier", f"做成证据包：一个带签名的 PDF，{len(file) // 1024} KB",
+            f"Makes an evidence pack: one signed PDF of {len(file) // 1024} KB.")  # fmt: skip
+    verdict = verify(file, ours.fingerprints[:1])
+    on.expect(verdict.ok and verdict.is_trusted, f"the pack is good: {packs.told(verdict)['problems']}")
+    on.tell("customer", "不用本系统，自己核对：没有问题", "Checks it, without us: nothing is wrong with it.")
+    changed = bytearray(file)
+    changed[len(changed) // 2] ^= 1
+    verdict = verify(bytes(changed), ours.fingerprints[:1])
+    on.expect(not verdict.ok, "one flipped byte is found")
+    for fault in verdict.faults:
+        zh, en = packs.words_of(fault)
+        on.tell("customer", f"改动一个字节再核对：{zh}", f"Flips one byte and checks again: {en}.")
+    return end
+
+
 async def reversed_(on: Stage, payment: Told) -> Told:
     """Wait until a payment is reversed, and see that the provider agrees."""
     told = await on.until(
@@ -280,6 +305,7 @@ STORIES: Mapping[str, Story] = {
     "funds-short": funds_short,
     "abnormal": abnormal,
     "wrong-code": wrong_code,
+    "evidence-pack": evidence_pack,
 }
 """Every story, by the name it is called with; the first is the default."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from yuanlu.app import App
 from yuanlu.config import Settings
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, checked
@@ -14,6 +15,7 @@ from yuanlu.packs import flow, press, signer
 from yuanlu.packs.audit import Fault
 from yuanlu.packs.dossier import digest_of
 from yuanlu.packs.readers import Reader
+from yuanlu.packs.signer import Signer
 from yuanlu.packs.verify import FILE_MAX, Verdict, verify
 from yuanlu.terminal import verbs
 from yuanlu.told import both
@@ -27,10 +29,7 @@ async def make(settings: Settings, merchant: str, case_id: str, output: Path, re
     """
     checked(case_id, Kind.CASE)
     async with verbs.at_counter(settings, merchant) as counter:
-        app = counter.app
-        found = await flow.gather(app.desk, app.files, app.pools.reader, counter.merchant_id, case_id, verbs.operator())
-    ours = await asyncio.to_thread(signer.of, settings, found.dossier.made_at)
-    made = await asyncio.to_thread(press.press, found.dossier, found.contents, ours, reader=Reader(reader), lang=lang)
+        made, ours = await pressed(counter.app, counter.merchant_id, case_id, Reader(reader), lang)
     _write(output, made)
     return {
         "case": case_id,
@@ -41,6 +40,17 @@ async def make(settings: Settings, merchant: str, case_id: str, output: Path, re
         "signer": ours.fingerprints[0],
         "vouched_by": ours.fingerprints[1:],
     }
+
+
+async def pressed(app: App, merchant_id: str, case_id: str, reader: Reader, lang: str) -> tuple[bytes, Signer]:
+    """The pack of a case, and who signed it.
+
+    Raises Denied: case.unknown, pack.too_much, pack.no_font, pack.key_unfit.
+    """
+    found = await flow.gather(app.desk, app.files, app.pools.reader, merchant_id, case_id, verbs.operator())
+    ours = await asyncio.to_thread(signer.of, app.settings, found.dossier.made_at)
+    made = await asyncio.to_thread(press.press, found.dossier, found.contents, ours, reader=reader, lang=lang)
+    return made, ours
 
 
 def _write(output: Path, made: bytes) -> None:
