@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from typing import Any
 
@@ -29,6 +30,13 @@ async def complained(shop: Shop, **more: Any) -> tuple[str, Complaint]:
     return one["id"], there
 
 
+async def worked(shop: Shop) -> None:
+    """Let the worker run what is due; notices come meanwhile, and a job they are just writing is skipped for once."""
+    for _ in range(5):
+        await shop.work()
+        await asyncio.sleep(0.02)
+
+
 async def test_a_complaint_is_listed_and_told_with_its_words_but_not_the_whole_phone(shop: Shop) -> None:
     """S79."""
     one, there = await complained(shop)
@@ -48,14 +56,14 @@ async def test_a_complaint_is_answered_with_an_image_decided_and_finished(shop: 
     first = await shop.post(f"/v1/complaints/{one}/answers", wish)
     again = await shop.post(f"/v1/complaints/{one}/answers", wish)
     assert (first.status, again.status, again.told["id"]) == (201, 200, wish["id"])
-    await shop.work()
+    await worked(shop)
     promise = {"id": ids.new(Kind.ANSWER), "promise": True, "days": 1}
     assert (await shop.post(f"/v1/complaints/{one}/decision", promise)).status == 201
     refusal = {"id": ids.new(Kind.ANSWER), "promise": False, "text": "不退"}
     assert (await shop.post(f"/v1/complaints/{one}/decision", refusal)).code == "complaint.already_decided"
-    await shop.work()
+    await worked(shop)
     assert (await shop.post(f"/v1/complaints/{one}/finish", {"id": ids.new(Kind.ANSWER)})).status == 201
-    await shop.work()
+    await worked(shop)
     told = (await shop.get(f"/v1/complaints/{one}")).told
     assert told["complaint"]["state"] == "FINISHED", told["answers"]
     assert [each["state"] for each in told["answers"]] == ["DONE"] * 3
