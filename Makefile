@@ -4,15 +4,28 @@ BIN := .venv/bin
 RUNS := .venv/.runs
 TESTS := .venv/.tests
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+DEBIAN := fonts-noto-cjk libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11
 SHELL := /bin/bash
 
-.PHONY: help setup demo test laws lint bench docs lock clean
+.PHONY: help setup system demo test laws lint bench docs lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(TESTS) ## Install what running and testing need, pinned by hash, into .venv
+setup: $(TESTS) system ## Install what running and testing need, pinned by hash, into .venv
+
+system: ## Install what evidence packs need of Debian (as root; else say what is missing)
+	@command -v dpkg >/dev/null || exit 0; missing=; \
+	for each in $(DEBIAN); do dpkg -s $$each >/dev/null 2>&1 || missing="$$missing $$each"; done; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" = 0 ]; then \
+	  echo "installing Debian's$$missing for evidence packs…" >&2; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null \
+	    || echo "they could not be installed: evidence packs cannot be made, their tests are skipped" >&2; \
+	else \
+	  echo "evidence packs need: apt-get install$$missing (until then they cannot be made, their tests are skipped)" >&2; \
+	fi
 
 $(RUNS): requirements/build.txt requirements/run.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
@@ -29,7 +42,7 @@ $(TESTS): $(RUNS) requirements/test.txt
 demo: $(RUNS) ## Play a mistaken scan from charge to money back, and leave it running (Ctrl-C ends it)
 	@$(BIN)/yuanlu demo
 
-test: lint ## Lint, types, import contracts and every test but the long ones
+test: lint system ## Lint, types, import contracts and every test but the long ones
 	$(BIN)/python -m pytest -m "not long"
 
 laws: $(TESTS) ## The exhaustive form of the laws and crash tests

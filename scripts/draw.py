@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from itertools import groupby
@@ -12,13 +13,17 @@ from typing import TypeVar
 from yuanlu import words
 from yuanlu.cases import review
 from yuanlu.machine import Table, Turn, picture
+from yuanlu.notify import templates
+from yuanlu.notify.rules import TYPES
 from yuanlu.payments import rules as payments
 from yuanlu.refunds import rules as refunds
 from yuanlu.web.parts import problems
 
 ROOT = Path(__file__).resolve().parents[1]
 MACHINES = ROOT / "docs" / "reference" / "machines.md"
+NOTICES = ROOT / "docs" / "reference" / "notices.md"
 ERRORS = ROOT / "docs" / "reference" / "errors.md"
+REQUIREMENTS = ROOT / "docs" / "reference" / "requirements.md"
 
 S = TypeVar("S", bound=StrEnum)
 W = TypeVar("W", bound=StrEnum)
@@ -100,6 +105,50 @@ def errors() -> str:
     return "".join(page)
 
 
+_NAMED = re.compile(r"(?:S[1-9][0-9]?(?:[.,:]| and|$)\s*)+")
+"""How a docstring names what its test proves: at its head, so that a bucket at S3 proves nothing."""
+
+
+def named(docstring: str) -> list[str]:
+    """The requirements that a docstring names."""
+    head = _NAMED.match(docstring)
+    return sorted(set(re.findall("S[0-9]+", head[0]))) if head else []
+
+
+def proofs() -> dict[str, dict[str, int]]:
+    """Which requirements tests name in their docstrings: id to file to how many tests."""
+    found: dict[str, dict[str, int]] = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                for each in named(ast.get_docstring(node) or ""):
+                    files = found.setdefault(each, {})
+                    name = path.relative_to(ROOT / "tests").as_posix()
+                    files[name] = files.get(name, 0) + 1
+    return found
+
+
+def requirements() -> str:
+    """The page of requirements: as it stands, with its last column drawn again."""
+    proved, lines = proofs(), []
+    for line in REQUIREMENTS.read_text().splitlines():
+        cells = line.split(" | ")
+        if re.match(r"\| S[0-9]+ \|", line):
+            files = proved.get(cells[0].strip("| "), {}) if cells[2] != "later" else {}
+            cells[-1] = ", ".join(f"`{name}` ({count})" for name, count in files.items()) + " |"
+        lines.append(" | ".join(cells))
+    return "\n".join(lines) + "\n"
+
+
+def notices() -> str:
+    """The page of notices: its head as it stands, then the table of types."""
+    head = NOTICES.read_text().partition("| --- | --- | --- |\n")[0]
+    rows = [f"| `{name}` | `{kind}` | {'told' if kind in templates.KINDS else ''} |\n" for kind, name in TYPES.items()]
+    return head + "| --- | --- | --- |\n" + "".join(rows)
+
+
 if __name__ == "__main__":
+    NOTICES.write_text(notices())
     MACHINES.write_text(machines())
     ERRORS.write_text(errors())
+    REQUIREMENTS.write_text(requirements())

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -14,31 +15,75 @@ from yuanlu import db
 from yuanlu.cases.rules import LATE_PAID, WAKE, Case
 from yuanlu.change import Look, Row
 from yuanlu.channels import evidence
-from yuanlu.channels.contract import CALLBACK_OK, Callback, Channel, News, Outcome, Step, Word
+from yuanlu.channels.contract import (
+    CALLBACK_OK,
+    Callback,
+    Channel,
+    ComplaintStep,
+    Heard,
+    News,
+    Outcome,
+    Step,
+    Word,
+)
 from yuanlu.channels.driver import Driver
 from yuanlu.channels.registry import CODECS
 from yuanlu.clock import Clock, SystemClock
+from yuanlu.complaints import flow as complaints
+from yuanlu.complaints.answers import Answer
+from yuanlu.complaints.rules import Complaint, ComplaintImage, ComplaintPull
 from yuanlu.config import Settings
 from yuanlu.desk import Desk, Follower
 from yuanlu.errors import Denied
+from yuanlu.evidence.flow import Files
+from yuanlu.evidence.rules import CaseFile, Limits
+from yuanlu.evidence.shelves import S3, Bucket, Disk, Shelf
 from yuanlu.facts import Fact
 from yuanlu.lawbook import shelf as lawbook
+from yuanlu.losses.floats import FLOAT_WAKE, Float, next_look
+from yuanlu.losses.rules import Loss
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
+from yuanlu.notify import rules as notify
+from yuanlu.notify.post import Post
+from yuanlu.notify.rules import Delivery, Hook
+from yuanlu.notify.writing import Pen
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.people.rules import Staff
+from yuanlu.policies.rules import Policy
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
+from yuanlu.repayments.rules import Repayment
 from yuanlu.seal import Seal
+from yuanlu.told import told
+from yuanlu.web.parts.hook_shapes import hook_told
+from yuanlu.web.parts.shapes import case_told, payment_told, refund_told
 
-ROWS: Sequence[type[Row]] = (Payment, Refund, Case, Staff)
+ROWS: Sequence[type[Row]] = (
+    Payment,
+    Refund,
+    Case,
+    Staff,
+    Policy,
+    Loss,
+    Float,
+    Repayment,
+    CaseFile,
+    Complaint,
+    ComplaintPull,
+    ComplaintImage,
+    Answer,
+    Hook,
+    Delivery,
+)
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
+FILE_TAKEN = "cases.file.wake"
 
 log = structlog.get_logger(__name__)
 
@@ -61,10 +106,28 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(WAKE, row.case_id, at),) if row.case_id else ()
 
 
-FOLLOWERS: Mapping[str, Sequence[Follower]] = {
+def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    """New need of a channel account is looked at soon, together with what else comes meanwhile."""
+    assert isinstance(row, Refund)
+    return (Look(FLOAT_WAKE, row.channel, next_look(at)),)
+    return (Look(WATCH, row.channel, next_look(at)),)
+
+
+def _file_taken(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    return (Look(FILE_TAKEN, row.id, at),)
+
+
+def _who_asked(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    return (Look(notify.WAKE, row.id, at),)
+
+
+_OWN: Mapping[str, Sequence[Follower]] = {
     "PaymentLatePaid": (_late_paid,),
     "PaymentContradicted": (_contradicted,),
     "RefundFoundOutside": (_outside_refund,),
+    "RefundRequested": (_float_of_refund,),
+    "RefundWaits": (_float_of_refund,),
+    "FileTaken": (_file_taken,),
     **dict.fromkeys(
         (
             "RefundDone",
@@ -80,7 +143,30 @@ FOLLOWERS: Mapping[str, Sequence[Follower]] = {
         (_case_of_refund,),
     ),
 }
+FOLLOWERS: Mapping[str, Sequence[Follower]] = {
+    kind: (*_OWN.get(kind, ()), *((_who_asked,) if kind in notify.TYPES else ()))
+    for kind in dict.fromkeys((*_OWN, *notify.TYPES))
+}
 """Who follows which fact: each is told just before the fact is recorded, and its looks are in the same commit."""
+
+
+def shape_of(row: Row, at: datetime) -> object:
+    """An object as the API tells it."""
+    match row:
+        case Payment():
+            return payment_told(row, at)
+        case Refund():
+            return refund_told(row, at)
+        case Case():
+            return case_told(row)
+        case Hook():
+            return hook_told(row)
+        case _:
+            return None
+
+
+PEN = Pen(words=told, shape=shape_of)
+"""How letters are written: in the words of timelines, with objects as the API tells them."""
 
 
 def _beside(config: Mapping[str, Any], port: int) -> str:
@@ -97,11 +183,44 @@ class _Config:
     read_at: float
 
 
+def files_of(settings: Settings) -> Files:
+    """How files are taken in and where they are kept, as the settings say."""
+    limits = Limits(
+        bytes_max=settings.file_bytes_max,
+        files_max=settings.case_files_max,
+        pixels_max=settings.file_pixels_max,
+        pages_max=settings.file_pages_max,
+        seconds_max=settings.file_seconds_max,
+        memory_max=settings.file_memory_max,
+    )
+    return Files(_shelf(settings), limits, scanner=settings.clamd)
+
+
+def _shelf(settings: Settings) -> Shelf:
+    if not settings.s3_endpoint:
+        return Disk(Path(settings.files_dir) if settings.files_dir else settings.state / "files")
+    return S3(
+        Bucket(
+            endpoint=settings.s3_endpoint,
+            bucket=settings.s3_bucket,
+            region=settings.s3_region,
+            key_id_file=settings.s3_key_id_file,
+            secret_file=settings.s3_secret_file,
+        )
+    )
+
+
 class App:
     """One running installation: what the surfaces and the worker are given."""
 
     def __init__(
-        self, settings: Settings, database: db.Database, pools: db.Pools, driver: Driver, clock: Clock
+        self,
+        settings: Settings,
+        database: db.Database,
+        pools: db.Pools,
+        driver: Driver,
+        clock: Clock,
+        post: Post | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -110,6 +229,7 @@ class App:
         self.driver = driver
         self.reader = Reader(pools.recorder)
         self.recorder = Recorder(lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS)
+        self.files = files_of(settings)
         self.seal = Seal(pools.recorder, settings.seal_key)
         self.desk = Desk(
             self.reader,
@@ -119,6 +239,8 @@ class App:
             mark_key=settings.mark_key,
             followers=FOLLOWERS,
             seal=self.seal,
+            ask_complaint=self.ask_complaint,
+            tell=post.carry if post is not None else None,
             shelf=lawbook.read(settings.packs),
         )
         self._configs: dict[tuple[str, str], _Config] = {}
@@ -131,6 +253,15 @@ class App:
             log.error("channel.keys_unusable", merchant=step.merchant_id, channel=step.channel, code=no.code)
             return Outcome(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=no.code)
         return await self.driver.ask(step, CODECS[step.channel], keys)
+
+    async def ask_complaint(self, step: ComplaintStep) -> Heard:
+        """Take a step about complaints outside with the merchant's own keys."""
+        try:
+            keys = await self._keys(step.merchant_id, step.channel)
+        except Denied as no:
+            log.error("channel.keys_unusable", merchant=step.merchant_id, channel=step.channel, code=no.code)
+            return Heard(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=no.code)
+        return await self.driver.ask_complaint(step, CODECS[step.channel], keys)
 
     async def overhear(self, channel: Channel, merchant_id: str, callback: Callback) -> tuple[int, str, bytes]:
         """Take in what a provider posted: verify it, let its object learn, and say what to answer.
@@ -150,6 +281,9 @@ class App:
 
         A refund that is not so is one made outside, even under a number like ours (of a lost or another installation).
         """
+        if news.complaint:
+            await complaints.noticed(self.desk, merchant_id, channel, news)
+            return
         payment = await self.desk.see(payments_store.by_id(merchant_id, news.payment_id))
         if payment is None or payment.channel is not channel:
             raise Denied("payment.unknown", id=news.payment_id)
@@ -201,8 +335,8 @@ async def running(settings: Settings, database: db.Database, *, clock: Clock | N
     clock = clock or SystemClock()
     pools = await db.open_pools(database)
     try:
-        async with Driver(clock=clock) as driver:
-            app = App(settings, database, pools, driver, clock)
+        async with Driver(clock=clock) as driver, Post(settings, PEN) as post:
+            app = App(settings, database, pools, driver, clock, post)
             try:
                 yield app
             finally:

@@ -9,22 +9,41 @@ command was not understood: nothing was changed.
 
 from __future__ import annotations
 
+
 import functools
+
+
 import json
+
+
 import re
+
+
 import sys
+
+
 import traceback
+
+
 from collections.abc import Callable, Sequence
+
+
 from pathlib import Path
+
+
 from typing import TYPE_CHECKING, Any, NoReturn
+
 
 import click
 
+
 from yuanlu.errors import Busy, Denied, YuanluError
+
 
 if TYPE_CHECKING:
     from yuanlu.config import Settings
     from yuanlu.terminal.verbs import Counter
+
 
 STORIES = (
     "mistaken-scan",
@@ -36,8 +55,20 @@ STORIES = (
     "abnormal",
     "wrong-code",
 )
+
+
+OPENING = ("review", "reply", "pack", "customer", "audit")
+
+
 WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
+
+
 ROLES = ("owner", "finance", "manager", "cashier", "auditor")
+
+
+PACK_READERS = ("customer", "regulator", "counsel")
+
+
 OPERATIONS = ("pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue")
 
 
@@ -60,7 +91,7 @@ def _denied(no: Denied, as_json: bool) -> NoReturn:
     """A rule said no: its words on stderr, the problem on stdout where JSON is wanted; nothing was changed."""
     from yuanlu import words
     from yuanlu.terminal.screen import flat
-    from yuanlu.web.parts.told import both
+    from yuanlu.told import both
 
     code = f"problem.{no.code}"
     zh, en = both(code, no.facts) if code in words.catalogue() else (str(no), "")
@@ -113,7 +144,10 @@ class _Fen(click.ParamType[int]):
 
 FEN = _Fen()
 
+
 Command = Callable[..., Any]
+
+
 Seconds = float
 
 
@@ -436,6 +470,8 @@ _KEY = click.option(
     type=click.Path(path_type=Path),
     help="The file with your own API key: a decision needs a member of staff.",
 )
+
+
 _VERSION = click.option(
     "--version", type=click.IntRange(1), default=0, help="The version you saw; without it, as it stands now."
 )
@@ -611,6 +647,222 @@ def case_offer(
     )  # fmt: skip
 
 
+_ONE = "YN01KATE3S40000000000000000S8"
+
+
+CHANNELS = ("wechat", "alipay")
+
+
+COMPLAINT_STATES = ("NEW", "ANSWERED", "REFUND_PROMISED", "FINISHED")
+
+
+@main.group(**_example("yuanlu complaint list --in NEW"))
+def complaint() -> None:
+    """Complaints at the channels: pull them, answer them, decide the refund, finish them."""
+
+
+@complaint.command("pull", **_example("yuanlu complaint pull wechat"))
+@click.argument("channel", type=click.Choice(CHANNELS))
+@_counter_options
+def complaint_pull(channel: str, merchant: str, state: Path | None) -> None:
+    """Pull the complaints of a CHANNEL now; from then on the worker does."""
+    from yuanlu.channels.contract import Channel
+    from yuanlu.terminal import complained
+
+    _at_counter(state, merchant, 0, lambda counter: complained.pull(counter, Channel(channel)), lambda told, _: told)
+
+
+@complaint.command("list", **_example("yuanlu complaint list --in NEW"))
+@click.option("--channel", type=click.Choice(CHANNELS), default=None, help="Only of this channel.")
+@click.option("--in", "in_state", type=click.Choice(COMPLAINT_STATES), default=None, help="Only those in this state.")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@click.option("--after", default="", metavar="YN…", help="The `next` of the page before.")
+@_counter_options
+def complaint_list(
+    channel: str | None, in_state: str | None, limit: int, after: str, merchant: str, state: Path | None
+) -> None:
+    """Print complaints, newest first: {items, next}."""
+    from yuanlu.terminal import complained
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: complained.listed(counter, channel or "", in_state or "", limit, after),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@complaint.command("show", **_example(f"yuanlu complaint show {_ONE}"))
+@click.argument("complaint_id", metavar="COMPLAINT")
+@_counter_options
+def complaint_show(complaint_id: str, merchant: str, state: Path | None) -> None:
+    """Print one complaint: what was said, our answers, the images."""
+    from yuanlu.terminal import complained
+
+    _at_counter(state, merchant, 0, lambda counter: complained.shown(counter, complaint_id), lambda told, _: told)
+
+
+def _answer_options(command: Command) -> Command:
+    """What every answer to a complaint takes."""
+    command = click.option("--id", "answer_id", default="", metavar="YA…", help="The id, where you made it.")(command)
+    return click.argument("complaint_id", metavar="COMPLAINT")(command)
+
+
+_images = click.option(
+    "--image",
+    "images",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An image to send along; may be given several times.",
+)
+
+
+@complaint.command("reply", **_example(f"yuanlu complaint reply {_ONE} --text 正在核实"))
+@_answer_options
+@click.option("--text", required=True, help="What to say to the payer.")
+@click.option(
+    "--as", "what", type=click.Choice(("reply", "feedback", "supplement")), default="reply", show_default=True,
+    help="Feedback and supplement are Alipay's.",
+)  # fmt: skip
+@click.option("--feedback-code", default="", help="Alipay's code of the handling (feedback only).")
+@_images
+@_wait_option(0)
+@_counter_options
+def complaint_reply(
+    complaint_id: str, answer_id: str, text: str, what: str, feedback_code: str, images: tuple[Path, ...],
+    wait: Seconds, merchant: str, state: Path | None,
+) -> None:  # fmt: skip
+    """Answer the payer of a COMPLAINT, once."""
+    from yuanlu.complaints.answers import What
+    from yuanlu.terminal import complained
+
+    _at_counter(
+        state, merchant, wait,
+        lambda counter: complained.answer(
+            counter, complaint_id, What(what), text=text, feedback_code=feedback_code, images=images,
+            answer_id=answer_id,
+        ),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@complaint.command("decide", **_example(f"yuanlu complaint decide {_ONE} --promise --days 1"))
+@_answer_options
+@click.option("--promise/--refuse", required=True, default=None, help="Whether the refund is promised.")
+@click.option("--days", type=click.IntRange(0, 30), default=0, help="Within how many days; 0 is today.")
+@click.option("--text", default="", help="Why it is refused.")
+@_images
+@_wait_option(0)
+@_counter_options
+def complaint_decide(
+    complaint_id: str, answer_id: str, promise: bool, days: int, text: str, images: tuple[Path, ...],
+    wait: Seconds, merchant: str, state: Path | None,
+) -> None:  # fmt: skip
+    """Promise or refuse the refund a COMPLAINT asks for. It moves no money: `yuanlu refund` does."""
+    from yuanlu.complaints.answers import What
+    from yuanlu.terminal import complained
+
+    _at_counter(
+        state, merchant, wait,
+        lambda counter: complained.answer(
+            counter, complaint_id, What.PROMISE if promise else What.DECLINE, text=text, days=days, images=images,
+            answer_id=answer_id,
+        ),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@complaint.command("finish", **_example(f"yuanlu complaint finish {_ONE}"))
+@_answer_options
+@_wait_option(0)
+@_counter_options
+def complaint_finish(complaint_id: str, answer_id: str, wait: Seconds, merchant: str, state: Path | None) -> None:
+    """Tell the channel that a COMPLAINT is dealt with."""
+    from yuanlu.complaints.answers import What
+    from yuanlu.terminal import complained
+
+    _at_counter(
+        state, merchant, wait,
+        lambda counter: complained.answer(counter, complaint_id, What.FINISH, answer_id=answer_id),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@main.group(**_example("yuanlu file add YC01KATE3S40000000000000000J3 receipt.jpg"))
+def file() -> None:
+    """Files of a case: hand one in, list them, open one."""
+
+
+@file.command("add", **_example("yuanlu file add YC01KATE3S40000000000000000J3 receipt.jpg"))
+@click.argument("case_id", metavar="CASE")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--id", "file_id", default="", metavar="YF…", help="The id, where you made it: adding again is safe.")
+@click.option("--internal", is_flag=True, help="The customer does not get to see it.")
+@_counter_options
+def file_add(case_id: str, path: Path, file_id: str, internal: bool, merchant: str, state: Path | None) -> None:
+    """Hand an image or a PDF in to a CASE. It is made anew before it is kept. Prints the file's record."""
+    from yuanlu.evidence.rules import Audience
+    from yuanlu.terminal import verbs
+
+    audience = Audience.INTERNAL if internal else Audience.CUSTOMER
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: verbs.add_file(counter, case_id, path, file_id, audience),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@file.command("list", **_example("yuanlu file list YC01KATE3S40000000000000000J3"))
+@click.argument("case_id", metavar="CASE")
+@_counter_options
+def file_list(case_id: str, merchant: str, state: Path | None) -> None:
+    """Print the files of a CASE, in the order in which they came."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.files_listed(counter, case_id), lambda told, _: told)
+
+
+@file.command("get", **_example("yuanlu file get YF01KATE3S40000000000000000TN -o receipt.jpg"))
+@click.argument("file_id", metavar="FILE")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A new file.")
+@click.option("--why", type=click.Choice(OPENING), default="review", show_default=True,
+              help="Why it is opened; kept with who and when.")  # fmt: skip
+@_counter_options
+def file_get(file_id: str, out: Path, why: str, merchant: str, state: Path | None) -> None:
+    """Open a FILE and write it to a new file. Prints the file's record."""
+    from yuanlu.evidence.rules import Why
+    from yuanlu.terminal import verbs
+
+    _at_counter(
+        state, merchant, 0, lambda counter: verbs.get_file(counter, file_id, out, Why(why)), lambda told, _: told
+    )
+
+
+@main.group(**_example("yuanlu data export YP01KATE3S40000000000000000S8 -o customer.zip"))
+def data() -> None:
+    """What is held about one customer: export it, erase it."""
+
+
+@data.command("export", **_example("yuanlu data export YP01KATE3S40000000000000000S8 -o customer.zip"))
+@click.argument("payment_id", metavar="PAYMENT")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A new file.")
+@_counter_options
+def data_export(payment_id: str, out: Path, merchant: str, state: Path | None) -> None:
+    """Write all that is held about the payer of a PAYMENT into a new zip: data.json and the files."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.export_data(counter, payment_id, out), lambda told, _: told)
+
+
+@data.command("erase", **_example("yuanlu data erase YP01KATE3S40000000000000000S8"))
+@click.argument("payment_id", metavar="PAYMENT")
+@_counter_options
+def data_erase(payment_id: str, merchant: str, state: Path | None) -> None:
+    """Erase what names the payer of a PAYMENT, for good. Records of the trade stay; a legal hold forbids it."""
+    from yuanlu.terminal import verbs
+
+    _at_counter(state, merchant, 0, lambda counter: verbs.erase_data(counter, payment_id), lambda told, _: told)
+
+
 @main.group(**_example("yuanlu payment list --in PAID"))
 def payment() -> None:
     """Payments: see them, list them, give one up."""
@@ -749,6 +1001,464 @@ def packs_check(folder: Path, as_json: bool) -> None:
             click.echo(f"✗ {wrong['zh']}\n  {wrong['en']}")
     if not told["ok"]:
         sys.exit(2)
+
+
+# --- policies ---
+
+
+@main.group(**_example("yuanlu policy check policy.csv", "yuanlu policy show --till T1"))
+def policy() -> None:
+    """The refund policy: a table that says which mistakes go back at once. docs/reference/policies.md."""
+
+
+def _moment(text: str) -> Any:
+    """A day or a moment; a day begins at midnight in China, as the channels' do."""
+    from datetime import datetime
+
+    from yuanlu.clock import CHINA
+
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no day such as 2026-11-01, and no moment") from None
+    return found if found.tzinfo else found.replace(tzinfo=CHINA)
+
+
+@policy.command("check", **_example("yuanlu policy check policy.csv", "yuanlu policy check policy.toml --json"))
+@click.argument("file", type=click.Path(path_type=Path))
+@_json_option
+def policy_check(file: Path, as_json: bool) -> None:
+    """Check a FILE (CSV, TOML): values, gaps, rows nobody reaches, contradictions. Exit code 2 if it has faults."""
+    from yuanlu import words
+    from yuanlu.terminal import policies
+    from yuanlu.terminal.screen import flat
+
+    told = policies.check(file)
+    if as_json:
+        _print_json(_told(told))
+    else:
+        for problem in told.problems:
+            click.echo(f"{flat(problem.zh)}\n  {flat(problem.en)}")
+        if told.ok:
+            for each in words.both("policy.fine", rows=told.rows).values():
+                click.echo(each)
+    sys.exit(0 if told.ok else 2)
+
+
+@policy.command("try", **_example("yuanlu policy try policy.csv --since 2026-11-01"))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--since", required=True, metavar="DATE", help="Cases opened from this day or moment on.")
+@click.option("--merchant", default="", metavar="NAME|ID", help="Which merchant, where there are several.")
+@_state_option
+@_json_option
+def policy_try(file: Path, since: str, merchant: str, state: Path | None, as_json: bool) -> None:
+    """Say what a FILE would have done to past cases. Changes nothing."""
+    from yuanlu.terminal import loop, policies, verbs
+
+    settings, moment = _settings(state), _moment(since)
+
+    async def run() -> Any:
+        async with verbs.at_counter(settings, merchant) as counter:
+            return await policies.trial(counter, file, moment)
+
+    told = _told(loop.run(run))
+    if as_json:
+        _print_json(told)
+        return
+    for item in told["items"]:
+        click.echo(f"{item['case']}  {item['was']} -> {item['would_be']}  {item['amount_fen']} fen  {item['ended']}")
+    click.echo(f"{told['summary_zh']}\n{told['summary_en']}")
+
+
+@policy.command("set", **_example("yuanlu policy set policy.csv", "yuanlu policy set policy.csv --store 'East gate'"))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--store", "store_name", default="", metavar="NAME|ID", help="For one store only.")
+@click.option("--from", "valid_from", default="", metavar="DATE", help="From this day or moment on, instead of now.")
+@click.option("--id", "policy_id", default="", metavar="YL…", help="The id, where you made it: setting again is safe.")
+@_counter_options
+def policy_set(
+    file: Path, store_name: str, valid_from: str, policy_id: str, merchant: str, state: Path | None
+) -> None:  # fmt: skip
+    """Set a FILE as the policy for payments made from now on. Refused while it has faults. Prints the version."""
+    from yuanlu.terminal import policies
+    from yuanlu.web.parts.policies import policy_told
+
+    begins = _moment(valid_from) if valid_from else None
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: policies.keep(counter, file, policy_id, store_name, begins),
+        lambda done, _: policy_told(done.row),
+    )  # fmt: skip
+
+
+@policy.command("show", **_example("yuanlu policy show", "yuanlu policy show --till T1"))
+@click.argument("policy_id", default="", metavar="[YL…]")
+@click.option("--store", "store_name", default="", metavar="NAME|ID", help="What counts in a store.")
+@click.option("--till", default="", metavar="NAME|ID", help="What counts at a till.")
+@_counter_options
+def policy_show(policy_id: str, store_name: str, till: str, merchant: str, state: Path | None) -> None:
+    """Print the policy that counts now (or one version): each row in words, and its file in `content`."""
+    from yuanlu.terminal import policies
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: policies.shown(counter, policy_id, store_name, till),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+# --- who asked to know ---
+
+
+@main.group(**_example("yuanlu hook add https://shop.example/yuanlu --type 'refund.*'"))
+def hook() -> None:
+    """Hooks: who asked to know what happens; try one, tell it again."""
+
+
+@hook.command(
+    "add",
+    **_example(
+        "yuanlu hook add https://shop.example/yuanlu --type 'refund.*' --type case.closed",
+        "yuanlu hook add boss@shop.example --way email",
+    ),
+)
+@click.argument("target")
+@click.option("--way", type=click.Choice(("webhook", "email", "apprise", "sms")), default="webhook", show_default=True)
+@click.option("--type", "types", multiple=True, help="Of what: refund.done, or refund.* for all of refunds. None: all.")
+@click.option("--lang", type=click.Choice(("zh", "en")), default="zh", show_default=True)
+@click.option("--id", "hook_id", default="", metavar="YH…", help="The id, where you made it: asking again is safe.")
+@_counter_options
+def hook_add(
+    target: str, way: str, types: tuple[str, ...], lang: str, hook_id: str, merchant: str, state: Path | None
+) -> None:
+    """Tell TARGET (a URL, an e-mail address, an Apprise URL, a phone number) what happens. A secret is shown once."""
+    from yuanlu.terminal import hooks
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: hooks.add(counter, target=target, way=way, types=types, lang=lang, hook_id=hook_id),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@hook.command("list", **_example("yuanlu hook list"))
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@click.option("--after", default="", metavar="YH…", help="The `next` of the page before.")
+@_counter_options
+def hook_list(limit: int, after: str, merchant: str, state: Path | None) -> None:
+    """Print the hooks, oldest first: {items, next}."""
+    from yuanlu.terminal import hooks
+
+    _at_counter(state, merchant, 0, lambda counter: hooks.listed(counter, after, limit), lambda told, _: told)
+
+
+@hook.command("ping", **_example("yuanlu hook ping YH01KATE3S40000000000000000GT"))
+@click.argument("hook_id", metavar="HOOK")
+@_counter_options
+def hook_ping(hook_id: str, merchant: str, state: Path | None) -> None:
+    """Send HOOK a letter that says nothing, now, and print what became of it."""
+    from yuanlu.terminal import hooks
+
+    _at_counter(state, merchant, 0, lambda counter: hooks.ping(counter, hook_id), lambda told, _: told)
+
+
+@hook.command("replay", **_example("yuanlu hook replay YH01KATE3S40000000000000000GT --since 2026-11-23T04:00:00Z"))
+@click.argument("hook_id", metavar="HOOK")
+@click.option("--since", default="", metavar="TIME", help="Tell again what happened since then (UTC).")
+@click.option("--letter", default="", metavar="YD…-1-0", help="Tell again from this letter on, about its object.")
+@_counter_options
+def hook_replay(hook_id: str, since: str, letter: str, merchant: str, state: Path | None) -> None:
+    """Tell HOOK again, under the ids of then. The worker sends."""
+    from yuanlu.terminal import hooks
+
+    _at_counter(state, merchant, 0, lambda counter: hooks.replay(counter, hook_id, since, letter), lambda told, _: told)
+
+
+@hook.command("disable", **_example("yuanlu hook disable YH01KATE3S40000000000000000GT"))
+@click.argument("hook_id", metavar="HOOK")
+@_counter_options
+def hook_disable(hook_id: str, merchant: str, state: Path | None) -> None:
+    """Tell HOOK nothing more."""
+    from yuanlu.terminal import hooks
+
+    _at_counter(state, merchant, 0, lambda counter: hooks.turned(counter, hook_id, on=False), lambda told, _: told)
+
+
+@hook.command("enable", **_example("yuanlu hook enable YH01KATE3S40000000000000000GT"))
+@click.argument("hook_id", metavar="HOOK")
+@_counter_options
+def hook_enable(hook_id: str, merchant: str, state: Path | None) -> None:
+    """Tell HOOK again, beginning with what it missed."""
+    from yuanlu.terminal import hooks
+
+    _at_counter(state, merchant, 0, lambda counter: hooks.turned(counter, hook_id, on=True), lambda told, _: told)
+
+
+@hook.command("deliveries", **_example("yuanlu hook deliveries YH01KATE3S40000000000000000GT --in PARKED"))
+@click.argument("hook_id", metavar="HOOK")
+@click.option("--in", "delivery_state", type=click.Choice(("", "IDLE", "DUE", "PARKED")), default="")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@click.option("--after", default="", metavar="YD…", help="The `next` of the page before.")
+@_counter_options
+def hook_deliveries(
+    hook_id: str, delivery_state: str, limit: int, after: str, merchant: str, state: Path | None
+) -> None:
+    """Print how far HOOK has been told about each object: {items, next}."""
+    from yuanlu.terminal import hooks
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: hooks.deliveries(counter, hook_id, delivery_state, after, limit),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+# --- evidence packs ---
+
+
+@main.group(**_example("yuanlu pack make YC01KATE3S40000000000000000J3 -o case.pdf", "yuanlu pack verify case.pdf"))
+def pack() -> None:
+    """Evidence packs: one signed file about a case, that anybody can check."""
+
+
+@pack.command("make", **_example("yuanlu pack make YC01KATE3S40000000000000000J3 -o case.pdf --for regulator"))
+@click.argument("case_id", metavar="CASE")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
+              help="The PDF to write.")  # fmt: skip
+@click.option("--for", "reader", type=click.Choice(PACK_READERS), default=PACK_READERS[0], show_default=True,
+              help="Who will read it: what he may not see is left out.")  # fmt: skip
+@click.option("--lang", type=click.Choice(("zh", "en")), default="zh", show_default=True, help="The language on paper.")
+@_counter_options
+def pack_make(case_id: str, output: Path, reader: str, lang: str, merchant: str, state: Path | None) -> None:
+    """Make the evidence pack of a CASE. Prints what was made, and the fingerprint of the signer."""
+    from yuanlu.terminal import loop, packs
+
+    told = loop.run(lambda: packs.make(_settings(state), merchant, case_id, output, reader, lang))
+    if told is None:
+        sys.exit(130)
+    _print_json(told)
+
+
+@pack.command("verify", **_example("yuanlu pack verify case.pdf", "yuanlu pack verify case.pdf --trust 7A:3B:… --json"))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--trust", multiple=True, metavar="FINGERPRINT", help="Who must have signed (or vouched for who did).")
+@_state_option
+@_json_option
+def pack_verify(file: Path, trust: Sequence[str], state: Path | None, as_json: bool) -> None:
+    """Check an evidence pack: signature, every file, the chain, the records against each other.
+
+    It needs no installation and no database. Exit code 0: nothing is wrong with it; 1: something is, and it says what.
+    Without --trust the signer must be this machine's installation, where it has a certificate, else the one the pack
+    names: then compare the fingerprint with the one the shop told you by another way.
+    """
+    from yuanlu.terminal import packs
+
+    verdict = packs.verified(_settings(state), file, trust)
+    if as_json:
+        _print_json(packs.told(verdict))
+    else:
+        packs.show(verdict, click.secho)
+    sys.exit(0 if verdict.ok else 1)
+
+
+@pack.command("trust", **_example("yuanlu pack trust", "yuanlu pack trust --pem > shop.pem"))
+@click.option("--pem", is_flag=True, help="Print the certificates themselves.")
+@_state_option
+@_json_option
+def pack_trust(pem: bool, state: Path | None, as_json: bool) -> None:
+    """Print the fingerprints of the certificates this installation signs packs with, for others to compare."""
+    from datetime import UTC, datetime
+
+    from yuanlu.packs import signer
+
+    ours = signer.of(_settings(state), datetime.now(UTC))
+    if as_json:
+        _print_json({"signer": ours.fingerprints[0], "vouched_by": ours.fingerprints[1:], "pem": ours.pem})
+    elif pem:
+        click.echo(ours.pem, nl=False)
+    else:
+        for name, each in zip(("signer    ", *["vouched by"] * 9), ours.fingerprints, strict=False):
+            click.echo(f"{name}  {each}")
+
+
+# --- losses, the refund float, repayments ---
+
+
+@main.command("float", **_example("yuanlu float --days 3", "yuanlu float --json"))
+@click.option("--days", type=click.IntRange(1, 30), default=3, show_default=True, help="How far to look ahead.")
+@click.option("--merchant", default="", metavar="NAME|ID", help="Which merchant, where there are several.")
+@_state_option
+@_json_option
+def refund_float(days: int, merchant: str, state: Path | None, as_json: bool) -> None:
+    """Say what refunds will need at each channel in the next days, and whether it is there."""
+    from yuanlu.terminal import loop, losses, verbs
+
+    settings = _settings(state)
+
+    async def run() -> Any:
+        async with verbs.at_counter(settings, merchant) as counter:
+            return await losses.forecast(counter, days)
+
+    told = _told(loop.run(run))
+    if as_json:
+        _print_json(told)
+        return
+    for item in told["items"]:
+        click.secho(f"{'!' if item['is_short'] else '✓'} {item['channel']}", bold=True)
+        click.echo(f"{item['says_zh']}\n{item['says_en']}")
+
+
+@main.group(**_example("yuanlu loss record YC… --cause wrong_customer --bearer payer --amount-fen 1280"))
+def loss() -> None:
+    """Losses: who bears what, what came back, what is written off."""
+
+
+@loss.command("record", **_example("yuanlu loss record YC… --cause wrong_customer --bearer payer --amount-fen 1280"))
+@click.argument("case_id", metavar="CASE")
+@click.option("--cause", required=True, help="A code of what went wrong.")
+@click.option("--bearer", type=click.Choice(("merchant", "cashier", "provider", "payer")), required=True)
+@click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
+@click.option("--id", "loss_id", default="", metavar="YX…", help="The id, where you made it: recording again is safe.")
+@_counter_options
+def loss_record(
+    case_id: str, cause: str, bearer: str, amount_fen: int, loss_id: str, merchant: str, state: Path | None
+) -> None:
+    """Write a loss down. Prints it."""
+    from yuanlu.terminal import losses
+    from yuanlu.web.parts.losses import loss_told
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: losses.record(counter, case_id, cause, bearer, amount_fen, loss_id),
+        lambda row, _: loss_told(row),
+    )  # fmt: skip
+
+
+def _settle(loss_id: str, amount_fen: int, version: int, merchant: str, state: Path | None, *, back: bool) -> None:
+    from yuanlu.terminal import losses
+    from yuanlu.web.parts.losses import loss_told
+
+    _at_counter(
+        state, merchant, 0,
+        lambda counter: losses.settle(counter, loss_id, amount_fen, version, is_recovered=back),
+        lambda row, _: loss_told(row),
+    )  # fmt: skip
+
+
+@loss.command("recover", **_example("yuanlu loss recover YX… --amount-fen 1280 --version 1"))
+@click.argument("loss_id", metavar="LOSS")
+@click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
+@click.option("--version", type=int, required=True, help="The loss's `version` as you saw it.")
+@_counter_options
+def loss_recover(loss_id: str, amount_fen: int, version: int, merchant: str, state: Path | None) -> None:
+    """Money came back from who bears a LOSS. Prints it."""
+    _settle(loss_id, amount_fen, version, merchant, state, back=True)
+
+
+@loss.command("write-off", **_example("yuanlu loss write-off YX… --amount-fen 1280 --version 1"))
+@click.argument("loss_id", metavar="LOSS")
+@click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
+@click.option("--version", type=int, required=True, help="The loss's `version` as you saw it.")
+@_counter_options
+def loss_write_off(loss_id: str, amount_fen: int, version: int, merchant: str, state: Path | None) -> None:
+    """Nobody will make a LOSS good. Above ¥200 somebody else than who recorded it must say so. Prints it."""
+    _settle(loss_id, amount_fen, version, merchant, state, back=False)
+
+
+@main.group(**_example("yuanlu repayment approve YB…"))
+def repayment() -> None:
+    """Money back by another road, when the road it came is shut: two people, a proof. docs/reference/repayments.md."""
+
+
+def _repayment(merchant: str, state: Path | None, verb: Callable[[Counter], Any]) -> None:
+    from yuanlu.web.parts.repayments import repayment_told
+
+    _at_counter(state, merchant, 0, verb, lambda row, _: repayment_told(row))
+
+
+@repayment.command("propose", **_example("yuanlu repayment propose YP… --amount-fen 1280 --because window_over …"))
+@click.argument("payment", metavar="PAYMENT")
+@click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
+@click.option("--because", type=click.Choice(("window_over", "refund_refused")), required=True)
+@click.option("--payer-name", required=True, help="Who paid.")
+@click.option("--account-name", required=True, help="Whose account it is.")
+@click.option("--number", required=True, help="The account's number; - reads it from standard input.")
+@click.option("--bank", default="", help="Where the account is.")
+@click.option("--statement", default="", help="Why the names differ.")
+@click.option("--refund", default="", metavar="YR…", help="The refund that was refused.")
+@click.option("--case", "case_id", default="", metavar="YC…", help="The case it belongs to.")
+@click.option("--id", "repayment_id", default="", metavar="YB…", help="The id, where you made it.")
+@_counter_options
+def repayment_propose(
+    payment: str, amount_fen: int, because: str, payer_name: str, account_name: str, number: str, bank: str,
+    statement: str, refund: str, case_id: str, repayment_id: str, merchant: str, state: Path | None,
+) -> None:  # fmt: skip
+    """Propose to give money of a PAYMENT back to a named account. Holds it; somebody else must agree."""
+    from yuanlu.repayments.flow import Account
+    from yuanlu.terminal import losses
+
+    account = Account(
+        payer_name=payer_name, account_name=account_name, account_number=_text(number), bank=bank, statement=statement
+    )
+    _repayment(
+        merchant, state,
+        lambda counter: losses.propose(
+            counter, payment_id=payment, amount_fen=amount_fen, because=because, account=account, refund_id=refund,
+            case_id=case_id, repayment_id=repayment_id,
+        ),
+    )  # fmt: skip
+
+
+@repayment.command("approve", **_example("yuanlu repayment approve YB…"))
+@click.argument("repayment_id", metavar="REPAYMENT")
+@_counter_options
+def repayment_approve(repayment_id: str, merchant: str, state: Path | None) -> None:
+    """Agree to a REPAYMENT, as the second person."""
+    from yuanlu.terminal import losses
+
+    _repayment(merchant, state, lambda counter: losses.approve(counter, repayment_id))
+
+
+@repayment.command("account", **_example("yuanlu repayment account YB…"))
+@click.argument("repayment_id", metavar="REPAYMENT")
+@_counter_options
+def repayment_account(repayment_id: str, merchant: str, state: Path | None) -> None:
+    """Print the account of an approved REPAYMENT, to pay to it. That you read it is written down."""
+    from yuanlu.terminal import losses
+
+    _at_counter(state, merchant, 0, lambda counter: losses.account(counter, repayment_id), lambda told, _: told)
+
+
+@repayment.command("paid", **_example("yuanlu repayment paid YB… --proof 'ICBC 2026112300001'"))
+@click.argument("repayment_id", metavar="REPAYMENT")
+@click.option("--proof", required=True, help="The number of the bank's receipt; no names.")
+@_counter_options
+def repayment_paid(repayment_id: str, proof: str, merchant: str, state: Path | None) -> None:
+    """Say that a REPAYMENT was paid."""
+    from yuanlu.terminal import losses
+
+    _repayment(merchant, state, lambda counter: losses.paid(counter, repayment_id, proof))
+
+
+@repayment.command("refuse", **_example("yuanlu repayment refuse YB… --why withdrawn"))
+@click.argument("repayment_id", metavar="REPAYMENT")
+@click.option("--why", type=click.Choice(("withdrawn", "wrong_account", "road_open", "other")), required=True)
+@_counter_options
+def repayment_refuse(repayment_id: str, why: str, merchant: str, state: Path | None) -> None:
+    """Say that a REPAYMENT will not be paid, and was not: its money is free again, its account forgotten."""
+    from yuanlu.terminal import losses
+
+    _repayment(merchant, state, lambda counter: losses.refuse(counter, repayment_id, why))
+
+
+@repayment.command("show", **_example("yuanlu repayment show YB…"))
+@click.argument("repayment_id", metavar="REPAYMENT")
+@_counter_options
+def repayment_show(repayment_id: str, merchant: str, state: Path | None) -> None:
+    """Print one REPAYMENT, without its account."""
+    from yuanlu.terminal import losses
+
+    _repayment(merchant, state, lambda counter: losses.shown(counter, repayment_id))
 
 
 # --- merchants ---

@@ -34,6 +34,47 @@ class Settings:
     """File of at least 32 random bytes: the key of the keyed hashes. Empty: `<state>/secret`, made at first use."""
     seal_key_file: str = ""
     """File of at least 32 random bytes: the key that wraps the keys of sealed text. Empty: `<state>/seal.key`."""
+    files_dir: str = ""
+    """Where the sealed contents of files lie. Empty: `<state>/files`."""
+    file_bytes_max: int = 10_000_000
+    """How large a file of a case may be."""
+    case_files_max: int = 20
+    """How many files a case may have, those that are gone counted."""
+    file_pixels_max: int = 40_000_000
+    """How many pixels an image may have."""
+    file_pages_max: int = 30
+    """How many pages a PDF may have."""
+    file_seconds_max: int = 20
+    """CPU seconds that making one file anew may take."""
+    file_memory_max: int = 1_000_000_000
+    """Bytes of address space of the process that makes a file anew."""
+    clamd: str = ""
+    """`host:port` of a clamd that every file is shown to first. Empty: none; if set, no file passes without it."""
+    s3_endpoint: str = ""
+    """Address of an S3-compatible store that keeps files instead of the disk. Empty: the disk."""
+    s3_bucket: str = ""
+    s3_region: str = ""
+    s3_key_id_file: str = ""
+    """File with the access key's id."""
+    s3_secret_file: str = ""
+    """File with the access key's secret."""
+    pack_key_file: str = ""
+    """File of the private key (PEM, RSA or EC) that signs evidence packs. Empty: `<state>/packs`, made at first use."""
+    pack_cert_file: str = ""
+    """File of its certificate (PEM), followed by those of whoever vouches for it. Goes with the key file."""
+    smtp_host: str = ""
+    """The mail server our e-mails go through. Empty: no e-mail is sent."""
+    smtp_port: int = 587
+    smtp_tls: str = "starttls"
+    """`starttls`, `tls` (from the first byte), or `none` (a server on this machine only)."""
+    smtp_user: str = ""
+    smtp_password_file: str = ""
+    smtp_from: str = ""
+    """The address our e-mails come from."""
+    smtp_ca_file: str = ""
+    """Certificates the mail server's is held to, instead of the system's."""
+    hooks_on_loopback: int = 0
+    """1: hooks may lead to this machine, for tests and demos."""
     packs: str = ""
     """A folder of dated packs (law, working days, promises) that add to ours or take their place. Empty: ours alone."""
     worker_concurrency: int = 32

@@ -1,6 +1,6 @@
-"""The desk: the only way to the books (`decide`) and to the outside (`ask`).
+"""The desk: the only way to the books (`decide`) and to the outside (`ask` a channel, `tell` who asked to know).
 
-These two are the seams of the system: every test that crashes, delays or crosses something does it here.
+These are the seams of the system: every test that crashes, delays or crosses something does it here.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from time import perf_counter
 from typing import Protocol, TypeVar
 
 from yuanlu.change import Change, Done, Look, Row, Stay
-from yuanlu.channels.contract import Outcome, Step
+from yuanlu.channels.contract import ComplaintStep, Heard, Outcome, Step
 from yuanlu.clock import Clock, business_day
 from yuanlu.errors import Broken, Busy
 from yuanlu.facts import Fact
 from yuanlu.lawbook.shelf import Book, Shelf
 from yuanlu.lawbook.shelf import read as read_shelf
+from yuanlu.letters import Letter, Receipt
 from yuanlu.reading import View
 from yuanlu.recorder import Recorder
 from yuanlu.seal import Seal, Sealed
@@ -50,7 +51,7 @@ class Watch(Protocol):
     def recorded(self, change: Change[Row]) -> None:
         """A change was recorded."""
 
-    def asked(self, step: Step, outcome: Outcome, seconds: float) -> None:
+    def asked(self, step: Step | ComplaintStep, outcome: Outcome | Heard, seconds: float) -> None:
         """A step was taken outside."""
 
 
@@ -67,6 +68,8 @@ class Desk:
         mark_key: bytes,
         followers: Followers | None = None,
         seal: Seal | None = None,
+        ask_complaint: Callable[[ComplaintStep], Awaitable[Heard]] | None = None,
+        tell: Callable[[Letter], Awaitable[Receipt]] | None = None,
         shelf: Shelf | None = None,
     ) -> None:
         self.clock = clock
@@ -77,6 +80,8 @@ class Desk:
         self._ask = ask
         self._followers = followers or {}
         self._seal = seal
+        self._ask_complaint = ask_complaint
+        self._tell = tell
         self._queues: dict[tuple[str, str], _Queue] = {}
         self.watch: Watch | None = None
 
@@ -96,6 +101,15 @@ class Desk:
         if self._seal is None:
             raise Broken("there is no seal")
         return await self._seal.of(merchant_id, subject, self.clock.now())
+
+    async def forget(self, merchant_id: str, subject: str) -> bool:
+        """Make everything sealed for a subject unreadable, for good; answers whether it was readable until now.
+
+        Raises Broken where this installation was put together without a seal.
+        """
+        if self._seal is None:
+            raise Broken("there is no seal")
+        return await self._seal.forget(merchant_id, subject, self.clock.now())
 
     async def see(self, view: View[S]) -> S:
         """Read, and decide nothing."""
@@ -125,6 +139,25 @@ class Desk:
         if self.watch is not None:
             self.watch.asked(step, outcome, perf_counter() - started)
         return outcome
+
+    async def ask_complaint(self, step: ComplaintStep) -> Heard:
+        """Take a step about complaints outside: as `ask`."""
+        if self._ask_complaint is None:
+            raise Broken("nobody here speaks about complaints")
+        started, asked_at = perf_counter(), self.clock.now()
+        heard = replace(await self._ask_complaint(step), asked_at=asked_at)
+        if self.watch is not None:
+            self.watch.asked(step, heard, perf_counter() - started)
+        return heard
+
+    async def tell(self, letter: Letter) -> Receipt:
+        """Tell somebody outside who asked to know. Never raises for trouble outside: that is a receipt too.
+
+        Raises Broken where this installation was put together without a post.
+        """
+        if self._tell is None:
+            raise Broken("there is no post")
+        return await self._tell(letter)
 
     async def _believing(self, view: View[S], rule: Rule[S, R]) -> Done[R] | None:
         """Decide on what we believe is there, without a read: the version tells whether it was."""

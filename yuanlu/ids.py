@@ -43,6 +43,7 @@ class Kind(StrEnum):
     POLICY = "YL"
     CODE = "YQ"
     COMPLAINT = "YN"
+    ANSWER = "YA"
     HOOK = "YH"
     DELIVERY = "YD"
     REPAYMENT = "YB"

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, get_type_hints
 
@@ -47,6 +48,7 @@ class Read:
     b: str = ""
     c: int = 0
     d: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +64,14 @@ class View(Generic[S_co]):
     believed: S_co | None = None
 
 
-_KEYS = {"merchant_id": "text", "a": "text", "b": "text", "c": "bigint", "d": "text"}
+_KEYS = {"merchant_id": "text", "a": "text", "b": "text", "c": "bigint", "d": "text", "at": "timestamptz"}
 
 
 def over_keys(sql: str) -> Select:
     """Complete a select over `keys k`, written once as a constant of a store.
 
     Shape: it selects `k.place` first, then columns, from `keys k` (place bigint, merchant_id text, a text, b text,
-    c bigint, d text) joined to what is wanted.
+    c bigint, d text, at timestamptz) joined to what is wanted.
     """
     used = tuple(name for name in _KEYS if re.search(rf"\bk\.{name}\b", sql))
     arrays = ", ".join(f"${n + 1}::{_KEYS[name]}[]" for n, name in enumerate(used))

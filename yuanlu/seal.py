@@ -20,11 +20,28 @@ from yuanlu.errors import Broken, Denied
 
 _MARK = "s1."
 _NONCE = 12
+_TAG = 16
 
 
 def _shut(key: bytes, text: bytes, bound_to: str) -> str:
     nonce = os.urandom(_NONCE)
     return _MARK + urlsafe_b64encode(nonce + AESGCM(key).encrypt(nonce, text, bound_to.encode())).decode()
+
+
+def _shut_bytes(key: bytes, content: bytes, bound_to: str) -> bytes:
+    nonce = os.urandom(_NONCE)
+    return _MARK.encode() + nonce + AESGCM(key).encrypt(nonce, content, bound_to.encode())
+
+
+def _opened_bytes(key: bytes, sealed: bytes, bound_to: str) -> bytes:
+    mark = len(_MARK)
+    if sealed[:mark] != _MARK.encode() or len(sealed) < mark + _NONCE + _TAG:
+        raise Broken("this is no sealed content")
+    raw = memoryview(sealed)[mark:]
+    try:
+        return AESGCM(key).decrypt(bytes(raw[:_NONCE]), raw[_NONCE:], bound_to.encode())
+    except InvalidTag:
+        raise Broken("sealed content does not open: another key, another subject, or it was changed") from None
 
 
 def _opened(key: bytes, sealed: str, bound_to: str) -> bytes:
@@ -67,6 +84,24 @@ class Sealed:
             raise Denied("seal.forgotten", subject=self.subject)
         return _opened(self.key, sealed, self._bound_to).decode()
 
+    def seal_bytes(self, content: bytes, name: str) -> bytes:
+        """Seal a file's content under a name of ours (its id): it opens under no other.
+
+        Shape: `s1.`, 12 bytes of nonce, then as long as the content and 16 bytes more. Raises Denied: seal.forgotten.
+        """
+        if self.key is None:
+            raise Denied("seal.forgotten", subject=self.subject)
+        return _shut_bytes(self.key, content, f"{self._bound_to}/{name}")
+
+    def open_bytes(self, sealed: bytes, name: str) -> bytes:
+        """The content that was sealed under this name.
+
+        Raises Denied: seal.forgotten; Broken when it was sealed otherwise, or changed.
+        """
+        if self.key is None:
+            raise Denied("seal.forgotten", subject=self.subject)
+        return _opened_bytes(self.key, sealed, f"{self._bound_to}/{name}")
+
 
 class Seal:
     """The keys of all subjects. The master key never leaves this object."""
@@ -91,12 +126,19 @@ class Seal:
         key = _opened(self._master, wrapped, f"{merchant_id}/{subject}") if wrapped else None
         return Sealed(merchant_id, subject, key)
 
-    async def forget(self, merchant_id: str, subject: str, at: datetime) -> bool:
+    async def keep_until(self, merchant_id: str, subject: str, purpose: str, until: datetime) -> None:
+        """Say what a subject's text is kept for, and until when: then the sweep forgets it."""
+        await self._pool.execute(
+            "update subject_keys set purpose = $3, keep_until = $4 where merchant_id = $1 and subject = $2",
+            merchant_id, subject, purpose, until,
+        )  # fmt: skip
+
+    async def forget(self, merchant_id: str, subject: str, at: datetime, *, who: str = "", why: str = "") -> bool:
         """Make everything sealed for a subject unreadable, for good; answers whether it was readable until now."""
         done: str = await self._pool.execute(
-            "update subject_keys set wrapped = '', forgotten_at = $3"
+            "update subject_keys set wrapped = '', forgotten_at = $3, forgotten_by = $4, forgotten_why = $5"
             " where merchant_id = $1 and subject = $2 and wrapped <> ''",
-            merchant_id, subject, at,
+            merchant_id, subject, at, who, why,
         )  # fmt: skip
         return done.endswith(" 1")
 

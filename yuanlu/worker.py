@@ -5,21 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import asyncpg
 import structlog
 
 from yuanlu import jobs
-from yuanlu.app import CONTRADICTED, OUTSIDE_REFUND, App
+from yuanlu.app import CONTRADICTED, FILE_TAKEN, OUTSIDE_REFUND, App
 from yuanlu.cases import flow as cases
 from yuanlu.cases.clockwork import CLOCK
 from yuanlu.cases.rules import LATE_PAID, What
+from yuanlu.complaints import flow as complaints
+from yuanlu.complaints.answers import ANSWER
+from yuanlu.complaints.rules import PULL, WATCH, WATCH_WAKE
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
+from yuanlu.evidence import keeping
+from yuanlu.losses import flow as losses
+from yuanlu.losses.floats import FLOAT_WAKE
+from yuanlu.notify import flow as notify
+from yuanlu.notify import rules as notices
+from yuanlu.losses.floats import WATCH
 from yuanlu.payments import flow as payments
 from yuanlu.refunds import flow as refunds
+from yuanlu.repayments import flow as repayments
 
 IDLE_SECONDS = 0.2
 RENEW_SECONDS = 20.0
@@ -34,6 +44,13 @@ VERBS: Mapping[str, Verb] = {
     "cases.drive": cases.drive,
     "cases.drive.wake": cases.drive,
     CLOCK: cases.tick,
+    "repayments.drive": repayments.drive,
+    FLOAT_WAKE: losses.watch,
+    FILE_TAKEN: cases.file_taken,
+    PULL: complaints.pull,
+    WATCH: complaints.drive,
+    WATCH_WAKE: complaints.drive,
+    ANSWER: complaints.answer,
     LATE_PAID: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.LATE_PAID
     ),
@@ -43,8 +60,32 @@ VERBS: Mapping[str, Verb] = {
     OUTSIDE_REFUND: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.OUTSIDE_REFUND
     ),
+    notices.WAKE: notify.wake,
+    notices.SEND: notify.send,
+    notices.REPLAY: notify.go_on_replaying,
 }
 """Every job there is: its name and the verb it calls with (desk, merchant, object)."""
+
+
+async def _keep_sweep(app: App, merchant_id: str) -> int:
+    return await keeping.sweep(app.desk, app.files, app.seal, app.pools.reader, merchant_id)
+
+
+async def _files_sweep(app: App, merchant_id: str) -> int:
+    return await keeping.sweep_files(app.desk, app.files, app.pools.reader, merchant_id, datetime.now(UTC))
+
+
+SWEEPS: Mapping[str, Callable[[App, str], Awaitable[Any]]] = {
+    "keep.sweep.wake": _keep_sweep,
+    "files.sweep.wake": _files_sweep,
+}
+"""Jobs about a merchant and not one object: once a day the worker leaves one of each for every merchant."""
+
+_LEAVE_SWEEPS = """
+insert into jobs (merchant_id, name, object_id, run_at)
+  select m.merchant_id, u.name, m.merchant_id, $2 from merchants m, unnest($1::text[]) u (name)
+on conflict do nothing
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -95,13 +136,17 @@ class Worker:
         return ran
 
     async def _keep_months(self) -> None:
-        """Once a day, make the coming months' partitions. Rows without one fall into the default: nothing is lost."""
+        """Once a day, make the coming months' partitions and leave the sweeps.
+
+        Rows without a partition fall into the default: nothing is lost.
+        """
         today = self.app.clock.now().date()
         if self._months_kept_on == today:
             return
         self._months_kept_on = today
         try:
             await self.app.pools.recorder.execute("select yuanlu_months_ahead($1, $2)", today, MONTHS_AHEAD)
+            await self.app.pools.recorder.execute(_LEAVE_SWEEPS, sorted(SWEEPS), self.app.clock.now())
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
             log.warning("worker.months_not_kept", error=repr(trouble))
 
@@ -131,7 +176,10 @@ class Worker:
         failed = False
         renewing = asyncio.create_task(self._renew(job))
         try:
-            await VERBS[job.name](self.app.desk, job.merchant_id, job.object_id)
+            if job.name in SWEEPS:
+                await SWEEPS[job.name](self.app, job.merchant_id)
+            else:
+                await VERBS[job.name](self.app.desk, job.merchant_id, job.object_id)
         except Denied as no:
             log.warning("job.denied", job=job.name, object=job.object_id, code=no.code)
         except Busy as later:

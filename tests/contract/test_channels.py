@@ -96,6 +96,7 @@ any_caller_back = pytest.mark.parametrize(("channel", "dialect"), CALLING_BACK)
 
 @pytest.mark.parametrize("channel", list(CODECS))
 def test_each_channel_of_the_registry_brings_wire_examples_of_all_it_can_do(channel: Channel) -> None:
+    """S4."""
     assert (WIRE / channel / "far_side.py").exists()
     shown = {operation for one, _, operation in (asked.values for asked in ASKED) if one == channel}
     assert shown == set(Operation) - (set() if FACTS[channel].has_rescue else {Operation.RESCUE})

@@ -115,6 +115,7 @@ async def test_each_habit_of_a_payer_is_heard(caller: Caller, wire: str, habit: 
 
 @any_wire
 async def test_a_payment_nobody_confirmed_is_reversed(caller: Caller, wire: str) -> None:
+    """S41."""
     async with till(caller, wire) as one:
         assert (await one.pay("walks_away")).word is Word.PENDING
         await caller.steer("clock", {"advance_seconds": 16})
@@ -207,6 +208,7 @@ def is_as(code: str, wanted: str) -> bool:
 async def test_after_trouble_the_payment_is_unknown_and_the_query_knows(
     caller: Caller, wire: str, fault: dict[str, Any], code: str, happened: bool
 ) -> None:
+    """S40. S41."""
     async with till(caller, wire, deadline=0.4 if fault["kind"] == "slow" else 5.0) as one:
         await one.pay(payment_id="YP0000000000000000000000000")  # so that there is a signature of before
         await caller.steer("fault", fault | {"match": {"operation": "pay"}})
@@ -550,6 +552,7 @@ def echo(text: str) -> Behaviour:
 async def test_a_payment_code_is_in_no_address_evidence_or_log(
     caller: Caller, wire: str, behaviour: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """S36."""
     said_back = echo(f'{{"code": "PARAM_ERROR", "message": "{CODE} is no code"}}')
     behave = BEHAVIOURS[behaviour][0] if behaviour in BEHAVIOURS else said_back
     with caplog.at_level(logging.DEBUG):

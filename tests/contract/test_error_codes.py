@@ -89,6 +89,7 @@ def test_a_code_without_a_row_is_unknown(book: str, operation: Operation) -> Non
     [("wechat_v3", "NOT_ENOUGH"), ("wechat_v2", "NOTENOUGH"), ("alipay", "ACQ.SELLER_BALANCE_NOT_ENOUGH")],
 )
 def test_a_refund_short_of_funds_waits_for_them(book: str, code: str) -> None:
+    """S4."""
     assert law.said(book, code, Operation.REFUND) == law.Said(Word.DEFERRED, Reason.FUNDS_SHORT)
 
 

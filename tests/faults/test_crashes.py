@@ -79,6 +79,7 @@ async def crashed(told: Told, points: list[tuple[Variant, dict[int, Moment]]], d
 
 @pytest.mark.parametrize("name", STORIES)
 async def test_a_story_crashed_anywhere_ends_with_books_that_agree(name: str, database: Database, spot: Path) -> None:
+    """S26. S91."""
     told = STORIES[name]
     points = points_of(told, await rehearsed(told, database, spot))
     chosen = Random(name).sample(points, min(POINTS_A_STORY, len(points)))

@@ -128,6 +128,7 @@ async def nothing_lost(world: Installation, load: Load) -> list[str]:
 
 
 async def test_kill_9_of_everything_in_turn_under_load_loses_nothing(place: Path) -> None:
+    """S26. S91."""
     async with installed(place) as world:
         load = await killed_under_load(world, KILLS, seed=1)
         assert load.asked > 50

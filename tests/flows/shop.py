@@ -25,6 +25,7 @@ from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund, RefundAsk
+from yuanlu.seal import Seal
 from yuanlu.worker import VERBS
 
 CODE = "134567890123456789"
@@ -149,7 +150,8 @@ async def opened(database: Database, pools: Pools) -> AsyncIterator[Shop]:
         await merchants.set_channel(pools.recorder, merchant, channel, {}, NOON)
     recorder = Recorder(lambda: db.connect(database, db.Role.RECORDER), ROWS)
     reader = Reader(pools.recorder)
-    desk = Desk(reader, recorder, outside, clock, mark_key=b"k" * 32, followers=FOLLOWERS)
+    seal = Seal(pools.recorder, b"m" * 32)
+    desk = Desk(reader, recorder, outside, clock, mark_key=b"k" * 32, followers=FOLLOWERS, seal=seal)
     yield Shop(desk, pools, clock, outside, merchant, till)
     await reader.close()
     await recorder.close()

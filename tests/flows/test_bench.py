@@ -14,7 +14,18 @@ from yuanlu.errors import Denied
 from yuanlu.postgres import Server
 
 TINY = Size(
-    rounds=1, callers=4, changes=512, held=10, alone=3, payments=6, reads=40, few=4, many=8, starts=1, growth=(10, 20)
+    rounds=1,
+    callers=4,
+    changes=512,
+    held=10,
+    alone=3,
+    payments=6,
+    reads=40,
+    few=4,
+    many=8,
+    starts=1,
+    growth=(10, 20),
+    files=2,
 )
 
 GIVES = {
@@ -29,6 +40,8 @@ GIVES = {
     "serve_memory": {"serve_memory"},
     "jobs": {"jobs", "jobs_memory"},
     "growth": {"growth_10", "growth_10_decide", "growth_20", "growth_20_decide"},
+    "pack": {"pack", "pack_verify"},
+    "policy": {"policy"},
 }
 
 

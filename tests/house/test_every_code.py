@@ -17,8 +17,8 @@ from yuanlu.cases.rules import Remedy, What
 from yuanlu.channels.contract import Reason, RescueTo, Word
 from yuanlu.facts import Fact
 from yuanlu.refunds.rules import End
+from yuanlu.told import told
 from yuanlu.web.parts import problems
-from yuanlu.web.parts.told import told
 from yuanlu.web.server import ROUTES
 
 ROOT = Path(__file__).resolve().parents[2]

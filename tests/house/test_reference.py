@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import runpy
 from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,14 @@ from tests.making import PAYMENT, RAILS, REFUND, after, changed, fen, heard, mov
 from yuanlu import ids
 from yuanlu.change import Change
 from yuanlu.channels.contract import Evidence, News, Word
+from yuanlu.losses import rules as losses
+from yuanlu.losses.rules import LossSeen
 from yuanlu.machine import Turn
 from yuanlu.payments import rules as payments
 from yuanlu.refunds import rules as refunds
 from yuanlu.refunds.rules import PLACE, RefundAsk, RefundSeen, Resolution, State
+from yuanlu.repayments import rules as repayments
+from yuanlu.repayments.rules import RepaymentSeen
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -109,6 +115,35 @@ def resolved(end: refunds.End) -> Change[Any]:
     return changed(refunds.approve_resolution("bert", plan, row, after(2)))
 
 
+PAID = payment(payments.State.PAID)
+REPAY = repayments.RepaymentAsk(
+    merchant_id=PAID.merchant_id, id=ids.new(ids.Kind.REPAYMENT), payment_id=PAYMENT, amount=fen(11520),
+    because=repayments.Because.WINDOW_OVER, match=repayments.Match.EXACT, account="s1.x", account_tail="0000",
+    account_mark="m", who="anna",
+)  # fmt: skip
+
+
+def proposed() -> RepaymentSeen:
+    row = changed(repayments.propose(RAILS, REPAY, RepaymentSeen(None, PAID), after(days=366))).row
+    return RepaymentSeen(row, PAID)
+
+
+def agreed() -> RepaymentSeen:
+    row = changed(repayments.approve(RAILS, "bert", "finance", proposed(), after(days=366))).row
+    return RepaymentSeen(row, PAID)
+
+
+LOST = losses.LossAsk(
+    merchant_id=PAID.merchant_id, id=ids.new(ids.Kind.LOSS), case_id="YC", cause="wrong_customer",
+    bearer=losses.Bearer.CASHIER, amount=fen(11520), who="anna",
+)  # fmt: skip
+
+
+def settled(verb: Callable[[losses.Settling, LossSeen, datetime], Change[Any]]) -> Change[Any]:
+    row = changed(losses.record(LOST, LossSeen(None, True), after(1))).row
+    return verb(losses.Settling(amount=fen(11520), version=1, who="bert"), LossSeen(row, True), after(2))
+
+
 P, W = payments.State, Word
 POSTINGS = {
     "payment paid": lambda: pay(P.SENT, W.SETTLED),
@@ -126,6 +161,15 @@ POSTINGS = {
     "refund found outside": found_outside,
     "resolved as done": lambda: resolved(refunds.End.DONE),
     "resolved as refused": lambda: resolved(refunds.End.REFUSED),
+    "repayment proposed": lambda: changed(repayments.propose(RAILS, REPAY, RepaymentSeen(None, PAID), after(days=366))),
+    "repayment paid": lambda: changed(repayments.pay("bert", "finance", PROOF, agreed(), after(days=366))),
+    "repayment refused": lambda: changed(
+        repayments.refuse("bert", "finance", repayments.Refusal.OTHER, agreed(), after(days=366))
+    ),
+    "repayment expired": lambda: changed(repayments.next_step(proposed(), after(days=400))),
+    "loss recorded": lambda: changed(losses.record(LOST, LossSeen(None, True), after(1))),
+    "loss recovered": lambda: settled(losses.recover),
+    "loss written off": lambda: settled(losses.write_off),
 }
 
 

@@ -21,6 +21,7 @@ async def two(pools: Pools) -> Pools:
 
 
 async def test_a_select_that_forgets_the_filter_still_sees_only_the_named_merchant(two: Pools) -> None:
+    """S2. S35."""
     assert [row["merchant_id"] for row in await read(two.reader, "YM-A", ALL)] == ["YM-A"]
     assert [row["merchant_id"] for row in await read(two.reader, "YM-B", ALL)] == ["YM-B"]
 
@@ -76,6 +77,7 @@ async def test_the_order_and_the_parameters_of_the_select_are_kept(two: Pools) -
 
 
 async def test_the_reader_writes_nothing(two: Pools) -> None:
+    """S35."""
     for sql in (
         "insert into merchants values ('x', 'y', now())",
         "delete from merchants",

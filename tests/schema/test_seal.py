@@ -26,6 +26,7 @@ def seal(pools: Pools) -> Seal:
 
 
 async def test_what_is_sealed_opens_for_its_subject_and_differs_each_time(seal: Seal, merchant_id: str) -> None:
+    """S29. S57."""
     case = await seal.of(merchant_id, "YC1", NOON)
     first, second = case.seal("张三 13800000000"), case.seal("张三 13800000000")
     assert first != second
@@ -34,6 +35,7 @@ async def test_what_is_sealed_opens_for_its_subject_and_differs_each_time(seal: 
 
 
 async def test_it_opens_for_no_other_subject_merchant_or_key(seal: Seal, merchant_id: str, pools: Pools) -> None:
+    """S29."""
     other = await merchants.add_merchant(pools.recorder, "Other", NOON)
     sealed = (await seal.of(merchant_id, "YC1", NOON)).seal("secret")
     for one in (await seal.of(merchant_id, "YC2", NOON), await seal.of(other, "YC1", NOON)):
@@ -44,6 +46,7 @@ async def test_it_opens_for_no_other_subject_merchant_or_key(seal: Seal, merchan
 
 
 async def test_a_forgotten_subject_is_never_read_again_and_gets_no_new_key(seal: Seal, merchant_id: str) -> None:
+    """S57."""
     sealed = (await seal.of(merchant_id, "YC1", NOON)).seal("secret")
     assert await seal.forget(merchant_id, "YC1", NOON)
     assert not await seal.forget(merchant_id, "YC1", NOON)
@@ -59,3 +62,34 @@ async def test_a_changed_byte_does_not_open(seal: Seal, merchant_id: str) -> Non
     changed = sealed[:20] + ("A" if sealed[20] != "A" else "B") + sealed[21:]
     with pytest.raises(Broken):
         case.open(changed)
+
+
+async def test_sealed_content_opens_under_its_own_name_alone(seal: Seal, merchant_id: str) -> None:
+    """S57."""
+    case = await seal.of(merchant_id, "YC1", NOON)
+    content = bytes(range(256)) * 100
+    sealed = case.seal_bytes(content, "YF1")
+    assert sealed != case.seal_bytes(content, "YF1")
+    assert content[:32] not in sealed
+    assert (await seal.of(merchant_id, "YC1", NOON)).open_bytes(sealed, "YF1") == content
+    for other, name in ((case, "YF2"), (await seal.of(merchant_id, "YC2", NOON), "YF1")):
+        with pytest.raises(Broken):
+            other.open_bytes(sealed, name)
+    for changed in (b"", b"s1.", b"xx." + sealed[3:], sealed[:-1], sealed[:40] + b"!" + sealed[41:]):
+        with pytest.raises(Broken):
+            case.open_bytes(changed, "YF1")
+
+
+async def test_content_of_a_forgotten_subject_is_never_opened_again(seal: Seal, merchant_id: str, pools: Pools) -> None:
+    """S57."""
+    sealed = (await seal.of(merchant_id, "YC1", NOON)).seal_bytes(b"secret", "YF1")
+    await seal.keep_until(merchant_id, "YC1", "case", NOON)
+    await seal.forget(merchant_id, "YC1", NOON, who="owner", why="erasure")
+    gone = await seal.of(merchant_id, "YC1", NOON)
+    for act in (gone.open_bytes, gone.seal_bytes):
+        with pytest.raises(Denied, match=r"seal\.forgotten"):
+            act(sealed, "YF1")
+    row = await pools.recorder.fetchrow("select * from subject_keys where subject = 'YC1'")
+    assert (row["purpose"], row["keep_until"], row["forgotten_by"], row["forgotten_why"], row["wrapped"]) == (
+        "case", NOON, "owner", "erasure", "",
+    )  # fmt: skip

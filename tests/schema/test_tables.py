@@ -44,6 +44,7 @@ async def catalog(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def test_every_tenants_table_has_row_level_security_forced(catalog: asyncpg.Connection) -> None:
+    """S2. S35."""
     tables = await catalog.fetch(TENANTS)
     assert "merchants" in {table["name"] for table in tables}
     assert [table["name"] for table in tables if not (table["enabled"] and table["forced"])] == []
@@ -71,6 +72,7 @@ async def test_text_ids_compare_as_bytes(catalog: asyncpg.Connection) -> None:
 
 
 async def test_nobody_in_service_changes_or_deletes_what_is_only_added_to(catalog: asyncpg.Connection) -> None:
+    """S15."""
     families = """
         select t.relid::regclass::text as name from pg_class c, pg_partition_tree(c.oid) t
         where c.relname = any($1) and c.relnamespace = 'public'::regnamespace and c.relkind = 'p'

@@ -95,6 +95,7 @@ def test_a_report_that_makes_no_sense_is_denied(ask: Any, seen: CaseSeen, code: 
     [(1280, Remedy.REFUND_DIFFERENCE, 11520), (12799, Remedy.REFUND_DIFFERENCE, 1), (0, Remedy.REFUND_ALL, 12800)],
 )
 def test_of_a_wrong_amount_the_difference_goes_back(meant: int, remedy: Remedy, back: int) -> None:
+    """S46."""
     change = chosen(case(meant_fen=meant), payment(P.PAID))
     assert stands(change, S.REMEDY, remedy=remedy, remedy_fen=back, attempt=1)
     assert kinds(change) == ("CaseChecked", "RemedyChosen", "CaseItemAdded")
@@ -106,6 +107,7 @@ def test_of_a_wrong_amount_the_difference_goes_back(meant: int, remedy: Remedy, 
 
 @pytest.mark.parametrize("meant", [12800, 12801])
 def test_nothing_is_owed_when_no_more_was_taken_than_meant(meant: int) -> None:
+    """S46."""
     change = chosen(case(meant_fen=meant), payment(P.PAID))
     assert stands(change, S.CLOSED, conclusion=Conclusion.NOTHING_OWED, refund_id="")
 
@@ -150,6 +152,7 @@ def test_what_went_back_whole_and_is_called_closed_by_the_channel_owes_nothing()
 @pytest.mark.parametrize("word", [word for word in W if word is not W.SETTLED])
 @pytest.mark.parametrize("state", [P.PAID, P.LATE_PAID])
 def test_no_refund_is_chosen_before_the_channel_said_live_that_it_is_paid(state: PaymentState, word: Word) -> None:
+    """S53. S54."""
     change = chosen(case(), payment(state), word)
     assert stands(change, S.OPENED, refund_id="")
     assert change.looks[0].at is not None
@@ -168,6 +171,7 @@ def test_nothing_was_paid_is_said_on_a_clear_word_only(state: PaymentState, word
 
 @pytest.mark.parametrize("state", [P.SENT, P.SHOWN, P.REVERSING, P.CLOSING])
 def test_what_is_not_paid_yet_is_ended_not_refunded(state: PaymentState) -> None:
+    """S53."""
     assert stands(chosen(case(), payment(state), W.PENDING), S.REMEDY, remedy=Remedy.CANCEL, refund_id="", attempt=0)
 
 
@@ -177,6 +181,7 @@ def test_a_payment_that_the_channel_contradicts_is_put_before_a_person(state: Pa
 
 
 def test_an_unclear_check_is_repeated_ever_more_slowly() -> None:
+    """S54."""
     row, pauses = case(), []
     for _ in range(12):
         change = chosen(row, payment(P.PAID), W.UNKNOWN)

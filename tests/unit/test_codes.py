@@ -78,6 +78,7 @@ SHAPES = [
 
 @pytest.mark.parametrize(("row", "text", "kind", "wallet", "ok"), SHAPES)
 def test_each_shape_is_recognised(row: int, text: str, kind: str, wallet: str | None, ok: bool) -> None:
+    """S11. S13. S30."""
     seen = look(text)
     assert (seen.row, *short(seen)) == (row, kind, wallet, ok)
 
@@ -87,6 +88,7 @@ def test_each_shape_is_recognised(row: int, text: str, kind: str, wallet: str | 
     ["4111111111111111", "5555555555554444", UNIONPAY_CARD, "3530111333300000", "378282246310005", "2720992593319364"],
 )
 def test_row_18_a_card_number_typed_by_hand_is_refused_and_not_kept(number: str) -> None:
+    """S31. S36."""
     seen = look(number, typed=True)
     assert (seen.row, *short(seen)) == (18, "card_number", None, False)
     assert number not in repr(seen)
@@ -223,6 +225,7 @@ def test_every_advice_can_be_said(shape: codes.Shape, lang: str) -> None:
 
 
 def test_lengths_are_data_a_newer_table_wins_from_its_day_on() -> None:
+    """S13. S97."""
     old = packaged.text("channels/data/codes.toml")
     newer = old.replace("valid_from = 2026-11-23", "valid_from = 2027-06-01").replace(
         "length = [18, 18]", "length = [18, 20]"
@@ -314,6 +317,7 @@ def test_no_identity_number_is_ever_charged(region: str, county: str, born: date
 
 @given(st.sampled_from(["4", "5", "6", "62", "35", "81"]), st.integers(16, 19), st.data())
 def test_no_card_number_typed_by_hand_is_ever_charged_or_kept(first: str, length: int, data: st.DataObject) -> None:
+    """S31. S36."""
     body = first + data.draw(
         st.text(alphabet="0123456789", min_size=length - 1 - len(first), max_size=length - 1 - len(first))
     )
@@ -332,6 +336,7 @@ def test_thirteen_digits_are_goods_whole_or_damaged_never_money(text: str) -> No
 
 @given(st.sampled_from([SHOP_EMV, SHOP_EMV_AMOUNT]), st.data())
 def test_a_shops_emv_code_with_one_sign_changed_is_not_taken_for_one(text: str, data: st.DataObject) -> None:
+    """S30."""
     at = data.draw(st.integers(6, len(text) - 9))
     other = data.draw(st.sampled_from("0123456789ABCXYZ"))
     assume(other != text[at])
@@ -340,6 +345,7 @@ def test_a_shops_emv_code_with_one_sign_changed_is_not_taken_for_one(text: str, 
 
 @given(st.integers(0, 72), st.binary(max_size=40))
 def test_a_payers_emv_code_cut_anywhere_is_still_known_for_one(at: int, noise: bytes) -> None:
+    """S30."""
     raw = base64.b64decode(PAYER_EMV)
     seen = look(base64.b64encode(raw[: 7 + at] + noise).decode())
     assert (seen.kind, seen.ok, seen.code) == (CodeKind.CONSUMER_EMV, False, "")

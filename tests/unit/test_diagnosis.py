@@ -39,6 +39,7 @@ def name(row: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("row", CHANNEL_ROWS + OUR_ROWS, ids=name)
 def test_every_row_is_told_as_it_stands(row: dict[str, str]) -> None:
+    """S5. S40. S42. S43. S45."""
     told = diagnose(row["channel"], row["code"])
     assert told.known
     assert told.as_dict() == answer(row)
@@ -122,6 +123,7 @@ def test_whatever_is_asked_there_is_an_answer_and_never_a_guess(channel: str, co
 @pytest.mark.parametrize("channel", [*diagnosis.CHANNELS, *diagnosis.ALIASES, "no_such_channel"])
 @pytest.mark.parametrize("code", ["", "NEVER_HEARD_OF", "success", "０"])
 def test_an_unknown_code_is_unknown_never_failed(channel: str, code: str) -> None:
+    """S40."""
     told = diagnose(channel, code)
     assert (told.known, told.cause, told.outcome, told.retry) == (False, "system", "unknown", "query_first")
     assert told.cashier_action_zh

@@ -99,7 +99,7 @@ def test_a_channel_that_promises_nothing_is_not_made_to() -> None:
     for into in ("wallet", "card", ""):
         assert promises.expected(BOOK, ALIPAY, into, NOON).by is None
     back = promises.promised(BOOK, ALIPAY, "", ["review"], NOON)
-    assert (back.sent.on, back.arrived.on) == (date(2026, 11, 24), None)
+    assert (back.sent.on, back.arrived.on) == (date(2026, 11, 25), None)
     assert "以渠道为准" in back.zh
     assert "到账时间" in back.zh
 

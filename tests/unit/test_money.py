@@ -15,6 +15,7 @@ weights = some.lists(some.integers(0, 1000), min_size=1, max_size=20).filter(any
 
 @given(amounts, weights)
 def test_a_split_loses_nothing_and_treats_equals_alike(amount: int, shares: list[int]) -> None:
+    """S70."""
     parts = Money(amount).split(shares)
     assert len(parts) == len(shares)
     assert sum(part.amount for part in parts) == amount
@@ -40,6 +41,7 @@ def test_there_is_no_split_without_a_share(shares: list[int]) -> None:
 
 @given(amounts)
 def test_yuan_text_reads_back_as_the_same_money(amount: int) -> None:
+    """S70."""
     assert from_yuan(Money(amount).yuan()) == Money(amount)
 
 
@@ -62,6 +64,7 @@ def test_what_is_no_plain_amount_is_not_read_as_one(text: str) -> None:
 
 @pytest.mark.parametrize("amount", [1.0, True, "1", None])
 def test_money_is_never_anything_but_a_whole_number(amount: object) -> None:
+    """S70."""
     with pytest.raises(TypeError, match="integer number of fen"):
         Money(amount)  # type: ignore[arg-type]
 

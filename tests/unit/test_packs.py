@@ -155,6 +155,7 @@ PROOF = own("proof-cn-2026-01.toml").replace('version = "2026-01"', 'version = "
         (RAILS, 'other = "PT4H"', "", "warn_before.other"),
         (RAILS, 'reply = "PT4H"', 'reply = "-PT4H"', "warn_before.reply"),
         (PROMISES, 'id = "review"', 'id = "look"', "steps and waits"),
+        (PROMISES, "working_days = 2", "working_days = 0", "review.working_days"),
         (PROMISES, 'id = "offer"', 'id = "review"', "steps and waits"),
         (PROMISES, "after_working_days = 3", "after_working_days = 1", "ladder"),
         (PROMISES, "after_working_days = 0", "after_working_days = 2", "ladder"),

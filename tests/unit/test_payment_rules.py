@@ -231,6 +231,7 @@ def test_the_last_query_in_time_waits_and_the_first_out_of_time_reverses(seconds
 
 @pytest.mark.parametrize("word", [W.PENDING, W.UNKNOWN, W.ABSENT, W.BARRED])
 def test_out_of_time_the_reverse_is_sent_right_behind_the_last_query(word: Word) -> None:
+    """S41."""
     change = changed(rules.hear(RAILS, heard(word), payment(), after(50)))
     assert change.row.state is S.REVERSING
     assert isinstance(change.step, Reverse)
@@ -264,6 +265,7 @@ def test_no_timer_ends_what_is_not_clear(state: State) -> None:  # lesson 20: on
 
 
 def test_what_stays_unclear_is_asked_ever_more_slowly_but_never_not_at_all() -> None:
+    """S40. S41."""
     gaps = []
     row = payment(S.REVERSING)
     for _ in range(120):
@@ -373,6 +375,7 @@ def test_a_cancel_of_a_shown_order_closes_it_at_once() -> None:
 
 @pytest.mark.parametrize("state", rules.HAS_MONEY)
 def test_what_is_paid_is_refunded_not_cancelled(state: State) -> None:
+    """S53."""
     with pytest.raises(Denied, match=r"payment\.already_paid"):
         rules.cancel(RAILS, "cashier", payment(state), after(30))
 
@@ -386,6 +389,7 @@ def test_a_cancel_of_what_ends_or_ended_changes_nothing_and_sends_nothing(state:
 
 
 def test_another_amount_than_asked_for_moves_nothing_and_waits_for_a_person() -> None:
+    """S70."""
     for amount in (fen(12799), fen(1280), Money(12800, "USD")):
         for state in (S.SENT, S.REVERSED, S.PAID, S.CLOSING):
             change = changed(rules.hear(RAILS, heard(W.SETTLED, amount=amount), payment(state), after(20)))
@@ -506,6 +510,7 @@ SEEN = ChargeSeen(known=None, store_id=STORE, channels=frozenset({"wechat", "ali
 
 
 def test_a_payment_is_written_down_as_sent_before_its_charge_leaves() -> None:
+    """S26."""
     change = changed(rules.open_payment(RAILS, wish(), SEEN, NOON))
     assert (change.row.state, change.row.version, kinds(change), change.moves) == (S.SENT, 1, ("PaymentOpened",), ())
     assert change.looks == (Look(DRIVE, PAYMENT, after(5)),)
@@ -516,6 +521,7 @@ def test_a_payment_is_written_down_as_sent_before_its_charge_leaves() -> None:
 
 
 def test_the_payment_code_is_in_no_row_no_fact_and_no_text_of_the_step() -> None:
+    """S36."""
     change = changed(rules.open_payment(RAILS, wish(), SEEN, NOON))
     assert CODE not in repr(change)
     assert CODE not in repr(wish())
@@ -523,6 +529,7 @@ def test_the_payment_code_is_in_no_row_no_fact_and_no_text_of_the_step() -> None
 
 
 def test_a_shown_order_is_open_as_long_as_its_picture() -> None:
+    """S11."""
     ask = wish(code="", code_mark="", channel=Channel.ALIPAY)
     change = changed(rules.open_payment(RAILS, ask, SEEN, NOON))
     assert (change.row.mode, change.row.give_up_at) == (Mode.SHOWN, after(hours=2))
@@ -582,6 +589,7 @@ def test_the_smallest_and_the_largest_amount_are_taken(amount: int) -> None:
 
 
 def test_the_scanned_code_decides_the_channel() -> None:
+    """S11. S13."""
     assert rules.scanned(wish(channel=None), NOON).channel is Channel.WECHAT
     assert rules.scanned(wish(channel=None, code="28" + "1" * 16), NOON).channel is Channel.ALIPAY
     assert rules.scanned(wish(code=f" {CODE}\r\n"), NOON).code == CODE
@@ -617,6 +625,8 @@ def test_a_wallet_we_have_no_channel_for_is_said_at_once(code: str) -> None:
 
 
 def test_the_numbers_of_a_channel_are_its_own() -> None:
+    """S13."""
+
     def given_up(channel: Channel) -> datetime:
         return changed(rules.open_payment(RAILS, wish(channel=channel), SEEN, NOON)).row.give_up_at
 

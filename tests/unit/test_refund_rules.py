@@ -272,6 +272,7 @@ def test_nothing_less_than_a_fen_and_nothing_beyond_the_rest_goes_back(amount: i
 
 
 def test_all_of_it_may_go_back_at_once_and_then_nothing_more() -> None:
+    """S70. S73. S70. S73."""
     assert opened(wish(12800)).row.amount_fen == 12800
     with pytest.raises(Denied, match=r"refund\.over_limit"):
         opened(wish(1), back_fen=12800)
@@ -279,6 +280,7 @@ def test_all_of_it_may_go_back_at_once_and_then_nothing_more() -> None:
 
 @pytest.mark.parametrize(("seconds", "is_open"), [(-1, True), (0, True), (1, False)])
 def test_the_window_is_open_for_365_days_from_paying_and_not_a_second_longer(seconds: int, is_open: bool) -> None:
+    """S67."""
     at = after(10) + timedelta(days=365, seconds=seconds)
     if is_open:
         assert opened(wish(), at).row.state is S.RESERVED
@@ -302,6 +304,7 @@ def test_alipay_publishes_no_number_of_parts() -> None:
 
 @pytest.mark.parametrize("state", [s for s in PaymentState if s not in (PaymentState.PAID, PaymentState.LATE_PAID)])
 def test_only_a_payment_that_has_its_money_gives_any_back(state: PaymentState) -> None:
+    """S53."""
     with pytest.raises(Denied, match=r"refund\.not_paid"):
         rules.open_refund(RAILS, wish(), RefundSeen(None, payment(state)), NOON)
 
@@ -457,6 +460,7 @@ def test_what_waits_to_be_sent_again_stays_ready_by_an_unclear_word(word: Word) 
 
 
 def test_another_amount_than_asked_for_moves_nothing_and_waits_for_a_person() -> None:
+    """S70."""
     for state in (S.SENT, S.STRANDED, S.DONE, S.RECALLING, S.RETURNED):
         change = changed(rules.hear(RAILS, outcome(W.SETTLED, amount=fen(11519)), refund(state), after(120)))
         assert (change.row.state, change.moves, change.draw, change.looks) == (state, (), None, ())
@@ -541,6 +545,7 @@ def test_after_a_day_without_a_clear_word_a_person_is_asked_and_the_channel_too(
 
 @pytest.mark.parametrize("state", State)
 def test_only_what_was_never_sent_can_be_cancelled(state: State) -> None:
+    """S73."""
     if state in (S.RESERVED, S.READY):
         change = changed(rules.cancel("cashier", refund(state), after(5)))
         assert (change.row.state, kinds(change), change.who) == (S.CANCELLED, ("RefundCancelled",), "cashier")
@@ -597,6 +602,7 @@ def test_neither_card_nor_name_is_in_any_row_fact_or_text() -> None:  # I6
     ],
 )
 def test_one_person_alone_or_two_who_differ_move_nothing(who: str, ask: RescueAsk, code: str) -> None:
+    """S36. S57. S65. S70."""
     with pytest.raises(Denied) as no:
         rules.approve_rescue(who, ask, proposed(CARD), after(2))
     assert no.value.code == code

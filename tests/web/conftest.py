@@ -129,10 +129,12 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def opened(database: Database, state: Path, sim: Sim | None = None, **options: Any) -> AsyncIterator[Shop]:
-    """A shop, served until the block ends."""
+async def opened(
+    database: Database, state: Path, sim: Sim | None = None, *, on_loopback: bool = False, **options: Any
+) -> AsyncIterator[Shop]:
+    """A shop, served until the block ends. `on_loopback`: its hooks may lead to this machine."""
     port = free_port()
-    settings = Settings(state=state, public_url=f"http://127.0.0.1:{port}")
+    settings = Settings(state=state, public_url=f"http://127.0.0.1:{port}", hooks_on_loopback=int(on_loopback))
     async with running(settings, database) as app, aiohttp.ClientSession() as session:
         pool, now = app.pools.recorder, app.clock.now()
         shops = {}

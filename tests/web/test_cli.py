@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +21,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from tests.flows import files
 from yuanlu import ids
 from yuanlu.cli import main
 from yuanlu.ids import Kind
@@ -131,6 +134,7 @@ def test_charging_again_under_the_same_id_is_the_same_payment(shop: Shop) -> Non
 
 
 def test_pay_stands_by_until_the_password_is_typed(shop: Shop) -> None:
+    """S39."""
     assert shop.paid("alipay_password", 900)["state"] == "PAID"
 
 
@@ -150,6 +154,7 @@ def test_our_own_qr_is_shown_and_the_code_may_come_on_standard_input(shop: Shop)
 
 
 def test_a_case_is_put_right_without_a_worker(shop: Shop) -> None:
+    """S46. S52."""
     payment = shop.paid("alipay_ok", 12800)
     case = shop.told("case", "open", payment["id"], "--what", "wrong_amount", "--meant-fen", "1280")
     assert (case["state"], case["conclusion"], case["amount_fen"]) == ("CLOSED", "money_back", 11520)
@@ -340,6 +345,49 @@ def test_the_help_of_every_command_shows_an_example(path: tuple[str, ...]) -> No
 def test_every_command_is_in_the_docs() -> None:
     page = (ROOT / "docs/reference/cli.md").read_text()
     assert not [path for path in COMMANDS if f"`yuanlu {' '.join(path)}".rstrip() not in page]
+
+
+def test_a_file_is_handed_in_listed_and_opened_on_the_terminal(shop: Shop, tmp_path: Path) -> None:
+    """S59, S57: the same verbs on the terminal."""
+    payment = shop.paid("wechat_ok", 4200)
+    case = shop.told("case", "open", payment["id"], "--what", "other")["id"]
+    photo = tmp_path / "小票.jpg"
+    photo.write_bytes(files.jpeg_with_everything())
+    told = shop.told("file", "add", case, str(photo), "--internal")
+    assert (told["name"], told["audience"], told["taken_by"][:4]) == ("小票.jpg", "internal", "cli:")
+    assert [each["id"] for each in shop.told("file", "list", case)["items"]] == [told["id"]]
+    out = tmp_path / "out.jpg"
+    assert shop.told("file", "get", told["id"], "-o", str(out), "--why", "audit")["opened_times"] == 1
+    assert hashlib.sha256(out.read_bytes()).hexdigest() == told["sha256"]
+    assert out.stat().st_mode & 0o077 == 0
+    problem, _ = shop.denied("file", "get", told["id"], "-o", str(out))
+    assert problem["code"] == "file.unwritable"
+    problem, _ = shop.denied("file", "add", case, str(tmp_path / "missing.jpg"))
+    assert problem["code"] == "file.unreadable"
+    photo.write_bytes(files.SVG)
+    problem, words = shop.denied("file", "add", case, str(photo))
+    assert (problem["code"], problem["looks_like"]) == ("file.type", "svg")
+    assert "不收这种文件" in words
+
+
+def test_a_customers_data_is_exported_and_an_open_case_is_not_erased_on_the_terminal(
+    shop: Shop, tmp_path: Path
+) -> None:
+    """S57, S66."""
+    payment = shop.paid("wechat_ok", 4300)
+    case = shop.told("case", "open", payment["id"], "--what", "other")["id"]
+    out = tmp_path / "customer.zip"
+    told = shop.told("data", "export", payment["id"], "-o", str(out))
+    assert told["size_bytes"] == out.stat().st_size
+    with zipfile.ZipFile(out) as zipped:
+        data = zipped.read("data.json").decode()
+    assert payment["id"] in data
+    assert case in data
+    problem, _ = shop.denied("data", "export", ids.new(Kind.PAYMENT), "-o", str(tmp_path / "none.zip"))
+    assert problem["code"] == "payment.unknown"
+    assert not (tmp_path / "none.zip").exists()
+    problem, _ = shop.denied("data", "erase", payment["id"])
+    assert problem["code"] == "data.in_use"  # the simulated payer has other open cases too
 
 
 # --- what a terminal shows ---

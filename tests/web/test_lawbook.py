@@ -157,6 +157,18 @@ async def test_a_case_says_what_it_lacks_and_what_would_speed_it_up(shop: Shop) 
     assert [need["id"] for need in checked["missing"]] == ["statement"]
 
 
+async def test_a_closed_case_has_cited_the_rules_its_decisions_rest_on(shop: Shop) -> None:
+    """S72."""
+    case = report(await shop.paid())
+    await shop.post("/v1/cases", case)
+    for _ in range(4):
+        await later(shop, 61)
+    items = (await shop.get(f"/v1/payments/{case['payment']}/timeline")).told["items"]
+    told = {item["facts"]["stage"]: item for item in items if item["kind"] == "RulesCited"}
+    assert set(told) == {"review", "closed"}
+    assert "law-cn/2026-01#original-route" in told["review"]["what_zh"]
+
+
 async def test_nothing_of_the_neighbours_is_told(shop: Shop) -> None:
     payment = await shop.paid()
     refund, case = wish_back(payment), report(payment)

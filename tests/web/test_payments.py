@@ -22,6 +22,7 @@ async def until(shop: Shop, path: str, **wanted: Any) -> dict[str, Any]:
 
 
 async def test_a_scanned_code_is_charged_at_once(shop: Shop) -> None:
+    """S11."""
     answer = await shop.post("/v1/payments", shop.wish())
     assert answer.status == 201
     told = answer.told
@@ -57,6 +58,7 @@ async def test_the_same_id_with_another_amount_is_refused(shop: Shop) -> None:
 
 
 async def test_a_payer_without_money_is_told_in_words_and_causes(shop: Shop) -> None:
+    """S45."""
     told = (await shop.post("/v1/payments", shop.wish(code=shop.codes["alipay_no_funds"]))).told
     assert told["state"] == "FAILED"
     assert told["diagnosis"]["cause"] == "account"
@@ -65,12 +67,14 @@ async def test_a_payer_without_money_is_told_in_words_and_causes(shop: Shop) -> 
 
 
 async def test_a_password_is_waited_for_and_the_cashier_sees_for_how_long(shop: Shop) -> None:
+    """S39."""
     told = (await shop.post("/v1/payments", shop.wish(code=shop.codes["wechat_password"]))).told
     assert (told["state"], told["waiting_for"]) == ("SENT", "payer_confirms")
     assert told["says_en"].startswith("Waiting for the customer to confirm on their phone.\n0 of at most ")
 
 
 async def test_our_own_code_is_shown_and_paid_by_notice(shop: Shop) -> None:
+    """S11."""
     shown = (await shop.post("/v1/payments", shop.wish(code=None, channel="wechat"))).told
     assert (shown["state"], shown["mode"]) == ("SHOWN", "shown")
     assert shown["qr"].startswith("weixin://")
@@ -118,6 +122,7 @@ async def test_a_till_of_the_neighbour_does_not_exist(shop: Shop) -> None:
 
 
 async def test_a_payment_of_the_neighbour_does_not_exist(shop: Shop) -> None:
+    """S2."""
     payment_id = await shop.paid()
     for path in ("", "/timeline"):
         answer = await shop.get(f"/v1/payments/{payment_id}{path}", who="neighbour")
@@ -167,6 +172,7 @@ async def test_a_filter_looks_at_a_bounded_part_and_says_where_to_go_on(shop: Sh
 
 
 async def test_evidence_stands_behind_each_state_and_hides_the_code(shop: Shop) -> None:
+    """S15. S36."""
     wish = shop.wish()
     await shop.post("/v1/payments", wish)
     items = (await shop.get(f"/v1/payments/{wish['id']}/timeline")).told["items"]

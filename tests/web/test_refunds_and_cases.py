@@ -41,6 +41,7 @@ async def trouble(shop: Shop, **fault: Any) -> None:
 
 
 async def test_a_wrong_amount_is_put_right_and_the_timeline_tells_it(shop: Shop) -> None:
+    """S46. S48. S49."""
     payment = await shop.paid()
     case = (await shop.post("/v1/cases", report(payment, said="typed one zero too many"))).told
     assert case["state"] == "OPENED"
@@ -74,6 +75,7 @@ async def test_a_timeline_comes_in_parts(shop: Shop) -> None:
 
 
 async def test_a_refund_holds_its_money_and_can_be_taken_back_in_time(shop: Shop) -> None:
+    """S73."""
     payment = await shop.paid()
     wish = wish_back(payment, undo_seconds=60)
     assert (await shop.post("/v1/refunds", wish)).status == 201
@@ -93,6 +95,7 @@ async def test_what_was_sent_cannot_be_taken_back(shop: Shop) -> None:
 
 
 async def test_no_more_goes_back_than_was_paid(shop: Shop) -> None:
+    """S70."""
     payment = await shop.paid()
     answers = await asyncio.gather(*(shop.post("/v1/refunds", wish_back(payment, 7680)) for _ in range(20)))
     assert sorted(each.status for each in answers) == [201] + [409] * 19
@@ -134,6 +137,7 @@ async def test_refunds_and_cases_of_the_neighbour_do_not_exist(shop: Shop) -> No
 
 
 async def test_stranded_money_is_sent_on_by_two_people_who_key_the_card_in(shop: Shop) -> None:
+    """S36. S65."""
     payment = await shop.paid()
     wish = wish_back(payment)
     await trouble(shop, kind="abnormal", match={"operation": "refund", "number": wish["id"]})

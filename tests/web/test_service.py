@@ -107,6 +107,7 @@ async def test_without_its_database_it_is_alive_and_not_ready(bare_shop: Shop, m
 
 
 async def test_metrics_count_what_happened_without_naming_anybody(shop: Shop) -> None:
+    """S86."""
     wish = shop.wish()
     await shop.post("/v1/payments", wish)
     await shop.post("/v1/refunds", {"id": ids.new(Kind.REFUND), "payment": wish["id"], "amount_fen": 100})
@@ -179,6 +180,7 @@ def lines() -> Any:
     ],
 )
 def test_what_must_not_be_told_is_masked(text: str, shown: str) -> None:
+    """S36."""
     assert logs.masked(text) == shown
 
 

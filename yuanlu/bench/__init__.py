@@ -24,6 +24,8 @@ BENCHES = {
     "serve_memory": "work",
     "jobs": "work",
     "growth": "growth",
+    "pack": "pack",
+    "policy": "policy",
 }
 """Every bench: its name, which is its function's too, and the module it is in. One bench may give several figures."""
 

@@ -74,7 +74,9 @@ async def _decided(app: App, tills: list[Till], changes: int, callers: int) -> R
         for _ in range(max(changes // callers // 2, 1)):
             ask = ground.wish(next(places))
             began = time.perf_counter()
-            done = await app.desk.decide(store.for_charge(ask), partial(rules.open_payment, FACTS, ask))
+            done = await app.desk.decide(
+                store.for_charge(ask, app.clock.now()), partial(rules.open_payment, FACTS, ask)
+            )
             waits.append(time.perf_counter() - began)
             view = store.by_id(done.row.merchant_id, done.row.id)
             began = time.perf_counter()

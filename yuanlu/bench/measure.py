@@ -56,6 +56,8 @@ class Size:
     many: int = 10_000
     """Open refunds, before and after."""
     starts: int = 3
+    files: int = 50
+    """Files in a pack."""
     growth: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     """Payments in the tables."""
 

@@ -120,4 +120,12 @@ def _held(seen: CaseSeen) -> frozenset[str]:
 
 
 def _now(case: Case | None) -> CaseNow | None:
-    return None if case is None else CaseNow(state=case.state, conclusion=case.conclusion)
+    if case is None:
+        return None
+    return CaseNow(
+        state=case.state,
+        conclusion=case.conclusion,
+        holder=case.holder,
+        due_at=case.due_at,
+        promised_on=case.promised_on,
+    )

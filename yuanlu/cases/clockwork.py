@@ -16,6 +16,8 @@ from yuanlu.cases.rules import Case, CasePromised, Conclusion, PromiseBroken, Re
 from yuanlu.change import Change, Look, Stay
 from yuanlu.clock import business_day
 from yuanlu.facts import Fact
+from yuanlu.lawbook import promises
+from yuanlu.lawbook.shelf import Book
 
 CLOCK = "cases.clock"
 
@@ -103,6 +105,23 @@ class Clockwork:
 
 
 PLAIN = Clockwork()
+
+PARTS: Mapping[State, str] = {
+    State.REVIEW: "review",
+    State.SECOND: "second",
+    State.NEEDS_INFO: "needs_info",
+    State.OFFERED: "offer",
+    State.ATTENTION: "attention",
+    State.DECLINED: "objection",
+}
+"""Which part of the shop's promises in the lawbook says how long a state may last."""
+
+
+def of_book(book: Book) -> Clockwork:
+    """The clockwork by what counts on a day: the spans the shop promises, in working days."""
+    spans = {state: timedelta(days=promises.part(book, part).working_days) for state, part in PARTS.items()}
+    terms = {state: replace(term, within=spans.get(state, term.within)) for state, term in TERMS.items()}
+    return Clockwork(book.calendar.after, terms)
 
 
 def passed(

@@ -16,22 +16,23 @@ from typing import Protocol, TypeVar
 from yuanlu import ids
 from yuanlu.cases import chain, clockwork, review, rules, store
 from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
+from yuanlu.cases.citing import cited
+from yuanlu.cases.clockwork import Clockwork
 from yuanlu.cases.review import Act, Fault, OfferKind, Place, Status
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, Ruling, State, What
 from yuanlu.change import Change, Done, Stay
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
+from yuanlu.evidence import store as evidence_store
 from yuanlu.money import Money
 from yuanlu.payments import flow as payments
 from yuanlu.payments import rules as payment_rules
 from yuanlu.payments import store as payments_store
 from yuanlu.people.rules import Person, demand
+from yuanlu.policies import flow as policies
 from yuanlu.reading import View
 from yuanlu.refunds import flow as refunds
 from yuanlu.seal import Sealed
-
-WORK = clockwork.PLAIN
-"""How deadlines are counted."""
 
 
 class _Sees(Protocol):
@@ -43,8 +44,17 @@ S = TypeVar("S", bound=_Sees)
 
 
 async def _decided(desk: Desk, view: View[S], rule: Callable[[S, datetime], Change[Case] | Stay[Case]]) -> Done[Case]:
-    """Decide about a case: what the rule says, with its holder and deadline."""
-    return await desk.decide(view, lambda seen, at: clockwork.passed(seen.case, rule(seen, at), WORK))
+    """Decide about a case: what the rule says, with its holder, its deadline and the rules it rests on."""
+
+    def decide(seen: S, at: datetime) -> Change[Case] | Stay[Case]:
+        return cited(desk.book(at), clockwork.passed(seen.case, rule(seen, at), counted(desk, at)))
+
+    return await desk.decide(view, decide)
+
+
+def counted(desk: Desk, at: datetime) -> Clockwork:
+    """How deadlines are counted: by what the lawbook promises, in the working days it knows at this moment."""
+    return clockwork.of_book(desk.book(at))
 
 
 async def request(desk: Desk, ask: CaseAsk) -> Case:
@@ -105,14 +115,17 @@ async def tick(desk: Desk, merchant_id: str, case_id: str) -> Case:
 
     Raises Denied: case.unknown.
     """
-    done = await _decided(desk, store.by_id(merchant_id, case_id), partial(review.tick, WORK))
-    return done.row
+
+    def rule(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
+        return review.tick(counted(desk, at), seen, at)
+
+    return (await _decided(desk, store.by_id(merchant_id, case_id), rule)).row
 
 
-async def ruling_for(_: Desk, seen: CaseSeen) -> Ruling:
-    """What tells the verdict about this report: as coded, where a merchant has no policy."""
-    assert seen.case is not None
-    return rules.as_coded
+async def ruling_for(desk: Desk, seen: CaseSeen) -> Ruling:
+    """What tells the verdict about this report: the policy that was in force when its payment was made."""
+    assert seen.payment is not None
+    return partial(rules.by_policy, await policies.version(desk, seen.payment.merchant_id, seen.payment.policy))
 
 
 async def _check(desk: Desk, seen: CaseSeen) -> Case:
@@ -392,6 +405,19 @@ async def add(desk: Desk, merchant_id: str, case_id: str, item: Item) -> Case:
         return review.add(item, seen.case, at, known=seen.known)
 
     return (await _decided(desk, store.for_item(merchant_id, case_id, item.id), rule)).row
+
+
+async def file_taken(desk: Desk, merchant_id: str, file_id: str) -> Case:
+    """Let a file that was taken in enter its case, under the digest of what is kept of it.
+
+    Raises Denied: file.unknown, case.unknown.
+    """
+    file = await desk.see(evidence_store.by_id(merchant_id, file_id))
+    if file is None:
+        raise Denied("file.unknown")
+    audience = Audience(file.audience.value)
+    item = Item(kind="file", id=file.id, digest=file.digest_kept, who=file.taken_by, audience=audience)
+    return await add(desk, merchant_id, file.case_id, item)
 
 
 async def say(desk: Desk, merchant_id: str, case_id: str, by: Person, words: Words) -> Case:

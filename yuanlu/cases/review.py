@@ -24,7 +24,6 @@ from yuanlu.cases.rules import (
     Case,
     CaseSeen,
     Conclusion,
-    Ruled,
     State,
     closed,
     declined,
@@ -44,6 +43,7 @@ from yuanlu.machine import Turn, parse
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.people.rules import Person, Role, demand, is_within
+from yuanlu.policies.rules import Ruling as Ruled
 from yuanlu.refunds.rules import OPEN as OPEN_REFUNDS
 from yuanlu.refunds.rules import State as RefundState
 

@@ -32,6 +32,11 @@ from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, OPEN, Payment
 from yuanlu.payments.rules import State as PaymentState
 from yuanlu.people.rules import LIMITS_FEN, Person, Role, Staff, demand, is_within, may
+from yuanlu.policies import rules as policies
+from yuanlu.policies.rules import Facts as PolicyFacts
+from yuanlu.policies.rules import Ruling as Ruled
+from yuanlu.policies.rules import Table, Verdict
+from yuanlu.policies.table import default as default_policy
 from yuanlu.refunds.rules import Refund, RefundAsk
 from yuanlu.refunds.rules import State as RefundState
 
@@ -119,26 +124,8 @@ class Conclusion(StrEnum):
     """By a voucher or an exchange that the customer accepted."""
 
 
-class Ruled(StrEnum):
-    """What a policy may say of a report."""
-
-    APPROVE = "approve"
-    REVIEW = "review"
-    SECOND = "second"
-    DECLINE = "decline"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a policy says of a report: its word, the version of the policy, and the line that said so."""
-
-    verdict: Ruled
-    policy: str
-    line: str
-
-
-Ruling = Callable[["CaseSeen", datetime], Verdict]
-"""Tells the verdict about a report whose payment was checked. Pure."""
+Ruling = Callable[["CaseSeen", int, datetime], Verdict]
+"""Tells the verdict about a report whose payment was checked, for so many fen that shall go back. Pure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,11 +299,25 @@ class CaseSeen:
     """The staff rows of whoever decided and confirmed it, as they stand."""
 
 
-def as_coded(seen: CaseSeen, _: datetime) -> Verdict:
-    """The verdict where a merchant has no policy: a mistaken scan is put right at once, a wish is for a person."""
+def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
+    """The verdict of the policy that was frozen onto the payment."""
     assert seen.case is not None
-    is_wish = seen.case.what in (What.REQUEST, What.WRONG_PAYEE)
-    return Verdict(Ruled.REVIEW if is_wish else Ruled.APPROVE, "", seen.case.what.value)
+    assert seen.payment is not None
+    age = at - (seen.payment.paid_at or seen.payment.opened_at)
+    facts = PolicyFacts(
+        amount_fen=back_fen,
+        age_hours=max(age // timedelta(hours=1), 0),
+        what=seen.case.what.value,
+        cause=seen.case.cause,
+        channel=seen.payment.channel.value,
+        tender=seen.payment.mode.value,
+    )
+    return policies.decide(table, facts)
+
+
+def built_in(seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
+    """The verdict where a merchant has no policy of its own."""
+    return by_policy(default_policy(), seen, back_fen, at)
 
 
 def entered(change: Change[Case], *items: Item) -> Change[Case]:
@@ -414,7 +415,7 @@ def refund_ask(case: Case) -> RefundAsk:
 
 
 def choose(
-    outcome: Outcome, seen: CaseSeen, at: datetime, *, ruling: Ruling = as_coded, object_within: timedelta = TO_OBJECT
+    outcome: Outcome, seen: CaseSeen, at: datetime, *, ruling: Ruling = built_in, object_within: timedelta = TO_OBJECT
 ) -> Change[Case] | Stay[Case]:
     """Choose the remedy, once the channel was asked live and the payment has learnt what it answered.
 
@@ -429,7 +430,7 @@ def choose(
     checked = (CaseChecked(word=outcome.word, code=outcome.code),)
     change = _chosen(case, payment, outcome, at)
     if change.row.state is State.REMEDY and change.row.remedy is not Remedy.CANCEL and case.what in BY_PEOPLE:
-        change = _ruled(change, seen, ruling(seen, at), at, object_within)
+        change = _ruled(change, seen, ruling(seen, change.row.remedy_fen, at), at, object_within)
     change = replace(change, facts=(*checked, *change.facts))
     told = outcome.evidence
     if told is None:
@@ -449,12 +450,12 @@ def _ruled(
     row = replace(_with(seen.case, verdict), asked_fen=back)
     if verdict.verdict is Ruled.DECLINE:
         return declined(replace(row, reason_code="policy"), at, "system", at + object_within)
-    told = CaseToReview(verdict=word, policy=verdict.policy, line=verdict.line, asked_fen=back)
+    told = CaseToReview(verdict=word, policy=verdict.policy, line=str(verdict.line), asked_fen=back)
     return to_review(row, at, "system", told)
 
 
 def _with(case: Case, verdict: Verdict) -> Case:
-    return replace(case, verdict=verdict.verdict.value, policy=verdict.policy, policy_line=verdict.line)
+    return replace(case, verdict=verdict.verdict.value, policy=verdict.policy, policy_line=str(verdict.line))
 
 
 def turned(case: Case, at: datetime, state: State, who: str, *facts: Fact) -> Change[Case]:

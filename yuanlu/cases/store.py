@@ -44,9 +44,11 @@ APPROVERS_OF = over_keys(
     " join staff t on t.merchant_id = c.merchant_id and t.id in (c.decided_by, c.seconded_by)"
 )
 ITEM_OF = over_keys(
-    "select k.place, t.object_id from keys k join facts t on t.merchant_id = k.merchant_id and t.object_id = k.a"
-    " where t.kind = 'CaseItemAdded' and t.body::jsonb ->> 'item' = k.b limit 1"
+    "select k.place, k.a as object_id from keys k where exists (select from facts t"
+    " where t.merchant_id = k.merchant_id and t.object_id = k.a"
+    " and t.kind = 'CaseItemAdded' and t.body::jsonb ->> 'item' = k.b)"
 )
+"""Whether a thing is in a case. No `limit` here: it would count over all the reads that travel together."""
 THREAD = over_keys(
     "select k.place, t.at, t.who, t.transition, t.seq, t.body, e.body as said from keys k"
     " join lateral (select * from facts f where f.merchant_id = k.merchant_id and f.object_id = k.a"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
@@ -38,6 +38,24 @@ class Operation(StrEnum):
     REFUND = "refund"
     REFUND_QUERY = "refund_query"
     RESCUE = "rescue"
+
+
+class Matter(StrEnum):
+    """What a step about complaints does, in one word. What a channel has of them is in its facts."""
+
+    LIST = "complaint_list"
+    SEE = "complaint_see"
+    HISTORY = "complaint_history"
+    REPLY = "complaint_reply"
+    FEEDBACK = "complaint_feedback"
+    """The merchant's formal statement on how the complaint was handled (Alipay)."""
+    SUPPLEMENT = "complaint_supplement"
+    """More proof for the platform, which has taken the complaint over (Alipay)."""
+    UPLOAD = "complaint_upload"
+    FETCH = "complaint_fetch"
+    DECIDE = "complaint_decide"
+    FINISH = "complaint_finish"
+    NOTIFY = "complaint_notify"
 
 
 class Word(StrEnum):
@@ -238,6 +256,214 @@ class Rescue(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ComplaintStep:
+    """Something to do outside about the complaints of one merchant. Its answer is `Heard`."""
+
+    operation: ClassVar[Matter]
+    sends: ClassVar[bool] = False
+    """Whether it says or ends something (else it only asks, and may be asked again at will)."""
+
+    merchant_id: str
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListComplaints(ComplaintStep):
+    """Ask for the complaints made between two days (both included), one page. Pages count from 0."""
+
+    operation = Matter.LIST
+    begin_on: date
+    end_on: date
+    page: int
+    page_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AboutComplaint(ComplaintStep):
+    """Base of steps about one complaint; `complaint` is the channel's own id of it."""
+
+    complaint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeeComplaint(AboutComplaint):
+    """Ask how a complaint stands."""
+
+    operation = Matter.SEE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeeHistory(AboutComplaint):
+    """Ask who said what about a complaint, one page. Pages count from 0."""
+
+    operation = Matter.HISTORY
+    page: int
+    page_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saying(AboutComplaint):
+    """Base of what is said to the payer: `text`, with images the channel already has."""
+
+    sends = True
+    text: str = field(repr=False)
+    media: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendReply(Saying):
+    """Answer the payer."""
+
+    operation = Matter.REPLY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendFeedback(Saying):
+    """State formally how the complaint was handled. `code`: the channel's code of the handling."""
+
+    operation = Matter.FEEDBACK
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendSupplement(Saying):
+    """Give the platform more proof."""
+
+    operation = Matter.SUPPLEMENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideRefund(AboutComplaint):
+    """Promise the refund that a complaint asks for (within `days`), or refuse it with a reason. It moves no money."""
+
+    operation = Matter.DECIDE
+    sends = True
+    approves: bool
+    days: int = 0
+    text: str = field(default="", repr=False)
+    media: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishComplaint(AboutComplaint):
+    """Tell the channel that a complaint is dealt with."""
+
+    operation = Matter.FINISH
+    sends = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadImage(ComplaintStep):
+    """Give the channel an image, to be named in an answer. A second copy does no harm, so this only "asks"."""
+
+    operation = Matter.UPLOAD
+    name: str
+    kind: str
+    """jpg, png or bmp."""
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchImage(ComplaintStep):
+    """Get an image of a complaint. `place` is what the channel said of it."""
+
+    operation = Matter.FETCH
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyOfComplaints(ComplaintStep):
+    """Tell the channel where to notify us of complaints; `again` replaces the address it has."""
+
+    operation = Matter.NOTIFY
+    again: bool
+
+
+class Side(StrEnum):
+    """Who said something about a complaint."""
+
+    PAYER = "payer"
+    MERCHANT = "merchant"
+    PLATFORM = "platform"
+
+
+class Deed(StrEnum):
+    """What an entry of a complaint's history did."""
+
+    OPENED = "opened"
+    SPOKE = "spoke"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    FINISHED = "finished"
+    NOTED = "noted"
+    """The system's own remarks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of a complaint's history. `id` is the channel's, or follows from what it says."""
+
+    id: str
+    side: Side
+    deed: Deed
+    at: datetime
+    text: str = field(default="", repr=False)
+    images: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grievance:
+    """A complaint as the channel tells it. Text, phone, payer and images are personal: kept sealed only."""
+
+    id: str
+    state: str
+    """The channel's own word."""
+    is_open: bool
+    order_number: str = ""
+    """The merchant order number: mostly one of our payments."""
+    channel_number: str = ""
+    kind: str = ""
+    """What it is about, in the channel's words."""
+    asks_refund: bool = False
+    asked: Money | None = None
+    paid: Money | None = None
+    at: datetime | None = None
+    times: int = 1
+    """How often the payer complained about it."""
+    has_news: bool = False
+    """The payer said something that nobody has answered."""
+    is_refunded: bool = False
+    """The channel has seen the whole order refunded."""
+    text: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    payer: str = field(default="", repr=False)
+    images: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What was heard about complaints: the sibling of `Outcome`, as honest.
+
+    SETTLED: done, or here is what was asked for. UNKNOWN: no clear word, never means failed. DEFERRED: a clear "not
+    now". ABSENT: a clear answer that there is no such complaint. REFUSED: a clear, final no.
+    """
+
+    word: Word
+    code: str = ""
+    reason: Reason | None = None
+    complaints: tuple[Grievance, ...] = ()
+    entries: tuple[Entry, ...] | None = None
+    """The history, or a page of it; None where the answer does not tell it."""
+    total: int = 0
+    """How many there are on all pages."""
+    media: str = ""
+    """An uploaded image's name at the channel."""
+    image: bytes = field(default=b"", repr=False)
+    asked_at: datetime | None = None
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One HTTP request, ready to send. `url` is absolute; `body` is sent byte for byte as signed."""
 
@@ -270,8 +496,8 @@ class Callback:
 class News:
     """A verified callback: an outcome and what it is about.
 
-    `payment_id` is always there; `refund_id` only when the news is about a refund. `notice_id` is the provider's own
-    id of the notification (the same across resends).
+    `payment_id` is there unless it is about a complaint; `refund_id` only when it is about a refund. `notice_id` is the
+    provider's own id of the notification (the same across resends).
     """
 
     payment_id: str
@@ -280,6 +506,38 @@ class News:
     outcome: Outcome
     said: str = field(default="", repr=False)
     """The provider's own words, readable (decrypted): what the evidence of this news keeps."""
+    complaint: str = ""
+    """The channel's id of the complaint it is about; then there is no payment, and the outcome only says "look"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComplaintFacts:
+    """What binds the complaints of a channel."""
+
+    can: tuple[Matter, ...]
+    """What the channel has; whatever is not here is never asked."""
+    reply_within: timedelta
+    """How long the payer may wait for an answer."""
+    words_max: int
+    """Characters of an answer."""
+    images_max: int
+    image_bytes_max: int
+    image_kinds: tuple[str, ...]
+    page_max: int
+    history_page_max: int
+    span_max_days: int
+    """Days that one list may span, both ends included."""
+    pull_every: timedelta
+    pull_back: timedelta
+    """How far the first pull looks back."""
+    pull_overlap: timedelta
+    """How far each pull looks back behind the one before: at least once, never a gap."""
+    look_every: timedelta
+    """How often an open complaint is asked about by itself."""
+    check_gaps: tuple[timedelta, ...]
+    """When an answer whose sending was unclear is looked for in the history; the last repeats."""
+    refund_order_within: timedelta
+    """An approval without a refund order is an alarm after this; so is a refund with the complaint left unanswered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +571,7 @@ class Facts:
     has_rescue: bool
     last_look_after: timedelta
     """After a reverse is confirmed, when to look once more for a payment that came late."""
+    complaints: ComplaintFacts | None = None
 
 
 class Keeper(Protocol):
@@ -342,6 +601,12 @@ class Codec(Protocol):
 
     def hear(self, step: Step, reply: Reply, keys: Any, at: datetime) -> Outcome:
         """Read the answer to a step. Never raises: what cannot be read or verified is UNKNOWN with a client code."""
+
+    def ask_complaint(self, step: ComplaintStep, keys: Any, at: datetime, nonce: str) -> Call:
+        """Write the request for a step about complaints. Pure."""
+
+    def hear_complaint(self, step: ComplaintStep, reply: Reply, keys: Any, at: datetime) -> Heard:
+        """Read the answer to it. Never raises, as `hear`."""
 
     def overhear(self, callback: Callback, keys: Any, at: datetime) -> News:
         """Verify and read a callback.

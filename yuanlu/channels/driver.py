@@ -22,6 +22,9 @@ from yuanlu.channels.contract import (
     Callback,
     Channel,
     Codec,
+    ComplaintStep,
+    Heard,
+    Matter,
     Operation,
     Outcome,
     Reason,
@@ -33,8 +36,14 @@ from yuanlu.channels.lines import Lines, Silence
 from yuanlu.clock import Clock, SystemClock
 from yuanlu.errors import Denied
 
-DEADLINES: Mapping[Operation, float] = {Operation.PAY: 20.0}
-"""Seconds. A payment may take long at the payer's bank; all others have the driver's usual deadline."""
+DEADLINES: Mapping[Operation | Matter, float] = {Operation.PAY: 20.0, Matter.UPLOAD: 30.0, Matter.FETCH: 30.0}
+"""Seconds. A payment may take long at the payer's bank, an image on the line; all others have the driver's usual
+deadline."""
+UNWRITTEN = {
+    "channel.keys_missing": "the channel's keys could not be fetched",
+    "channel.notify_url_missing": "nobody said how the channel reaches us",
+}
+"""Why a request could not be written: nothing was sent."""
 
 
 class Driver:
@@ -46,7 +55,7 @@ class Driver:
         clock: Clock | None = None,
         nonce: Callable[[], str] = lambda: secrets.token_hex(16),
         deadline: float = 10.0,
-        deadlines: Mapping[Operation, float] = DEADLINES,
+        deadlines: Mapping[Operation | Matter, float] = DEADLINES,
         connect_within: float = 3.0,
         calls_at_once: int = 64,
     ) -> None:
@@ -92,6 +101,20 @@ class Driver:
         outcome = codec.hear(step, reply, newest, now)
         return replace(outcome, evidence=evidence.of_answer(step, reply, now, _since(started)))
 
+    async def ask_complaint(self, step: ComplaintStep, codec: Codec, keys: Any) -> Heard:
+        """Take a step about complaints outside: as `ask`, with the same laws. Its evidence is free of personal text."""
+        started = perf_counter()
+        try:
+            call = self._written(step, codec, await self.fresh(codec, keys))
+            reply = await self._turn(step, call)
+        except Silence as silence:
+            silent = self._silent(step, silence, _since(started))
+            return Heard(word=silent.word, reason=silent.reason, code=silent.code, evidence=silent.evidence)
+        newest = await self.fresh(codec, keys, reply)
+        now = self._clock.now()
+        heard = codec.hear_complaint(step, reply, newest, now)
+        return replace(heard, evidence=evidence.of_complaint(step, reply, now, _since(started)))
+
     async def fresh(self, codec: Codec, keys: Any, heard: Reply | Callback | None = None) -> Any:
         """The newest of these keys, fetched where the channel's keys age. Before `overhear`, hand in the callback.
 
@@ -116,16 +139,17 @@ class Driver:
             self._fetches[keys] = fetches + 1  # not when we are cancelled: then the next one fetches
         return self._newer.get(keys, keys)
 
-    def _written(self, step: Step, codec: Codec, keys: Any) -> Call:
+    def _written(self, step: Step | ComplaintStep, codec: Codec, keys: Any) -> Call:
         """The request; a silence where it cannot be written before the channel's keys could be fetched."""
+        write: Callable[..., Call] = codec.ask if isinstance(step, Step) else codec.ask_complaint
         try:
-            return codec.ask(step, keys, self._clock.now(), self._nonce())
+            return write(step, keys, self._clock.now(), self._nonce())
         except Denied as denied:
-            if denied.code != "channel.keys_missing":
+            if denied.code not in UNWRITTEN:
                 raise
-            raise Silence(wire.CONNECT_FAILED, sent=False, why="the channel's keys could not be fetched") from None
+            raise Silence(wire.CONNECT_FAILED, sent=False, why=UNWRITTEN[denied.code]) from None
 
-    async def _turn(self, step: Step, call: Call) -> Reply:
+    async def _turn(self, step: Step | ComplaintStep, call: Call) -> Reply:
         """Wait for a free line, then call; both within the deadline."""
         deadline = self._deadlines.get(step.operation, self._deadline)
         turn = self._turns[step.channel]
@@ -147,7 +171,7 @@ class Driver:
         except TimeoutError:
             raise Silence(wire.CONNECT_FAILED, sent=False, why="no free line within the deadline") from None
 
-    def _silent(self, step: Step, silence: Silence, took_ms: int) -> Outcome:
+    def _silent(self, step: Step | ComplaintStep, silence: Silence, took_ms: int) -> Outcome:
         deferred = step.sends and not silence.sent
         return Outcome(
             word=Word.DEFERRED if deferred else Word.UNKNOWN,

@@ -4,11 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
+
+import msgspec
 
 from yuanlu import ids
-from yuanlu.channels.contract import Callback, Evidence, News, Pay, Reply, Rescue, Step, digest_of
+from yuanlu.channels.contract import (
+    Callback,
+    ComplaintStep,
+    Evidence,
+    News,
+    Pay,
+    Reply,
+    Rescue,
+    Step,
+    digest_of,
+)
 
 BODY_MAX = 16 * 1024
+PERSONAL = frozenset(
+    {
+        "payer_phone", "payer_openid", "complaint_detail", "problem_description", "operate_details", "operator",
+        "media_url", "image_list", "user_appy_platform_service_reason_description",
+        "phone_no", "content", "images", "complain_reason", "replier_name", "logon_id",
+    }
+)  # fmt: skip
+"""Fields of an answer about complaints that tell something of a person: the text itself is kept sealed, elsewhere."""
 
 
 def masked(text: str, step: Step | None) -> str:
@@ -59,7 +80,41 @@ def of_answer(step: Step, reply: Reply, at: datetime, took_ms: int) -> Evidence:
     )
 
 
-def of_silence(step: Step, why: str, at: datetime, took_ms: int) -> Evidence:
+def of_complaint(step: ComplaintStep, reply: Reply, at: datetime, took_ms: int) -> Evidence:
+    """An answer about complaints, without personal text: of each such field only its length is kept.
+
+    What is no JSON (an image, a broken answer) is kept as its size; the digest of the whole proves the rest.
+    """
+    try:
+        body = msgspec.json.encode(_impersonal(msgspec.json.decode(reply.body))).decode() if reply.body else ""
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        body = f"{len(reply.body)} bytes, no JSON"
+    return Evidence(
+        id=ids.new(ids.Kind.EVIDENCE, at),
+        kind="answer",
+        at=at,
+        body=body.replace("\\u0000", "")[:BODY_MAX],
+        digest=digest_of(reply.body),
+        operation=step.operation,
+        status=reply.status,
+        took_ms=took_ms,
+    )
+
+
+def _impersonal(value: Any, *, personal: bool = False) -> Any:
+    match value:
+        case dict():
+            return {name: _impersonal(each, personal=personal or name in PERSONAL) for name, each in value.items()}
+        case list():
+            return [_impersonal(each, personal=personal) for each in value]
+        case str() if personal and value:
+            return f"**** ({len(value)})"
+        case _ if personal and value:
+            return "****"
+    return value
+
+
+def of_silence(step: Step | ComplaintStep, why: str, at: datetime, took_ms: int) -> Evidence:
     """That no whole answer came, and why."""
     return Evidence(
         id=ids.new(ids.Kind.EVIDENCE, at),

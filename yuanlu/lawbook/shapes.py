@@ -251,6 +251,10 @@ PARTS = frozenset({"check", "review", "second", "send", "needs_info", "offer", "
 """What cases ask a pack of the shop's promises for: one that lacks a part would leave a case without a deadline."""
 
 
+TAKES_TIME = PARTS - {"check", "send"}
+"""Parts that wait for people: with no time at all a case would be late in the moment it begins."""
+
+
 class Promises(Pack, frozen=True, kw_only=True, tag="promises"):
     """The shop's own promises: steps in order, what people are waited for, and the ladder of what is late."""
 
@@ -263,6 +267,9 @@ class Promises(Pack, frozen=True, kw_only=True, tag="promises"):
         known = _once("steps and waits", [part.id for part in (*self.steps, *self.waits)])
         if missing := sorted(PARTS - known):
             raise Invalid("steps and waits", f"{', '.join(missing)} is missing")
+        for part in (*self.steps, *self.waits):
+            if part.id in TAKES_TIME and part.working_days < 1:
+                raise Invalid(f"{part.id}.working_days", "people need a working day at least")
         days = [step.after_working_days for step in self.ladder]
         if days != sorted(set(days)):
             raise Invalid("ladder", "its steps do not follow each other in time")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -127,12 +127,11 @@ def _key(wrong: str) -> str:
     return ".".join(part for part in parts if part) or "(the file)"
 
 
-def shelf(own: Iterable[Placed], added: Iterable[Placed] = ()) -> Shelf:
+def shelf(own: Sequence[Placed], added: Sequence[Placed] = ()) -> Shelf:
     """Put packs together: ours, and those of a folder, which may take the place of ours.
 
     Raises Denied: pack.duplicate, pack.overlap, pack.version_taken, pack.several, pack.kind_differs.
     """
-    added = tuple(added)
     taken = {(each.pack.name, each.pack.valid_from) for each in added}
     kept = [each for each in own if (each.pack.name, each.pack.valid_from) not in taken]
     for mine in own:

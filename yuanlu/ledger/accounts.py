@@ -9,6 +9,10 @@ merchant; the balance of an account is what came in less what went out.
     HELD          promised to payers: the sum of all open refunds, at every commit; never below zero
     SUSPENSE      left the merchant, did not reach the payer: stranded refunds; never below zero
 
+    REPAID        went back by another road, by hand; never due from the channel, which has paid it out to the merchant
+    loss(bearer)  what a bearer still has to make good; LOST stands against it, WRITTEN_OFF is what nobody will. These
+                  three balance among themselves: a loss moves no payer's money
+
 `docs/reference/accounts.md` shows each posting with an example.
 """
 
@@ -22,6 +26,9 @@ from yuanlu.money import Money
 OWED = "owed"
 HELD = "held"
 SUSPENSE = "suspense"
+REPAID = "repaid:offline"
+LOST = "lost"
+WRITTEN_OFF = "loss:written"
 
 FLOORED = (HELD, SUSPENSE)
 """Accounts with a kept balance that may not fall below zero. All others are the sum of their moves, no row is hot."""
@@ -30,6 +37,11 @@ FLOORED = (HELD, SUSPENSE)
 def due(channel: str) -> str:
     """What this channel owes us."""
     return f"due:{channel}"
+
+
+def loss(bearer: str) -> str:
+    """What this bearer (merchant, cashier, provider, payer) still has to make good."""
+    return f"loss:{bearer}"
 
 
 @dataclass(frozen=True, slots=True)

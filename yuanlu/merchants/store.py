@@ -118,6 +118,17 @@ async def merchants_called(pool: asyncpg.Pool[Any], wish: str, most: int, after:
     return [Merchant(row["merchant_id"], row["name"], row["created_at"], row["tills"]) for row in rows]
 
 
+async def stores_called(pool: asyncpg.Pool[Any], merchant_id: str, wish: str, most: int) -> Sequence[str]:
+    """The ids of a merchant's stores with this name or id."""
+    rows = await pool.fetch(
+        "select id from stores where merchant_id = $1 and (id = $2 or name = $2) order by id limit $3",
+        merchant_id,
+        wish,
+        most,
+    )
+    return [row["id"] for row in rows]
+
+
 async def tills_called(pool: asyncpg.Pool[Any], merchant_id: str, wish: str, most: int) -> Sequence[Till]:
     """The tills of a merchant with this name or id."""
     rows = await pool.fetch(

@@ -25,10 +25,11 @@ async def requested(desk: Desk, ask: ChargeAsk) -> Done[Payment]:
     same id and content sends nothing and gives the same payment back, not `changed`.
     Raises Denied: see `rules.scanned`, `rules.open_payment`.
     """
-    ask = rules.scanned(ask, desk.clock.now())
+    now = desk.clock.now()
+    ask = rules.scanned(ask, now)
     if ask.code:
         ask = replace(ask, code_mark=desk.mark(ask.code))
-    done = await desk.decide(store.for_charge(ask), partial(rules.open_payment, FACTS, ask))
+    done = await desk.decide(store.for_charge(ask, now), partial(rules.open_payment, FACTS, ask))
     if done.step is None:
         return done
     heard = await learn(desk, done.row.merchant_id, done.row.id, await desk.ask(done.step), done.row)

@@ -153,6 +153,8 @@ class Payment(Row):
     channel_number: str = ""
     payer: str = ""
     incident: str = ""
+    policy: str = ""
+    """The version of the refund policy in force when it was made; empty: the built-in one."""
 
     @property
     def amount(self) -> Money:
@@ -280,6 +282,8 @@ class ChargeSeen:
     channels: frozenset[str]
     same_code: str | None
     """Id of an open payment of the same code, till and amount."""
+    policy: str = ""
+    """The version of the refund policy in force at this till; empty: the built-in one."""
 
 
 def open_payment(
@@ -329,6 +333,7 @@ def open_payment(
         opened_by=ask.who,
         sent_at=at,
         give_up_at=give_up_at,
+        policy=seen.policy,
     )
     opened = PaymentOpened(amount_fen=payment.amount_fen, channel=channel, mode=payment.mode, till_id=payment.till_id)
     return Change(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from yuanlu.payments.rules import ChargeAsk, ChargeSeen, Payment
+from yuanlu.policies import store as policies
 from yuanlu.reading import Read, View, maker, over_keys, rows_by_id
 
 Found = Sequence[Sequence[Mapping[str, Any]]]
@@ -18,6 +20,7 @@ FOR_CHARGE = over_keys(
     " (select array_agg(c.channel) from channel_accounts c where c.merchant_id = k.merchant_id) as channels,"
     " (select s.id from payments s where s.merchant_id = k.merchant_id and s.till_id = k.b and s.amount_fen = k.c"
     "   and s.code_mark = k.d and s.code_mark <> '' and s.state in ('SENT', 'REVERSING', 'CLOSING')) as same_code,"
+    f" {policies.id_in_force('i.store_id')} as policy_in_force,"
     f" {_COLUMNS} from keys k left join tills i on i.merchant_id = k.merchant_id and i.id = k.b"
     " left join payments t on t.merchant_id = k.merchant_id and t.id = k.a"
 )
@@ -42,10 +45,11 @@ def _charge_seen(found: Found) -> ChargeSeen:
         store_id=row["till_store"],
         channels=frozenset(row["channels"] or ()),
         same_code=row["same_code"],
+        policy=row["policy_in_force"] or "",
     )
 
 
-def for_charge(ask: ChargeAsk) -> View[ChargeSeen]:
-    """What a charge is decided on."""
-    key = Read(FOR_CHARGE, ask.merchant_id, ask.id, ask.till_id, ask.amount.amount, ask.code_mark)
+def for_charge(ask: ChargeAsk, at: datetime) -> View[ChargeSeen]:
+    """What a charge is decided on. `at`: now, for the policy in force."""
+    key = Read(FOR_CHARGE, ask.merchant_id, ask.id, ask.till_id, ask.amount.amount, ask.code_mark, at)
     return View((key,), _charge_seen)

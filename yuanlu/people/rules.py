@@ -33,17 +33,20 @@ _TABLE = """
 | verb                                   | owner | finance | manager | cashier | auditor | machine |
 | -------------------------------------- | ----- | ------- | ------- | ------- | ------- | ------- |
 | see                                    | yes   | yes     | yes     | yes     | yes     | yes     |
-| open, say, withdraw                    | yes   | yes     | yes     | yes     | ·       | yes     |
+| open, say, withdraw, hand_in           | yes   | yes     | yes     | yes     | ·       | yes     |
 | answer, accept, turn_down, object      | yes   | yes     | yes     | yes     | ·       | yes     |
 | claim, release, ask                    | yes   | yes     | yes     | ·       | ·       | ·       |
 | approve, confirm, send_back            | yes   | yes     | yes     | ·       | ·       | ·       |
 | offer, decline, reopen, escalate       | yes   | yes     | yes     | ·       | ·       | ·       |
 | judge                                  | yes   | yes     | yes     | ·       | ·       | ·       |
 | hold                                   | yes   | yes     | ·       | ·       | ·       | ·       |
+| export, erase                          | yes   | ·       | ·       | ·       | ·       | ·       |
 | attend                                 | yes   | yes     | yes     | ·       | ·       | yes     |
 | note                                   | yes   | yes     | yes     | yes     | yes     | ·       |
+| hooks                                  | yes   | ·       | yes     | ·       | ·       | yes     |
 """
-"""`say` writes to the customer's side of a thread, `note` to the inner one. `attend`: a remedy is in trouble."""
+"""`say` writes to the customer's side of a thread, `note` to the inner one. `attend`: a remedy is in trouble. `export`,
+`erase`: all that is held about one customer. `hooks`: says whom facts of the merchant are told to."""
 
 
 def _parsed(text: str) -> Mapping[str, frozenset[Role]]:

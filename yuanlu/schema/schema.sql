@@ -105,6 +105,41 @@ ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys OWNER TO yuanlu_owner;
 
+CREATE TABLE public.case_files (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    case_id text NOT NULL COLLATE pg_catalog."C",
+    number bigint NOT NULL,
+    media text NOT NULL COLLATE pg_catalog."C",
+    size_bytes bigint NOT NULL,
+    width bigint NOT NULL,
+    height bigint NOT NULL,
+    pages bigint NOT NULL,
+    digest_original text NOT NULL COLLATE pg_catalog."C",
+    digest_kept text NOT NULL COLLATE pg_catalog."C",
+    storage_key text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    audience text NOT NULL COLLATE pg_catalog."C",
+    stripped text NOT NULL COLLATE pg_catalog."C",
+    masked text NOT NULL COLLATE pg_catalog."C",
+    taken_by text NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    opened_times bigint NOT NULL,
+    gone_at timestamp with time zone,
+    gone_why text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT case_files_check CHECK (((state = 'GONE'::text) = (gone_at IS NOT NULL))),
+    CONSTRAINT case_files_number_check CHECK ((number > 0)),
+    CONSTRAINT case_files_size_bytes_check CHECK ((size_bytes > 0)),
+    CONSTRAINT case_files_state_check CHECK ((state = ANY (ARRAY['TAKEN'::text, 'GONE'::text]))),
+    CONSTRAINT case_files_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.case_files FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.case_files OWNER TO yuanlu_owner;
+
 CREATE TABLE public.cases (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -175,6 +210,144 @@ CREATE TABLE public.channel_accounts (
 ALTER TABLE ONLY public.channel_accounts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts OWNER TO yuanlu_owner;
+
+CREATE TABLE public.complaint_answers (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    complaint_id text NOT NULL COLLATE pg_catalog."C",
+    what text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    sealed text NOT NULL,
+    mark text NOT NULL COLLATE pg_catalog."C",
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    days bigint NOT NULL,
+    feedback_code text NOT NULL COLLATE pg_catalog."C",
+    images text NOT NULL COLLATE pg_catalog."C",
+    written_at timestamp with time zone NOT NULL,
+    written_by text NOT NULL,
+    sent_at timestamp with time zone,
+    sent_times bigint NOT NULL,
+    absent_at timestamp with time zone,
+    looks bigint NOT NULL,
+    waits bigint NOT NULL,
+    ended_at timestamp with time zone,
+    last_word text NOT NULL COLLATE pg_catalog."C",
+    code text NOT NULL,
+    CONSTRAINT complaint_answers_days_check CHECK ((days >= 0)),
+    CONSTRAINT complaint_answers_state_check CHECK ((state = ANY (ARRAY['READY'::text, 'SENT'::text, 'WAITING'::text, 'DONE'::text, 'REFUSED'::text, 'STOPPED'::text]))),
+    CONSTRAINT complaint_answers_version_check CHECK ((version > 0)),
+    CONSTRAINT complaint_answers_what_check CHECK ((what = ANY (ARRAY['reply'::text, 'feedback'::text, 'supplement'::text, 'promise'::text, 'decline'::text, 'finish'::text])))
+);
+
+ALTER TABLE ONLY public.complaint_answers FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_answers OWNER TO yuanlu_owner;
+
+CREATE TABLE public.complaint_images (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    complaint_id text NOT NULL COLLATE pg_catalog."C",
+    side text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    digest text NOT NULL COLLATE pg_catalog."C",
+    bytes bigint NOT NULL,
+    sealed text NOT NULL,
+    media text NOT NULL COLLATE pg_catalog."C",
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT complaint_images_bytes_check CHECK ((bytes > 0)),
+    CONSTRAINT complaint_images_side_check CHECK ((side = ANY (ARRAY['payer'::text, 'merchant'::text, 'platform'::text]))),
+    CONSTRAINT complaint_images_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.complaint_images FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_images OWNER TO yuanlu_owner;
+
+CREATE TABLE public.complaint_pulls (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    pulled_to timestamp with time zone,
+    asked_at timestamp with time zone,
+    looks bigint NOT NULL,
+    named text NOT NULL COLLATE pg_catalog."C",
+    notified boolean NOT NULL,
+    last_word text NOT NULL COLLATE pg_catalog."C",
+    code text NOT NULL,
+    CONSTRAINT complaint_pulls_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.complaint_pulls FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_pulls OWNER TO yuanlu_owner;
+
+CREATE TABLE public.complaints (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    channel_id text NOT NULL COLLATE pg_catalog."C",
+    channel_state text NOT NULL COLLATE pg_catalog."C",
+    payment_id text NOT NULL COLLATE pg_catalog."C",
+    order_number text NOT NULL COLLATE pg_catalog."C",
+    channel_number text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    asks_refund boolean NOT NULL,
+    asked_fen bigint,
+    paid_fen bigint,
+    times bigint NOT NULL,
+    is_refunded boolean NOT NULL,
+    complained_at timestamp with time zone NOT NULL,
+    heard_at timestamp with time zone NOT NULL,
+    reply_by timestamp with time zone,
+    answered_at timestamp with time zone,
+    promised_at timestamp with time zone,
+    promised_by timestamp with time zone,
+    declined_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    sealed text NOT NULL,
+    digest text NOT NULL COLLATE pg_catalog."C",
+    entries bigint NOT NULL,
+    asked_at timestamp with time zone,
+    looks bigint NOT NULL,
+    last_word text NOT NULL COLLATE pg_catalog."C",
+    code text NOT NULL,
+    last_notice text NOT NULL COLLATE pg_catalog."C",
+    alarm text NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT complaints_channel_id_check CHECK ((channel_id <> ''::text)),
+    CONSTRAINT complaints_state_check CHECK ((state = ANY (ARRAY['NEW'::text, 'ANSWERED'::text, 'REFUND_PROMISED'::text, 'FINISHED'::text]))),
+    CONSTRAINT complaints_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.complaints FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaints OWNER TO yuanlu_owner;
+
+CREATE TABLE public.deliveries (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    hook_id text NOT NULL COLLATE pg_catalog."C",
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    transition bigint NOT NULL,
+    seq bigint NOT NULL,
+    sent bigint NOT NULL,
+    attempts bigint NOT NULL,
+    failing_since timestamp with time zone,
+    next_at timestamp with time zone,
+    why text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    CONSTRAINT deliveries_transition_check CHECK ((transition >= 0)),
+    CONSTRAINT deliveries_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.deliveries FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.deliveries OWNER TO yuanlu_owner;
 
 CREATE TABLE public.evidence (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -248,6 +421,55 @@ ALTER TABLE ONLY public.facts_default FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.facts_default OWNER TO yuanlu_owner;
 
+CREATE TABLE public.floats (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    short_fen bigint NOT NULL,
+    need_fen bigint NOT NULL,
+    known_fen bigint NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT floats_short_fen_check CHECK ((short_fen >= 0)),
+    CONSTRAINT floats_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.floats FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.floats OWNER TO yuanlu_owner;
+
+CREATE TABLE public.hooks (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    way text NOT NULL COLLATE pg_catalog."C",
+    about text NOT NULL COLLATE pg_catalog."C",
+    kinds text NOT NULL COLLATE pg_catalog."C",
+    lang text NOT NULL COLLATE pg_catalog."C",
+    shown text NOT NULL,
+    target text NOT NULL,
+    secret text NOT NULL,
+    old_secret text NOT NULL,
+    old_until timestamp with time zone,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    failures bigint NOT NULL,
+    failing_since timestamp with time zone,
+    resume_at timestamp with time zone,
+    why text NOT NULL COLLATE pg_catalog."C",
+    disabled_at timestamp with time zone,
+    replay_since timestamp with time zone,
+    replay_after text NOT NULL COLLATE pg_catalog."C",
+    replay_again boolean NOT NULL,
+    CONSTRAINT hooks_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT hooks_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.hooks FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.hooks OWNER TO yuanlu_owner;
+
 CREATE TABLE public.jobs (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     name text NOT NULL COLLATE pg_catalog."C",
@@ -261,6 +483,35 @@ CREATE TABLE public.jobs (
 ALTER TABLE ONLY public.jobs FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.jobs OWNER TO yuanlu_owner;
+
+CREATE TABLE public.losses (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    case_id text NOT NULL COLLATE pg_catalog."C",
+    cause text NOT NULL COLLATE pg_catalog."C",
+    bearer text NOT NULL COLLATE pg_catalog."C",
+    amount_fen bigint NOT NULL,
+    recovered_fen bigint NOT NULL,
+    written_off_fen bigint NOT NULL,
+    currency character(3) NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    recorded_at timestamp with time zone NOT NULL,
+    recorded_by text NOT NULL,
+    settled_at timestamp with time zone,
+    CONSTRAINT losses_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT losses_bearer_check CHECK ((bearer = ANY (ARRAY['merchant'::text, 'cashier'::text, 'provider'::text, 'payer'::text]))),
+    CONSTRAINT losses_check CHECK (((state = 'SETTLED'::text) = ((recovered_fen + written_off_fen) = amount_fen))),
+    CONSTRAINT losses_recovered_fen_check CHECK ((recovered_fen >= 0)),
+    CONSTRAINT losses_settled_within_amount CHECK (((recovered_fen + written_off_fen) <= amount_fen)),
+    CONSTRAINT losses_version_check CHECK ((version > 0)),
+    CONSTRAINT losses_written_off_fen_check CHECK ((written_off_fen >= 0))
+);
+
+ALTER TABLE ONLY public.losses FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.losses OWNER TO yuanlu_owner;
 
 CREATE TABLE public.merchants (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -345,6 +596,7 @@ CREATE TABLE public.payments (
     channel_number text NOT NULL COLLATE pg_catalog."C",
     payer text NOT NULL COLLATE pg_catalog."C",
     incident text NOT NULL,
+    policy text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT payments_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT payments_back_only_of_paid CHECK (((back_fen = 0) OR (state = ANY (ARRAY['PAID'::text, 'LATE_PAID'::text])))),
     CONSTRAINT payments_back_within_amount CHECK (((back_fen >= 0) AND (back_fen <= amount_fen))),
@@ -356,6 +608,25 @@ CREATE TABLE public.payments (
 ALTER TABLE ONLY public.payments FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.payments OWNER TO yuanlu_owner;
+
+CREATE TABLE public.policies (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    content text NOT NULL,
+    digest text NOT NULL COLLATE pg_catalog."C",
+    valid_from timestamp with time zone NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    made_by text NOT NULL,
+    CONSTRAINT policies_check CHECK ((valid_from >= made_at)),
+    CONSTRAINT policies_content_check CHECK (((octet_length(content) >= 1) AND (octet_length(content) <= 65536))),
+    CONSTRAINT policies_version_check CHECK ((version = 1))
+);
+
+ALTER TABLE ONLY public.policies FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.policies OWNER TO yuanlu_owner;
 
 CREATE TABLE public.refunds (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -401,6 +672,48 @@ ALTER TABLE ONLY public.refunds FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.refunds OWNER TO yuanlu_owner;
 
+CREATE TABLE public.repayments (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    payment_id text NOT NULL COLLATE pg_catalog."C",
+    case_id text NOT NULL COLLATE pg_catalog."C",
+    refund_id text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL COLLATE pg_catalog."C",
+    amount_fen bigint NOT NULL,
+    currency character(3) NOT NULL,
+    because text NOT NULL COLLATE pg_catalog."C",
+    match text NOT NULL COLLATE pg_catalog."C",
+    account text NOT NULL,
+    account_tail text NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    forget_at timestamp with time zone NOT NULL,
+    approved_at timestamp with time zone,
+    approved_by text NOT NULL,
+    paid_at timestamp with time zone,
+    paid_by text NOT NULL,
+    proof text NOT NULL COLLATE pg_catalog."C",
+    ended_at timestamp with time zone,
+    is_overdue boolean NOT NULL,
+    is_forgotten boolean NOT NULL,
+    CONSTRAINT repayments_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT repayments_because_check CHECK ((because = ANY (ARRAY['window_over'::text, 'refund_refused'::text]))),
+    CONSTRAINT repayments_check CHECK (((NOT is_forgotten) OR (account = ''::text))),
+    CONSTRAINT repayments_match_check CHECK ((match = ANY (ARRAY['exact'::text, 'statement'::text]))),
+    CONSTRAINT repayments_paid_with_proof CHECK (((state <> 'PAID'::text) OR ((approved_by <> ''::text) AND (proof <> ''::text)))),
+    CONSTRAINT repayments_state_check CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'APPROVED'::text, 'PAID'::text, 'REFUSED'::text, 'EXPIRED'::text]))),
+    CONSTRAINT repayments_two_people CHECK (((approved_by = ''::text) OR (approved_by <> opened_by))),
+    CONSTRAINT repayments_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.repayments FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.repayments OWNER TO yuanlu_owner;
+
 CREATE TABLE public.schema_migrations (
     number integer NOT NULL,
     name text NOT NULL,
@@ -444,6 +757,10 @@ CREATE TABLE public.subject_keys (
     wrapped text NOT NULL,
     made_at timestamp with time zone NOT NULL,
     forgotten_at timestamp with time zone,
+    purpose text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    keep_until timestamp with time zone,
+    forgotten_by text DEFAULT ''::text NOT NULL,
+    forgotten_why text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT subject_keys_check CHECK (((wrapped = ''::text) = (forgotten_at IS NOT NULL)))
 );
 
@@ -478,11 +795,29 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.case_files
+    ADD CONSTRAINT case_files_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.cases
     ADD CONSTRAINT cases_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_pkey PRIMARY KEY (merchant_id, channel);
+
+ALTER TABLE ONLY public.complaint_answers
+    ADD CONSTRAINT complaint_answers_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.complaint_images
+    ADD CONSTRAINT complaint_images_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.complaint_pulls
+    ADD CONSTRAINT complaint_pulls_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.complaints
+    ADD CONSTRAINT complaints_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT deliveries_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (merchant_id, object_id, id, recorded_at);
@@ -496,8 +831,17 @@ ALTER TABLE ONLY public.facts
 ALTER TABLE ONLY public.facts_default
     ADD CONSTRAINT facts_default_pkey PRIMARY KEY (merchant_id, object_id, transition, seq, recorded_at);
 
+ALTER TABLE ONLY public.floats
+    ADD CONSTRAINT floats_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.hooks
+    ADD CONSTRAINT hooks_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (merchant_id, name, object_id);
+
+ALTER TABLE ONLY public.losses
+    ADD CONSTRAINT losses_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.merchants
     ADD CONSTRAINT merchants_pkey PRIMARY KEY (merchant_id);
@@ -511,8 +855,14 @@ ALTER TABLE ONLY public.moves_default
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.policies
+    ADD CONSTRAINT policies_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.repayments
+    ADD CONSTRAINT repayments_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
@@ -529,6 +879,10 @@ ALTER TABLE ONLY public.subject_keys
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
 
+CREATE UNIQUE INDEX case_files_number ON public.case_files USING btree (case_id, number, merchant_id);
+
+CREATE INDEX cases_not_closed ON public.cases USING btree (merchant_id, state) WHERE (state <> 'CLOSED'::text);
+
 CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_id);
 
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (payment_id, merchant_id) WHERE (state <> 'CLOSED'::text);
@@ -541,13 +895,41 @@ CREATE INDEX cases_queue_of_state ON public.cases USING btree (merchant_id, stat
 
 CREATE INDEX cases_queue_of_store ON public.cases USING btree (merchant_id, store_id, due_at, id) WHERE (state <> 'CLOSED'::text);
 
+CREATE UNIQUE INDEX complaint_answers_decided_once ON public.complaint_answers USING btree (complaint_id, merchant_id) WHERE ((what = ANY (ARRAY['promise'::text, 'decline'::text])) AND (state <> ALL (ARRAY['REFUSED'::text, 'STOPPED'::text])));
+
+CREATE INDEX complaint_answers_of ON public.complaint_answers USING btree (complaint_id, merchant_id);
+
+CREATE UNIQUE INDEX complaint_answers_one_finish ON public.complaint_answers USING btree (complaint_id, merchant_id) WHERE ((what = 'finish'::text) AND (state = ANY (ARRAY['READY'::text, 'SENT'::text, 'WAITING'::text])));
+
+CREATE INDEX complaint_images_of ON public.complaint_images USING btree (complaint_id, merchant_id);
+
+CREATE INDEX complaints_of_payment ON public.complaints USING btree (payment_id, merchant_id) WHERE (payment_id <> ''::text);
+
+CREATE UNIQUE INDEX complaints_once ON public.complaints USING btree (channel_id, channel, merchant_id);
+
+CREATE INDEX deliveries_of_hook ON public.deliveries USING btree (hook_id, id, merchant_id);
+
+CREATE INDEX deliveries_parked ON public.deliveries USING btree (hook_id, id, merchant_id) WHERE (state = 'PARKED'::text);
+
+CREATE INDEX hooks_open ON public.hooks USING btree (about, merchant_id) WHERE (state = 'ACTIVE'::text);
+
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
+
+CREATE INDEX losses_of_case ON public.losses USING btree (case_id, merchant_id);
 
 CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);
 
 CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text, 'CLOSING'::text])) AND (code_mark <> ''::text));
 
+CREATE INDEX policies_in_force ON public.policies USING btree (merchant_id, store_id, valid_from, id);
+
 CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merchant_id);
+
+CREATE INDEX refunds_open_of_channel ON public.refunds USING btree (merchant_id, channel) WHERE (state = ANY (ARRAY['RESERVED'::text, 'READY'::text, 'SENT'::text, 'WAITING'::text, 'MANUAL'::text]));
+
+CREATE INDEX repayments_of_payment ON public.repayments USING btree (payment_id, merchant_id);
+
+CREATE INDEX subject_keys_until ON public.subject_keys USING btree (merchant_id, keep_until) WHERE ((keep_until IS NOT NULL) AND (wrapped <> ''::text));
 
 ALTER INDEX public.evidence_pkey ATTACH PARTITION public.evidence_default_pkey;
 
@@ -558,17 +940,50 @@ ALTER INDEX public.moves_pkey ATTACH PARTITION public.moves_default_pkey;
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.case_files
+    ADD CONSTRAINT case_files_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
+
 ALTER TABLE ONLY public.cases
     ADD CONSTRAINT cases_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
 
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.complaint_answers
+    ADD CONSTRAINT complaint_answers_merchant_id_complaint_id_fkey FOREIGN KEY (merchant_id, complaint_id) REFERENCES public.complaints(merchant_id, id);
+
+ALTER TABLE ONLY public.complaint_images
+    ADD CONSTRAINT complaint_images_merchant_id_complaint_id_fkey FOREIGN KEY (merchant_id, complaint_id) REFERENCES public.complaints(merchant_id, id);
+
+ALTER TABLE ONLY public.complaint_pulls
+    ADD CONSTRAINT complaint_pulls_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.complaints
+    ADD CONSTRAINT complaints_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT deliveries_merchant_id_hook_id_fkey FOREIGN KEY (merchant_id, hook_id) REFERENCES public.hooks(merchant_id, id);
+
+ALTER TABLE ONLY public.floats
+    ADD CONSTRAINT floats_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.hooks
+    ADD CONSTRAINT hooks_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.losses
+    ADD CONSTRAINT losses_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
+
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
 
+ALTER TABLE ONLY public.policies
+    ADD CONSTRAINT policies_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
+
+ALTER TABLE ONLY public.repayments
+    ADD CONSTRAINT repayments_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
 
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -586,9 +1001,21 @@ ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.case_files ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_answers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_images ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaint_pulls ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.complaints ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.deliveries ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
 
@@ -598,7 +1025,13 @@ ALTER TABLE public.facts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.facts_default ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.floats ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.hooks ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.losses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
 
@@ -610,9 +1043,21 @@ CREATE POLICY owner ON public.accounts TO yuanlu_owner USING (true) WITH CHECK (
 
 CREATE POLICY owner ON public.api_keys TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.case_files TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.cases TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.channel_accounts TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.complaint_answers TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.complaint_images TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.complaint_pulls TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.complaints TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.deliveries TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.evidence TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -622,7 +1067,13 @@ CREATE POLICY owner ON public.facts TO yuanlu_owner USING (true) WITH CHECK (tru
 
 CREATE POLICY owner ON public.facts_default TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.floats TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.hooks TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.jobs TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.losses TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.merchants TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -632,7 +1083,11 @@ CREATE POLICY owner ON public.moves_default TO yuanlu_owner USING (true) WITH CH
 
 CREATE POLICY owner ON public.payments TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.policies TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.refunds TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.repayments TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.staff TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -644,19 +1099,39 @@ CREATE POLICY owner ON public.tills TO yuanlu_owner USING (true) WITH CHECK (tru
 
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.policies ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.api_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.case_files FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.cases FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.channel_accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.complaint_answers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.complaint_images FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.complaint_pulls FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.complaints FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.deliveries FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.evidence FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.facts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.floats FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.hooks FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.jobs FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.losses FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.merchants FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -664,7 +1139,11 @@ CREATE POLICY reader ON public.moves FOR SELECT TO yuanlu_reader USING ((merchan
 
 CREATE POLICY reader ON public.payments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.policies FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.refunds FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.repayments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.staff FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -678,15 +1157,33 @@ CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH C
 
 CREATE POLICY recorder ON public.api_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.case_files TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.cases TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.channel_accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.complaint_answers TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.complaint_images TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.complaint_pulls TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.complaints TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.deliveries TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.facts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.floats TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.hooks TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.jobs TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.losses TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.merchants TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -694,7 +1191,11 @@ CREATE POLICY recorder ON public.moves TO yuanlu_recorder USING (true) WITH CHEC
 
 CREATE POLICY recorder ON public.payments TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.policies TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.refunds TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.repayments TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.staff TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -705,6 +1206,8 @@ CREATE POLICY recorder ON public.subject_keys TO yuanlu_recorder USING (true) WI
 CREATE POLICY recorder ON public.tills TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.repayments ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
 
@@ -729,11 +1232,29 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.accounts TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.api_keys TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.case_files TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.case_files TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.cases TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.channel_accounts TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.channel_accounts TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.complaint_answers TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaint_answers TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.complaint_images TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaint_images TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.complaint_pulls TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaint_pulls TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.complaints TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.complaints TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.deliveries TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.deliveries TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.evidence TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
@@ -741,8 +1262,17 @@ GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.facts TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.facts TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.floats TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.floats TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.hooks TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.hooks TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.jobs TO yuanlu_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.losses TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.losses TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.merchants TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.merchants TO yuanlu_recorder;
@@ -753,8 +1283,14 @@ GRANT SELECT,INSERT ON TABLE public.moves TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.payments TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.policies TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.policies TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.refunds TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.refunds TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.repayments TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.repayments TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.staff TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.staff TO yuanlu_recorder;

@@ -10,7 +10,7 @@ import json
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
@@ -21,12 +21,13 @@ from yuanlu.sim.bills import AlipayBills, local, yuan
 from yuanlu.sim.books import Books, Order, OrderState, Reason, Refund, RefundState, Refusal
 from yuanlu.sim.keys import KeyRing
 from yuanlu.sim.wechat import is_loopback
-from yuanlu.sim.wire import Answer, Call, Request, Signing
+from yuanlu.sim.wire import Answer, Call, Request, Signing, multipart
 
 APP_ID = "2021000000000001"
 SELLER_ID = "2088000000000001"
 
 Fields = dict[str, Any]
+Action = Callable[[Fields, dict[str, str], Request], Fields]
 
 MESSAGES = {
     "10000": "Success",
@@ -67,6 +68,9 @@ WORDS: dict[Reason, tuple[str, str]] = {
     Reason.REFUND_OVER: ("ACQ.REASON_TRADE_REFUND_FEE_ERR", "退款金额超过交易可退金额"),
     Reason.REFUND_LATE: ("ACQ.TRADE_HAS_FINISHED", "交易已完结"),
     Reason.FUNDS_SHORT: ("ACQ.SELLER_BALANCE_NOT_ENOUGH", "商户的可用余额不足"),
+    Reason.COMPLAINT_UNKNOWN: ("COMPLAIN_NOT_EXIST", "投诉单不存在"),
+    Reason.COMPLAINT_FINISHED: ("STATUS_NOT_ALLOWED", "投诉单状态不允许此操作"),
+    Reason.IMAGE_UNKNOWN: ("INVALID_PARAMETER", "图片不存在"),
 }
 
 
@@ -117,7 +121,8 @@ class Alipay:
         self.keys = keys
         self.bills = bills
         self._last_node = b"{}"
-        self._actions: dict[str, Callable[[Fields, dict[str, str], Request], Fields]] = {
+        self._operations = dict(OPERATIONS)
+        self._actions: dict[str, Action] = {
             "alipay.trade.pay": self._pay,
             "alipay.trade.precreate": self._precreate,
             "alipay.trade.query": self._query,
@@ -127,6 +132,11 @@ class Alipay:
             "alipay.trade.fastpay.refund.query": self._refund_query,
             "alipay.data.dataservice.bill.downloadurl.query": self._bill,
         }
+
+    def add(self, actions: Mapping[str, Action], operations: Mapping[str, str]) -> None:
+        """Serve more methods at the same gateway."""
+        self._actions |= actions
+        self._operations |= operations
 
     def open(self, request: Request) -> Call | None:
         """Merge query and form, whichever style the client has. Source: channels.md 4.1."""
@@ -143,10 +153,14 @@ class Alipay:
         numbers = [str((fields or {}).get(name, "")) for name in ("out_request_no", "out_trade_no", "trade_no")]
         known = self.books.orders_by_channel_number.get(numbers[2])
         told = [number for number in numbers if number] + ([known.number] if known else [])
-        operation = OPERATIONS.get(params.get("method", ""), "unknown")
+        told += [str(fields["complain_event_id"])] if fields and fields.get("complain_event_id") else []
+        operation = self._operations.get(params.get("method", ""), "unknown")
         return Call(operation, tuple(told), lambda signing: self._serve(request, params, fields, signing))
 
     def _params(self, request: Request) -> dict[str, str]:
+        if request.headers.get("Content-Type", "").startswith("multipart/form-data"):
+            parts = {name: part.body for name, part in multipart(request).items() if not part.filename}
+            return request.query | {name: body.decode("utf-8", "replace") for name, body in parts.items()}
         query = request.target.partition("?")[2]
         charset = re.search(r"(?:^|&)charset=([\w-]+)", query)
         text = request.body.decode("latin-1") if request.method == "POST" else ""

@@ -56,6 +56,11 @@ class Reason(StrEnum):
     REFUND_SOON = "refund_soon"
     RESCUE_NOT_DUE = "rescue_not_due"
     FUNDS_SHORT = "funds_short"
+    COMPLAINT_UNKNOWN = "complaint_unknown"
+    COMPLAINT_FINISHED = "complaint_finished"
+    COMPLAINT_DECIDED = "complaint_decided"
+    COMPLAINT_NOT_ASKED = "complaint_not_asked"
+    IMAGE_UNKNOWN = "image_unknown"
 
 
 class Refusal(YuanluError):

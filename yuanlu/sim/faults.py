@@ -53,7 +53,13 @@ ON_NOTICES = frozenset(
 ON_REFUNDS = frozenset({Kind.ABNORMAL, Kind.CLOSED, Kind.PENDING})
 
 OPERATIONS = frozenset(
-    {"pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue", "certificates", "bill", "notice"}
+    {
+        *("pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue"),
+        *("certificates", "bill", "notice"),
+        *("complaint_list", "complaint_see", "complaint_history", "complaint_reply", "complaint_feedback"),
+        *("complaint_supplement", "complaint_upload", "complaint_fetch", "complaint_decide", "complaint_finish"),
+        "complaint_notify",
+    }
 )
 
 

@@ -23,11 +23,13 @@ from yuanlu.sim.agenda import Agenda
 from yuanlu.sim.alipay import APP_ID, SELLER_ID, signed_text, trade_status
 from yuanlu.sim.bills import local, yuan
 from yuanlu.sim.books import Order, Refund, RefundState
+from yuanlu.sim.complaints import Act, Complaint
 from yuanlu.sim.faults import ON_NOTICES, Faults, Kind
 from yuanlu.sim.keys import KeyRing, Pair
 from yuanlu.sim.payers import Wallet
 from yuanlu.sim.wechat import APPID, MCHID, WechatV3, is_loopback, refund_amount, rfc3339, seal, transaction
 from yuanlu.sim.wechat2 import STATUSES, as_xml
+from yuanlu.sim.wechat_complaints import ACTIONS
 from yuanlu.sim.wire import Signing
 
 WECHAT_GAPS = [15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600]
@@ -40,6 +42,8 @@ EVENTS = {
     "REFUND.SUCCESS": ("退款成功", "refund"),
     "REFUND.ABNORMAL": ("退款异常", "refund"),
     "REFUND.CLOSED": ("退款关闭", "refund"),
+    "COMPLAINT.CREATE": ("产生新投诉", "complaint"),
+    "COMPLAINT.STATE_CHANGE": ("投诉单状态变化", "complaint"),
 }
 """Event type to summary and original_type."""
 
@@ -125,6 +129,16 @@ class Notices:
             told["success_time"] = rfc3339(refund.done_at)
         pair = self.wechat.pair_named(signer)
         return self.send(self._sealed(f"REFUND.{word}", numbers=numbers, url=url, told=told, pair=pair))
+
+    def complained(self, complaint: Complaint, act: Act, url: str) -> None:
+        """Source: 2.7; the notice only names the complaint and what was done."""
+        if not url:
+            return
+        event = "COMPLAINT.CREATE" if act is Act.CREATE else "COMPLAINT.STATE_CHANGE"
+        numbers = (complaint.number, complaint.order.number)
+        told: dict[str, object] = {"complaint_id": complaint.number, "action_type": ACTIONS[act]}
+        pair = self.keys.wechat
+        self.send(self._sealed(event, numbers=numbers, url=url, told=told, pair=pair))
 
     async def probe(self, url: str) -> int:
         """A probe whose signature starts with WECHATPAY/SIGNTEST/; it must be answered 4xx or 5xx (2.2)."""

@@ -16,6 +16,8 @@ from aiohttp import web
 from yuanlu.clock import SystemClock
 from yuanlu.sim import alipay, wechat
 from yuanlu.sim.agenda import Agenda, StepClock
+from yuanlu.sim.alipay_complaints import OPERATIONS as ALIPAY_COMPLAINTS
+from yuanlu.sim.alipay_complaints import AlipayComplaints
 from yuanlu.sim.bills import AlipayBills, WechatBills
 from yuanlu.sim.faults import ON_CALLS, Fault, Faults, Kind
 from yuanlu.sim.keys import KeyRing, open_ring
@@ -24,6 +26,7 @@ from yuanlu.sim.payers import Wallet
 from yuanlu.sim.steering import Steering
 from yuanlu.sim.times import Times
 from yuanlu.sim.wechat2 import WechatV2
+from yuanlu.sim.wechat_complaints import WechatComplaints
 from yuanlu.sim.wire import Answer, Call, Provider, Request, Signing
 from yuanlu.sim.world import World
 
@@ -67,6 +70,9 @@ class Sim:
         wechat_bills = WechatBills(books[Wallet.WECHAT], wechat.MCHID, wechat.APPID)
         self.wechat = wechat.WechatV3(books[Wallet.WECHAT], self.keys, wechat_bills, self.times)
         gateway = alipay.Alipay(books[Wallet.ALIPAY], self.keys, AlipayBills(books[Wallet.ALIPAY], alipay.SELLER_ID))
+        complaints = self.world.complaints
+        self.wechat.add(WechatComplaints(complaints[Wallet.WECHAT], self.keys).routes)
+        gateway.add(AlipayComplaints(complaints[Wallet.ALIPAY]).actions, ALIPAY_COMPLAINTS)
         self._services = [
             Service(Wallet.WECHAT, self.wechat),
             Service(Wallet.WECHAT, WechatV2(books[Wallet.WECHAT], self.keys, wechat_bills)),
@@ -76,6 +82,8 @@ class Sim:
         self.notices = Notices(self.agenda, self.keys, self.faults, self.wechat, chance)
         self.world.tell_paid.append(self.notices.paid)
         self.world.tell_refunded.append(self.notices.refunded)
+        told = complaints[Wallet.WECHAT]
+        told.tell.append(lambda complaint, act: self.notices.complained(complaint, act, told.notify_url))
         self.steering = Steering(self.world, self.notices, self.times)
         self._port = port
         self._runner: web.ServerRunner | None = None

@@ -6,6 +6,7 @@ Source: docs/reference/sim.md describes every request with an example.
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
@@ -48,6 +49,8 @@ class Steering:
             ("GET", "books"): self._books,
             ("POST", "payer"): self._payer,
             ("POST", "refund"): self._refund,
+            ("POST", "complaint"): self._complaint,
+            ("GET", "complaint"): self._complaints,
             ("POST", "notice"): self._notice,
             ("GET", "notices"): self._notices,
             ("POST", "rules"): self._rules,
@@ -226,6 +229,43 @@ class Steering:
         payer = self._person(books, asked)
         payer.is_gone = bool(asked.get("is_gone", True))
         return {"name": payer.name, "is_gone": payer.is_gone}
+
+    # Complaints
+
+    async def _complaint(self, asked: Told) -> Told:
+        """A payer complains about an order, says more, or calls it settled; or the provider steps in."""
+        complaints = self.world.complaints[Wallet(asked["wallet"])]
+        images = [complaints.keep("png", b64decode(each)) for each in asked.get("images", ())]
+        action = asked.get("action", "new")
+        if action == "new":
+            asked_fen = asked.get("asked_fen")
+            return complaints.complain(
+                self._order(self._of(asked), asked),
+                str(asked["text"]),
+                kind=asked.get("kind", "REFUND" if asked_fen is not None else "OTHERS"),
+                asked_fen=None if asked_fen is None else _whole(asked_fen),
+                phone=asked.get("phone", ""),
+                images=images,
+            ).as_json()
+        complaint = complaints.find(str(asked["complaint"]))
+        if action == "more":
+            return complaints.more(complaint, str(asked["text"]), images).as_json()
+        if action == "settle":
+            return complaints.confirm(complaint).as_json()
+        if action == "platform":
+            return complaints.take_over(complaint).as_json()
+        raise Asked(400, "action is one of new, more, settle, platform")
+
+    async def _complaints(self, asked: Told) -> Told:
+        number, wallet = asked.get("number"), asked.get("wallet")
+        return {
+            "complaints": [
+                each
+                for name, complaints in self.world.complaints.items()
+                if wallet in {None, name}
+                for each in complaints.as_json(number)
+            ]
+        }
 
     # Notices
 

@@ -11,7 +11,7 @@ import re
 import secrets
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -24,13 +24,15 @@ from yuanlu.sim.bills import WechatBills
 from yuanlu.sim.books import Books, Order, OrderState, Reason, Refund, RefundState, Refusal
 from yuanlu.sim.keys import KeyRing, Pair
 from yuanlu.sim.times import Times
-from yuanlu.sim.wire import Answer, Call, Request, Signing
+from yuanlu.sim.wire import Answer, Call, Request, Signing, multipart
 
 MCHID = "1900000109"
 APPID = "wx0000000000000001"
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
 
 Fields = dict[str, Any]
+Route = tuple[str, re.Pattern[str], str, Callable[..., Answer]]
+"""Method, path, operation, and what answers."""
 
 WORDS: dict[Reason, tuple[int, str, str]] = {
     Reason.CODE_UNKNOWN: (400, "AUTH_CODE_INVALID", "付款码无效"),
@@ -63,6 +65,11 @@ WORDS: dict[Reason, tuple[int, str, str]] = {
     Reason.REFUND_SOON: (429, "FREQUENCY_LIMITED", "同一订单两次退款需间隔1分钟"),
     Reason.RESCUE_NOT_DUE: (400, "INVALID_REQUEST", "退款单不是异常状态"),
     Reason.FUNDS_SHORT: (403, "NOT_ENOUGH", "商户可用退款余额不足"),
+    Reason.COMPLAINT_UNKNOWN: (404, "RESOURCE_NOT_EXISTS", "投诉单不存在"),
+    Reason.COMPLAINT_FINISHED: (400, "INVALID_REQUEST", "投诉单已处理完成"),
+    Reason.COMPLAINT_DECIDED: (400, "INVALID_REQUEST", "退款审批结果已提交，不能重复提交"),
+    Reason.COMPLAINT_NOT_ASKED: (400, "INVALID_REQUEST", "投诉单没有申请退款"),
+    Reason.IMAGE_UNKNOWN: (400, "PARAM_ERROR", "图片不存在"),
 }
 
 
@@ -195,7 +202,7 @@ class WechatV3:
         self.times = times
         self._certificate_pairs = {keys.platform.name: keys.platform}
         order, refund = r"/v3/pay/transactions", r"/v3/refund/domestic/refunds"
-        self._routes: list[tuple[str, re.Pattern[str], str, Callable[..., Answer]]] = [
+        self._routes: list[Route] = [
             ("POST", re.compile(f"{order}/codepay"), "pay", self._codepay),
             ("POST", re.compile(f"{order}/native"), "show", self._native),
             ("GET", re.compile(f"{order}/out-trade-no/(?P<number>[^/]+)"), "query", self._query),
@@ -214,6 +221,10 @@ class WechatV3:
             ("GET", re.compile("/v3/bill/(?P<kind>tradebill|fundflowbill)"), "bill", self._bill),
             ("GET", re.compile("/v3/billdownload/file"), "bill", self._bill_file),
         ]
+
+    def add(self, routes: Sequence[Route]) -> None:
+        """Serve more calls under the same signatures."""
+        self._routes += routes
 
     def open(self, request: Request) -> Call | None:
         """Find the call; a wrong path or method is answered with an empty 404 or 405 (channels.md 2.4)."""
@@ -245,7 +256,7 @@ class WechatV3:
         return Call("unknown", (), lambda _: Answer(status, code=str(status)))
 
     def _fields(self, request: Request) -> Fields | None:
-        if request.method != "POST":
+        if request.method not in {"POST", "PUT"} or request.path.endswith("/images/upload"):
             return {}
         try:
             fields = json.loads(request.body or b"{}")
@@ -288,7 +299,7 @@ class WechatV3:
             if operation == "refund" and refusal.reason is Reason.ORDER_REVERSED:
                 status, code = 400, "INVALID_REQUEST"
             return self._envelope(Rejected(status, code, message))
-        if operation == "bill" and request.path.endswith("/file"):
+        if operation == "complaint_fetch" or (operation == "bill" and request.path.endswith("/file")):
             return answer
         return self._sign(answer, pair, signing)
 
@@ -349,7 +360,7 @@ class WechatV3:
             signature = b64decode(told["signature"], validate=True)
         except Base64Error:
             signature = b""
-        if not self.keys.merchant.has_signed(signed + request.body + b"\n", signature):
+        if not self.keys.merchant.has_signed(signed + _signed_body(request) + b"\n", signature):
             raise Rejected(401, "SIGN_ERROR", "签名错误，请检查后再试")
         return Caller(self._answering(headers.get("Wechatpay-Serial")))
 
@@ -391,12 +402,12 @@ class WechatV3:
         del request, caller
         self._check_merchant(fields)
         amount_fen = _amount(fields)
-        description = _text(fields, "description", 127)
-        attach = _text(fields, "attach", 128, is_optional=True)
+        description = text_of(fields, "description", 127)
+        attach = text_of(fields, "attach", 128, is_optional=True)
         store = _inner(_inner(fields, "scene_info"), "store_info", "scene_info.store_info")
         if not (store.get("id") or store.get("out_id")):
             bad_param("scene_info.store_info.id", None, "id与out_id不能同时为空")
-        code = _text(_inner(fields, "payer"), "auth_code", 32, named="payer.auth_code")
+        code = text_of(_inner(fields, "payer"), "auth_code", 32, named="payer.auth_code")
         order = self.books.pay(
             number=_order_number(fields),
             amount_fen=amount_fen,
@@ -409,14 +420,14 @@ class WechatV3:
             },
         )
         status = 202 if order.state is OrderState.WAITING else 200
-        return _told(transaction(order), status, trade_state(order))
+        return told_as(transaction(order), status, trade_state(order))
 
     def _native(self, request: Request, caller: Caller, fields: Fields) -> Answer:
         del request
         self._check_merchant(fields)
         amount_fen = _amount(fields)
-        description = _text(fields, "description", 127)
-        attach = _text(fields, "attach", 128, is_optional=True)
+        description = text_of(fields, "description", 127)
+        attach = text_of(fields, "attach", 128, is_optional=True)
         expires_at = _moment(fields, "time_expire")
         if expires_at is not None and expires_at <= self.books.agenda.now():
             bad_param("time_expire", fields["time_expire"], "已过期")
@@ -434,7 +445,7 @@ class WechatV3:
             qr_text=lambda token: f"weixin://wxpay/bizpayurl?pr={token[:7]}zz{token[7:9]}",
             expires_at=expires_at,
         )
-        return _told({"code_url": order.qr_text})
+        return told_as({"code_url": order.qr_text})
 
     def _query(
         self, request: Request, caller: Caller, fields: Fields, number: str = "", channel_number: str = ""
@@ -444,7 +455,7 @@ class WechatV3:
         if mchid != MCHID:
             bad_param("mchid", mchid, "与商户号不一致", "query")
         order = self.books.find(number, channel_number)
-        return _told(transaction(order), code=trade_state(order))
+        return told_as(transaction(order), code=trade_state(order))
 
     def _close(self, request: Request, caller: Caller, fields: Fields, number: str) -> Answer:
         del request, caller
@@ -456,7 +467,7 @@ class WechatV3:
         del request, caller
         self._check_merchant(fields)
         self.books.reverse(self.books.find(number))
-        return _told({"appid": APPID, "mchid": MCHID, "out_trade_no": number})
+        return told_as({"appid": APPID, "mchid": MCHID, "out_trade_no": number})
 
     def _check_merchant(self, fields: Fields, *, has_appid: bool = True) -> None:
         if fields.get("mchid") != MCHID:
@@ -474,14 +485,14 @@ class WechatV3:
         if amount.get("currency") != "CNY":
             bad_param("amount.currency", amount.get("currency"), "只支持CNY")
         amount_fen, total_fen = _fen(amount, "refund"), _fen(amount, "total")
-        number = _text(fields, "out_refund_no", 64)
+        number = text_of(fields, "out_refund_no", 64)
         if not re.fullmatch(r"[0-9A-Za-z_\-|*@]+", number):
             bad_param("out_refund_no", number, "含有非法字符")
-        channel_number = _text(fields, "transaction_id", 32, is_optional=True)
-        order_number = _text(fields, "out_trade_no", 32, is_optional=True)
+        channel_number = text_of(fields, "transaction_id", 32, is_optional=True)
+        order_number = text_of(fields, "out_trade_no", 32, is_optional=True)
         if not (channel_number or order_number):
             bad_param("out_trade_no", None, "transaction_id与out_trade_no至少填一个")
-        reason = _text(fields, "reason", 80, is_optional=True)
+        reason = text_of(fields, "reason", 80, is_optional=True)
         notify_url = _notify_url(fields, is_optional=True)
         refund, _ = self.books.refund(
             self.books.find(order_number, channel_number),
@@ -492,16 +503,16 @@ class WechatV3:
             notify_url=notify_url,
             signer=caller.pair.name,
         )
-        return _told(refund_object(refund), code=refund.state.value.upper())
+        return told_as(refund_object(refund), code=refund.state.value.upper())
 
     def _refund_query(self, request: Request, caller: Caller, fields: Fields, number: str) -> Answer:
         del request, caller, fields
         refund = self.books.find_refund("", number)
-        return _told(refund_object(refund), code=refund.state.value.upper())
+        return told_as(refund_object(refund), code=refund.state.value.upper())
 
     def _rescue(self, request: Request, caller: Caller, fields: Fields, refund_id: str) -> Answer:
-        number = _text(fields, "out_refund_no", 64)
-        kind = _text(fields, "type", 32)
+        number = text_of(fields, "out_refund_no", 64)
+        kind = text_of(fields, "type", 32)
         refund = self.books.refunds_by_channel_number.get(refund_id)
         if refund is None or refund.number != number:
             raise Refusal(Reason.REFUND_UNKNOWN)
@@ -509,7 +520,7 @@ class WechatV3:
             bad_param("type", kind, "取值有误")
         card = ""
         if kind == "USER_BANK_CARD":
-            _text(fields, "bank_type", 16)
+            text_of(fields, "bank_type", 16)
             if not request.headers.get("Wechatpay-Serial"):
                 raise Rejected(400, "PARAM_ERROR", "有敏感信息时Http头必须带Wechatpay-Serial")
             card = self._unsealed(fields, "bank_account", caller.pair)
@@ -517,10 +528,10 @@ class WechatV3:
             if not re.fullmatch(r"\d{12,19}", card):
                 bad_param("bank_account", "", "卡号格式有误")
         rescued = self.books.rescue(refund, is_to_payer=kind == "USER_BANK_CARD", card=card)
-        return _told(refund_object(rescued), code=rescued.state.value.upper())
+        return told_as(refund_object(rescued), code=rescued.state.value.upper())
 
     def _unsealed(self, fields: Fields, name: str, pair: Pair) -> str:
-        sealed = _text(fields, name, 1024)
+        sealed = text_of(fields, name, 1024)
         try:
             return pair.open_sealed(b64decode(sealed, validate=True)).decode()
         except (ValueError, Base64Error):
@@ -540,7 +551,7 @@ class WechatV3:
             "expire_time": rfc3339(now + timedelta(days=1825)),
             "encrypt_certificate": seal(self.keys, self.keys.platform_certificate, "certificate"),
         }
-        return _told({"data": [item]})
+        return told_as({"data": [item]})
 
     def _bill(self, request: Request, caller: Caller, fields: Fields, kind: str) -> Answer:
         del caller, fields
@@ -560,7 +571,7 @@ class WechatV3:
                 bad_param("bill_type", query.get("bill_type"), "取值有误", "query")
             raise Rejected(400, told, words[told])
         url = f"{request.base_url}/v3/billdownload/file?token={told.token}"
-        return _told({"hash_type": "SHA1", "hash_value": told.sha1, "download_url": url})
+        return told_as({"hash_type": "SHA1", "hash_value": told.sha1, "download_url": url})
 
     def _bill_file(self, request: Request, caller: Caller, fields: Fields) -> Answer:
         del caller, fields
@@ -568,6 +579,14 @@ class WechatV3:
         if content is None:
             raise Rejected(400, "PARAM_ERROR", "下载地址已失效")
         return Answer(200, content, {"Content-Type": "text/plain", "Request-ID": _request_id()})
+
+
+def _signed_body(request: Request) -> bytes:
+    """Of a multipart body only the `meta` text is signed. Source: channels.md 2.1, 2.9 item 3."""
+    if not request.headers.get("Content-Type", "").startswith("multipart/form-data"):
+        return request.body
+    meta = multipart(request).get("meta")
+    return b"" if meta is None else meta.body
 
 
 def seal(keys: KeyRing, plain: bytes, associated_data: str) -> Fields:
@@ -590,7 +609,7 @@ def _json(fields: Fields) -> bytes:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _told(fields: Fields, status: int = 200, code: str = "") -> Answer:
+def told_as(fields: Fields, status: int = 200, code: str = "") -> Answer:
     return Answer(status, _json(fields), {"Content-Type": "application/json; charset=utf-8"}, code)
 
 
@@ -601,7 +620,7 @@ def _inner(fields: Fields, name: str, named: str = "") -> Fields:
     return value
 
 
-def _text(fields: Fields, name: str, length_max: int, *, is_optional: bool = False, named: str = "") -> str:
+def text_of(fields: Fields, name: str, length_max: int, *, is_optional: bool = False, named: str = "") -> str:
     value = fields.get(name)
     if value is None and is_optional:
         return ""
@@ -625,21 +644,21 @@ def _amount(fields: Fields) -> int:
 
 
 def _order_number(fields: Fields) -> str:
-    number = _text(fields, "out_trade_no", 32)
+    number = text_of(fields, "out_trade_no", 32)
     if not re.fullmatch(r"[0-9A-Za-z_\-*]{6,32}", number):
         bad_param("out_trade_no", number, "只能是6至32位的数字、大小写字母_-*")
     return number
 
 
 def _notify_url(fields: Fields, *, is_optional: bool) -> str:
-    url = _text(fields, "notify_url", 255, is_optional=is_optional)
+    url = text_of(fields, "notify_url", 255, is_optional=is_optional)
     if url and not is_loopback(url):
         bad_param("notify_url", url, "模拟器只通知本机地址")
     return url
 
 
 def _moment(fields: Fields, name: str) -> datetime | None:
-    text = _text(fields, name, 64, is_optional=True)
+    text = text_of(fields, name, 64, is_optional=True)
     if not text:
         return None
     try:

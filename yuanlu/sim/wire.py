@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -31,6 +32,31 @@ class Request:
     def base_url(self) -> str:
         """The base URL the client itself uses. Source: channels.md 2.9 item 6."""
         return f"http://{self.headers.get('Host', '127.0.0.1')}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a multipart body."""
+
+    filename: str
+    body: bytes
+
+
+def multipart(request: Request) -> dict[str, Part]:
+    """The parts of a multipart body by name. The boundary is that of the first line: some clients name none.
+
+    Source: channels.md 2.9 item 3.
+    """
+    first, _, _ = request.body.partition(b"\r\n")
+    if not first.startswith(b"--"):
+        return {}
+    found = {}
+    for piece in request.body.split(first)[1:]:
+        head, parted, body = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        named = dict(re.findall(r'(name|filename)="([^"]*)"', head.decode("utf-8", "replace")))
+        if parted and "name" in named:
+            found[named["name"]] = Part(named.get("filename", ""), body.removesuffix(b"\r\n"))
+    return found
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from yuanlu.sim.agenda import Agenda
 from yuanlu.sim.books import Books, Hooks, Order, Refund, Rules, Turn, alipay_rules
+from yuanlu.sim.complaints import Complaints
 from yuanlu.sim.faults import ON_REFUNDS, Faults
 from yuanlu.sim.payers import Fate, Habit, Wallet
 
@@ -34,6 +35,8 @@ class World:
             wallet: Books(wallet, rules, agenda, random.Random(f"{wallet} {seed}"), hooks)  # noqa: S311
             for wallet, rules in ((Wallet.WECHAT, Rules()), (Wallet.ALIPAY, alipay_rules()))
         }
+        self.complaints = {wallet: Complaints(wallet, agenda) for wallet in self.books}
+        self.tell_refunded += [each.refunded for each in self.complaints.values()]
         self.payer_codes: dict[str, str] = {}
         for books in self.books.values():
             self._people(books)

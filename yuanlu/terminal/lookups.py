@@ -14,8 +14,8 @@ from yuanlu.ids import Kind
 from yuanlu.lawbook import shelf
 from yuanlu.lawbook.shelf import Placed
 from yuanlu.terminal.verbs import Counter
+from yuanlu.told import both
 from yuanlu.web.parts.lookups import WhereTold, where_told
-from yuanlu.web.parts.told import both
 
 
 async def where(counter: Counter, any_id: str) -> WhereTold:

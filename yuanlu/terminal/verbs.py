@@ -10,13 +10,13 @@ import asyncio
 import getpass
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from yuanlu import db, ids, jobs
 from yuanlu.app import App, running
@@ -28,6 +28,9 @@ from yuanlu.channels.contract import Channel
 from yuanlu.channels.registry import CODECS
 from yuanlu.config import Settings
 from yuanlu.errors import Denied
+from yuanlu.evidence import flow as files
+from yuanlu.evidence import keeping
+from yuanlu.evidence.rules import Audience, FileAsk, Why
 from yuanlu.ids import Kind
 from yuanlu.merchants import store as merchants
 from yuanlu.merchants.store import Merchant, Till
@@ -47,11 +50,15 @@ from yuanlu.web.parts import lists
 from yuanlu.web.parts.shapes import (
     CasesTold,
     CaseTold,
+    ErasedTold,
+    FilesTold,
+    FileTold,
     PaymentsTold,
     PaymentTold,
     RefundTold,
     TimelineTold,
     case_told,
+    file_told,
     payment_told,
     refund_told,
     thread_told,
@@ -74,6 +81,11 @@ def who() -> str:
     except (KeyError, OSError):  # a container may know no name for its user
         name = str(os.getuid())
     return f"cli:{name}"
+
+
+def operator() -> Person:
+    """Who is at the terminal, as rules see them: whoever runs the installation may do what its owner may."""
+    return Person(who(), Role.OWNER)
 
 
 @asynccontextmanager
@@ -317,6 +329,102 @@ async def case_of(counter: Counter, case_id: str) -> CaseSeen:
     if seen.case is None:
         raise Denied("case.unknown")
     return seen
+
+
+# --- files, and what is held about a customer ---
+
+
+async def add_file(counter: Counter, case_id: str, path: Path, file_id: str, audience: Audience) -> FileTold:
+    """Hand a file in. It is read no further than the limit.
+
+    Raises Denied: file.unreadable, id.invalid; see `evidence.flow.take`.
+    """
+    app = counter.app
+    ask = FileAsk(
+        merchant_id=counter.merchant_id,
+        case_id=ids.checked(case_id, Kind.CASE),
+        id=ids.checked(file_id, Kind.FILE) if file_id else ids.new(Kind.FILE),
+        by=operator(),
+        content=await asyncio.to_thread(_read, path, app.files.limits.bytes_max),
+        name=path.name,
+        audience=audience,
+    )
+    done = await files.take(app.desk, app.files, ask)
+    return file_told(await files.see(app.desk, counter.merchant_id, done.row.id))
+
+
+def _read(path: Path, bytes_max: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(bytes_max + 1)
+    except OSError as wrong:
+        raise Denied("file.unreadable", file=str(path), why=type(wrong).__name__) from wrong
+
+
+async def get_file(counter: Counter, file_id: str, out: Path, why: Why) -> FileTold:
+    """Open a file and write it where it is wanted; what stands there is not written over.
+
+    Raises Denied: id.invalid, file.unwritable; see `evidence.flow.opened`.
+    """
+    app = counter.app
+    with _new(out) as target:
+        shown, content = await files.opened(
+            app.desk, app.files, counter.merchant_id, ids.checked(file_id, Kind.FILE), operator(), why
+        )
+        target.write(content)
+    return file_told(shown)
+
+
+@contextmanager
+def _new(out: Path) -> Iterator[IO[bytes]]:
+    """A new file that only we may read; gone again if what was to stand in it did not come."""
+    try:
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as wrong:
+        raise Denied("file.unwritable", file=str(out), why=type(wrong).__name__) from wrong
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            yield target
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+
+
+async def files_listed(counter: Counter, case_id: str) -> FilesTold:
+    """The files of a case.
+
+    Raises Denied: id.invalid, case.unknown.
+    """
+    found = await files.of_case(counter.app.desk, counter.merchant_id, ids.checked(case_id, Kind.CASE), operator())
+    return FilesTold(items=[file_told(shown) for shown in found], next=None)
+
+
+async def export_data(counter: Counter, payment_id: str, out: Path) -> dict[str, Any]:
+    """Write all that is held about the payer of a payment into a new zip.
+
+    Raises Denied: id.invalid, file.unwritable; see `evidence.keeping.export`.
+    """
+    app = counter.app
+    with _new(out) as target:
+        await keeping.export(
+            app.desk, app.files, app.pools.reader, counter.merchant_id, ids.checked(payment_id, Kind.PAYMENT),
+            operator(), target,
+        )  # fmt: skip
+        size = target.tell()
+    return {"payment": payment_id, "file": str(out), "size_bytes": size}
+
+
+async def erase_data(counter: Counter, payment_id: str) -> ErasedTold:
+    """Erase what names the payer of a payment.
+
+    Raises Denied: id.invalid; see `evidence.keeping.erase`.
+    """
+    app = counter.app
+    done = await keeping.erase(
+        app.desk, app.files, app.seal, app.pools.reader, counter.merchant_id, ids.checked(payment_id, Kind.PAYMENT),
+        operator(),
+    )  # fmt: skip
+    return ErasedTold(subjects=done.subjects, files=done.files)
 
 
 async def acting(counter: Counter, key_file: Path | None) -> Person:

@@ -26,7 +26,21 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from yuanlu.web import callbacks, health
-from yuanlu.web.api import books, cases, codes, lawbook, payments, refunds
+from yuanlu.web.api import (
+    books,
+    cases,
+    codes,
+    complaints,
+    files,
+    hooks,
+    lawbook,
+    losses,
+    payments,
+    policies,
+    refunds,
+    repayments,
+)
+from yuanlu.web.api import books, cases, codes, files, lawbook, losses, payments, policies, refunds, repayments
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -38,9 +52,20 @@ ROUTES: tuple[Route, ...] = (
     *payments.ROUTES,
     *refunds.ROUTES,
     *cases.ROUTES,
+    *files.ROUTES,
     *codes.ROUTES,
     *books.ROUTES,
+    *hooks.ROUTES,
     *lawbook.ROUTES,
+    *policies.ROUTES,
+    *losses.ROUTES,
+    *repayments.ROUTES,
+    *codes.ROUTES,
+    *books.ROUTES,
+    *hooks.ROUTES,
+    *complaints.ROUTES,
+    *codes.ROUTES,
+    *books.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

@@ -15,18 +15,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 import msgspec
 
 from yuanlu.channels import law, wire
+from yuanlu.channels.alipay import complaints
 from yuanlu.channels.alipay import keys as alipay_keys
-from yuanlu.channels.alipay.keys import AlipayKeys
+from yuanlu.channels.alipay.keys import AlipayKeys, signed_text
 from yuanlu.channels.contract import (
     Call,
     Callback,
     Close,
+    ComplaintStep,
     Facts,
+    Heard,
     Keeper,
     News,
     Operation,
@@ -151,29 +154,9 @@ class AlipayCodec:
         """Write the request. Alipay wants no nonce."""
         if step.operation not in _METHODS:
             raise Broken(f"Alipay knows no step {type(step).__name__}")
-        said = {
-            "app_id": keys.app_id,
-            "method": _METHODS[step.operation],
-            "format": "JSON",
-            "charset": "utf-8",
-            "sign_type": "RSA2",
-            "timestamp": wire.beijing_text(at),
-            "version": "1.0",
-            "biz_content": _json(_asked(step, at)).decode(),
-        }
-        if keys.notify_url and isinstance(step, Pay | Show):
-            said["notify_url"] = keys.notify_url
-        said["sign"] = wire.sign(keys.app_private_key, signed_text(said))
-        return Call(
-            method="POST",
-            url=keys.gateway,
-            headers={
-                "Accept": "application/json",
-                "User-Agent": wire.AGENT,
-                "Content-Type": "application/x-www-form-urlencoded;charset=utf-8",
-            },
-            body=urlencode(said).encode(),
-        )
+        notified = {"notify_url": keys.notify_url} if keys.notify_url and isinstance(step, Pay | Show) else {}
+        said = {"biz_content": _json(_asked(step, at)).decode(), **notified}
+        return alipay_keys.call(keys, _METHODS[step.operation], said, at)
 
     def hear(self, step: Step, reply: Reply, keys: AlipayKeys, at: datetime) -> Outcome:
         """Read the answer. Alipay's answers carry no time: `at` is not needed."""
@@ -181,6 +164,12 @@ class AlipayCodec:
             return _heard(step, reply, keys)
         except wire.UNREADABLE:
             return wire.unknown(wire.MALFORMED)
+
+    def ask_complaint(self, step: ComplaintStep, keys: AlipayKeys, at: datetime, nonce: str) -> Call:
+        return complaints.ask(step, keys, at, nonce)
+
+    def hear_complaint(self, step: ComplaintStep, reply: Reply, keys: AlipayKeys, at: datetime) -> Heard:
+        return complaints.hear(step, reply, keys)
 
     def overhear(self, callback: Callback, keys: AlipayKeys, at: datetime) -> News:
         """Verify and read a notification.
@@ -205,11 +194,6 @@ class AlipayCodec:
             return _news(said)
         except wire.UNREADABLE as trouble:
             raise Denied("callback.unreadable", channel="alipay", why=type(trouble).__name__) from None
-
-
-def signed_text(said: Mapping[str, str]) -> bytes:
-    """All non-empty parameters except `sign`, sorted, `k=v` joined by `&`."""
-    return "&".join(f"{name}={said[name]}" for name in sorted(said) if said[name] and name != "sign").encode()
 
 
 def _asked(step: Step, at: datetime) -> dict[str, Any]:

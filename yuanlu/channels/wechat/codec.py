@@ -26,7 +26,9 @@ from yuanlu.channels.contract import (
     Call,
     Callback,
     Close,
+    ComplaintStep,
     Facts,
+    Heard,
     Keeper,
     News,
     Operation,
@@ -45,8 +47,8 @@ from yuanlu.channels.contract import (
     Word,
 )
 from yuanlu.channels.law import Said
+from yuanlu.channels.wechat import complaints, v2
 from yuanlu.channels.wechat import keys as wechat_keys
-from yuanlu.channels.wechat import v2
 from yuanlu.channels.wechat.keys import Sealed, WechatKeeper, WechatKeys
 from yuanlu.clock import CHINA
 from yuanlu.errors import Broken, Denied
@@ -158,6 +160,11 @@ class _Trouble(msgspec.Struct):
     code: str = ""
 
 
+class _Complained(msgspec.Struct):
+    complaint_id: str
+    action_type: str = ""
+
+
 class _Notice(msgspec.Struct):
     id: str
     event_type: str
@@ -169,6 +176,7 @@ _refund = msgspec.json.Decoder(_Refund).decode
 _code_url = msgspec.json.Decoder(_CodeUrl).decode
 _reversed = msgspec.json.Decoder(_Reversed).decode
 _trouble = msgspec.json.Decoder(_Trouble).decode
+_complained = msgspec.json.Decoder(_Complained).decode
 _notice = msgspec.json.Decoder(_Notice).decode
 
 
@@ -199,6 +207,12 @@ class WechatCodec:
             return _HEARD[step.operation](step, reply, keys)
         except wire.UNREADABLE:
             return wire.unknown(wire.MALFORMED)
+
+    def ask_complaint(self, step: ComplaintStep, keys: WechatKeys, at: datetime, nonce: str) -> Call:
+        return complaints.ask(step, keys, at, nonce)
+
+    def hear_complaint(self, step: ComplaintStep, reply: Reply, keys: WechatKeys, at: datetime) -> Heard:
+        return complaints.hear(step, reply, keys, at)
 
     def overhear(self, callback: Callback, keys: WechatKeys, at: datetime) -> News:
         """Verify and read a notification of a payment or a refund.
@@ -414,6 +428,12 @@ def _news(notice: _Notice, plain: bytes, keys: WechatKeys) -> News:
             outcome=_known(_refund_outcome(refund, refund.refund_status)),
             said=said,
         )
+    if notice.event_type.startswith("COMPLAINT."):
+        told = _complained(plain)
+        if not told.complaint_id:
+            raise ValueError("a complaint without id")
+        look = Outcome(word=Word.PENDING, reason=Reason.PROCESSING, code=told.action_type or notice.event_type)
+        return News(payment_id="", complaint=told.complaint_id, notice_id=notice.id, outcome=look, said=said)
     raise ValueError("news of something else")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
@@ -30,11 +30,12 @@ from yuanlu.web.parts.shapes import Nothing
 
 BODY_MAX = 64 * 1024
 BODY_WITHIN_SECONDS = 10.0
+FILE_WITHIN_SECONDS = 120.0
 
 W = TypeVar("W", bound=Struct)
 
 Answer = tuple[int, object]
-"""A status and what is told: a Struct, or bytes that are already JSON."""
+"""A status and what is told: a Struct, bytes that are already JSON, or an answer that is complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Call:
     wish: Any
     query: Any
     place: Mapping[str, str]
+    body: bytes = b""
+    """What a route that takes a file was sent, as it came."""
 
     @property
     def merchant_id(self) -> str:
@@ -67,7 +70,7 @@ class Call:
     def id(self, kind: Kind) -> str:
         """The id in the path. One that cannot be is unknown, like one that is not there.
 
-        Raises Denied: payment.unknown, refund.unknown, case.unknown.
+        Raises Denied: payment.unknown, refund.unknown, case.unknown, file.unknown.
         """
         name = kind.name.lower()
         text = self.place[name]
@@ -90,13 +93,17 @@ class Route:
     statuses: tuple[int, ...] = (200,)
     denied: tuple[str, ...] = ()
     example: Mapping[str, object] = field(default_factory=dict)
+    takes_kinds: tuple[str, ...] = ()
+    """Kinds of file the body may be: it is then no JSON, has the limit of files, and reaches the verb as it came."""
+    gives_kinds: tuple[str, ...] = ()
+    """Kinds of file the answer may be, where it is no JSON."""
 
 
 def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandler:
     """What the server runs for a route."""
     decoder = msgspec.json.Decoder(route.takes)
     encoder = msgspec.json.Encoder()
-    takes_body = route.method == "POST"
+    takes_body = route.method == "POST" and not route.takes_kinds
 
     async def run(request: Request[Any, Any, Any]) -> Told:
         scope = request.scope
@@ -111,9 +118,17 @@ def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandl
                 if body or route.takes is not Nothing:
                     _demand_json(headers)
                     wish = decoder.decode(body)
-            status, told = await route.verb(Call(office, key, wish, query, request.path_params))
+            call = Call(office, key, wish, query, request.path_params)
+            if route.takes_kinds:
+                async with office.files.handing_in():
+                    body = await _file_of(request.receive, headers, office.files.limits.bytes_max)
+                    status, told = await route.verb(replace(call, body=body))
+            else:
+                status, told = await route.verb(call)
         except Exception as error:  # every caller gets an answer; what is our bug is logged and told as such
             return refused(problems.of_error(error), scope["state"].get("request_id", ""), headers)
+        if isinstance(told, Told):
+            return told
         return Told(told if isinstance(told, bytes) else encoder.encode(told), status)
 
     run.__name__ = f"{route.method.lower()} {route.path}"
@@ -132,7 +147,7 @@ def asked(query_string: bytes, query: type[W]) -> W:
 
     Raises msgspec.ValidationError.
     """
-    if not query_string:
+    if not query_string and query is Nothing:
         return query()
     try:
         pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=32)
@@ -144,30 +159,48 @@ def asked(query_string: bytes, query: type[W]) -> W:
     return msgspec.convert(given, query, strict=False)
 
 
-async def body_of(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+async def body_of(
+    receive: Receive,
+    headers: Mapping[bytes, bytes],
+    bytes_max: int = BODY_MAX,
+    within_seconds: float = BODY_WITHIN_SECONDS,
+) -> bytes:
     """The whole body, if it is not too large and not too slow.
 
     Raises Denied: request.too_large, request.too_slow.
     """
     said = headers.get(b"content-length", b"0")
-    if not said.isdigit() or int(said[:12]) > BODY_MAX:
-        raise Denied("request.too_large", limit_bytes=BODY_MAX)
+    if not said.isdigit() or int(said[:12]) > bytes_max:
+        raise Denied("request.too_large", limit_bytes=bytes_max)
     if said == b"0" and b"transfer-encoding" not in headers:
         return b""
     pieces = bytearray()
     try:
-        async with asyncio.timeout(BODY_WITHIN_SECONDS):
+        async with asyncio.timeout(within_seconds):
             while True:
                 message: Any = await receive()
                 if message["type"] == "http.disconnect":
                     raise Denied("request.malformed")
                 pieces += message.get("body", b"")
-                if len(pieces) > BODY_MAX:
-                    raise Denied("request.too_large", limit_bytes=BODY_MAX)
+                if len(pieces) > bytes_max:
+                    raise Denied("request.too_large", limit_bytes=bytes_max)
                 if not message.get("more_body"):
                     return bytes(pieces)
     except TimeoutError:
-        raise Denied("request.too_slow", seconds=int(BODY_WITHIN_SECONDS)) from None
+        raise Denied("request.too_slow", seconds=int(within_seconds)) from None
+
+
+async def _file_of(receive: Receive, headers: Mapping[bytes, bytes], bytes_max: int) -> bytes:
+    """The body of a call that hands a file in.
+
+    Raises Denied: file.too_large, request.too_slow.
+    """
+    try:
+        return await body_of(receive, headers, bytes_max, FILE_WITHIN_SECONDS)
+    except Denied as no:
+        if no.code == "request.too_large":
+            raise Denied("file.too_large", limit_bytes=bytes_max) from no
+        raise
 
 
 def _demand_json(headers: Mapping[bytes, bytes]) -> None:

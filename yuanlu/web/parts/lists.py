@@ -6,7 +6,8 @@ back short with a `next`, so no wish, however rare what it looks for, walks thro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,8 +20,8 @@ from yuanlu.cases.rules import Case
 from yuanlu.change import Row
 from yuanlu.errors import Busy, Denied
 from yuanlu.refunds.rules import OPEN
+from yuanlu.told import told
 from yuanlu.web.parts.shapes import BooksTold, EvidenceTold, HappenedTold, TillsTold, TillTold, TimelineTold
-from yuanlu.web.parts.told import told
 
 LOOKED_MAX = 2000
 _LAST = "Z" * 29
@@ -40,11 +41,18 @@ async def read(pool: asyncpg.Pool[Any], merchant_id: str, sql: str, *args: objec
 
     Raises Busy when the database stays away or the reading takes too long.
     """
-    try:
+    with away():
         found: Sequence[Mapping[str, Any]] = await db.read(pool, merchant_id, sql, *args)
+    return found
+
+
+@contextmanager
+def away() -> Iterator[None]:
+    """Raises Busy when the database stays away or the reading takes too long."""
+    try:
+        yield
     except _AWAY as trouble:
         raise Busy("read.database_away") from trouble
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +161,9 @@ _TIMELINE = """
     select $2::text as id
     union all (select id from refunds where merchant_id = $1 and payment_id = $2 order by id limit 500)
     union all (select id from cases where merchant_id = $1 and payment_id = $2 order by id limit 500)
+    union all (select id from repayments where merchant_id = $1 and payment_id = $2 order by id limit 500)
+    union all (select l.id from losses l join cases c on c.merchant_id = l.merchant_id and c.id = l.case_id
+      where l.merchant_id = $1 and c.payment_id = $2 order by l.id limit 500)
   )
   select (select count(*) from payments where merchant_id = $1 and id = $2) as there, f.* from (select 1) one
   left join lateral (
@@ -231,7 +242,9 @@ _BOOKS = """
   ), kept as (select account, balance_fen from accounts where merchant_id = $1)
   select coalesce(e.account, k.account) as account, coalesce(e.fen, 0) as fen, coalesce(e.moves, 0) as moves,
     k.balance_fen as kept_fen,
-    (select coalesce(sum(amount_fen), 0)::bigint from refunds where merchant_id = $1 and state = any($2)) as open_fen
+    (select coalesce(sum(amount_fen), 0)::bigint from refunds where merchant_id = $1 and state = any($2))
+      + (select coalesce(sum(amount_fen), 0)::bigint from repayments
+         where merchant_id = $1 and state in ('PROPOSED', 'APPROVED')) as open_fen
   from entries e full join kept k on k.account = e.account
 """
 HELD_STATES = tuple(state.value for state in OPEN if state.value not in {"STRANDED", "REDIRECTING", "RECALLING"})
@@ -241,7 +254,7 @@ HELD_STATES = tuple(state.value for state in OPEN if state.value not in {"STRAND
 async def books(pool: asyncpg.Pool[Any], merchant_id: str) -> BooksTold:
     """The merchant's books, as one snapshot.
 
-    Law: accounts sum to zero; a kept balance equals its moves; HELD equals the open refunds.
+    Law: accounts sum to zero; a kept balance equals its moves; HELD equals the open refunds and repayments.
     """
     rows = await read(pool, merchant_id, _BOOKS, merchant_id, list(HELD_STATES))
     accounts = {row["account"]: row["fen"] for row in rows}

@@ -40,7 +40,9 @@ class WorkdaysWish(Wish):
 class WayBackWish(Wish):
     """For which reason money shall go back; it decides what is needed."""
 
-    what: Literal["", "wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "other"] = ""
+    what: Literal[
+        "", "wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other"
+    ] = ""  # fmt: skip
 
 
 class RightTold(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from yuanlu.change import Change, Row
-from yuanlu.channels.contract import Outcome, Step
+from yuanlu.channels.contract import ComplaintStep, Heard, Outcome, Step
 from yuanlu.payments.rules import OPEN, Payment
 from yuanlu.refunds.rules import Refund
 from yuanlu.web.parts.office import Office
@@ -92,7 +92,7 @@ class Meters:
         elif isinstance(row, Refund):
             self._child(self._refunds, row.channel.value, row.state.value).inc()
 
-    def asked(self, step: Step, outcome: Outcome, seconds: float) -> None:
+    def asked(self, step: Step | ComplaintStep, outcome: Outcome | Heard, seconds: float) -> None:
         """A step was taken outside."""
         self._child(self._calls, step.channel.value, step.operation.value, outcome.word.value).observe(seconds)
 

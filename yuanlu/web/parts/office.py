@@ -6,17 +6,29 @@ from typing import Protocol
 
 from yuanlu.channels.contract import Callback, Channel
 from yuanlu.clock import Clock
+from yuanlu.config import Settings
 from yuanlu.db import Pools
 from yuanlu.desk import Desk
+from yuanlu.evidence.flow import Files
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
+from yuanlu.seal import Seal
 
 
 class Office(Protocol):
     """One running installation, as a surface sees it."""
 
     @property
+    def settings(self) -> Settings: ...
+
+    @property
     def desk(self) -> Desk: ...
+
+    @property
+    def files(self) -> Files: ...
+
+    @property
+    def seal(self) -> Seal: ...
 
     @property
     def clock(self) -> Clock: ...

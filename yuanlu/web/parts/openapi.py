@@ -20,8 +20,15 @@ _PLACES = {
     "payment": ("YP", "The payment's id."),
     "refund": ("YR", "The refund's id."),
     "case": ("YC", "The case's id."),
+    "file": ("YF", "The file's id."),
     "evidence": ("YE", "The evidence's id."),
-    "object": ("Y[PRC]", "The id of the payment, refund or case it belongs to."),
+    "hook": ("YH", "The hook's id."),
+    "delivery": ("YD", "The delivery's id."),
+    "policy": ("YL", "The id of the policy's version."),
+    "loss": ("YX", "The id of the loss."),
+    "repayment": ("YB", "The id of the repayment."),
+    "complaint": ("YN", "The complaint's id."),
+    "object": ("Y[PRCNA]", "The id of the payment, refund, case, complaint or answer it belongs to."),
     "channel": ("", "The channel: wechat, alipay, unionpay, card, or a protocol of one, such as wechat_v2."),
     "code": ("", "The code as the channel wrote it."),
 }
@@ -81,7 +88,14 @@ def _operation(route: Route, schemas: Mapping[str, Any]) -> dict[str, Any]:
         if route.example:
             content["example"] = dict(route.example)
         told["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if route.takes_kinds:
+        told["requestBody"] = {"required": True, "content": _files(route.takes_kinds)}
     return told
+
+
+def _files(kinds: Sequence[str]) -> dict[str, Any]:
+    """A body that is a file of one of these kinds."""
+    return {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}
 
 
 def _ref(shape: type[Struct]) -> dict[str, str]:
@@ -103,13 +117,20 @@ def _query(query: type[Struct], schemas: Mapping[str, Any]) -> list[dict[str, An
     if query is Nothing:
         return []
     return [
-        {"name": name, "in": "query", "required": False, "schema": schema}
+        {
+            "name": name,
+            "in": "query",
+            "required": name in schemas[query.__name__].get("required", ()),
+            "schema": schema,
+        }
         for name, schema in schemas[query.__name__]["properties"].items()
     ]
 
 
 def _answers(route: Route) -> dict[str, Any]:
-    content = {"application/json": {"schema": _ref(route.gives)}}
+    content: dict[str, Any] = {"application/json": {"schema": _ref(route.gives)}}
+    if route.gives_kinds:
+        content = _files(route.gives_kinds)
     says = {
         201: "It is new.",
         200: "It was there: the same answer again." if 201 in route.statuses else "As it stands.",
@@ -117,9 +138,16 @@ def _answers(route: Route) -> dict[str, Any]:
     return {str(status): {"description": says[status], "content": content} for status in route.statuses}
 
 
+def _of_body(route: Route) -> Sequence[str]:
+    """What may be wrong with a body, before anybody looks what is asked."""
+    if route.takes_kinds:
+        return ("request.malformed", "request.too_slow")
+    return _WITH_BODY if route.method == "POST" else ()
+
+
 def _problems(route: Route) -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
-    for code in (*_ALWAYS, *(_WITH_BODY if route.method == "POST" else ()), *route.denied):
+    for code in (*_ALWAYS, *_of_body(route), *route.denied):
         by_status.setdefault(Problem(code).status, []).append(code)
     return {
         str(status): {

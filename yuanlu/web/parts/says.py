@@ -15,7 +15,7 @@ from yuanlu.payments.rules import Mode, Payment
 from yuanlu.payments.rules import State as PaymentState
 from yuanlu.refunds.rules import Refund
 from yuanlu.refunds.rules import State as RefundState
-from yuanlu.web.parts.told import both, shown_money
+from yuanlu.told import both, shown_money
 
 Says = tuple[str, str]
 

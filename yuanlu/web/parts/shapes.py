@@ -17,6 +17,7 @@ from yuanlu.cases.flow import Thread
 from yuanlu.cases.review import escalations_of
 from yuanlu.cases.rules import Case
 from yuanlu.channels.law import diagnosis_of
+from yuanlu.evidence.flow import Shown
 from yuanlu.payments.rules import AMOUNT_MAX_FEN, HAS_MONEY, Payment
 from yuanlu.refunds.rules import Refund
 from yuanlu.web.parts import says
@@ -30,6 +31,7 @@ _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*" + END
 PaymentId = Annotated[str, Meta(pattern=f"^YP{_ID}{END}", examples=["YP01KATE3S40000000000000000S8"])]
 RefundId = Annotated[str, Meta(pattern=f"^YR{_ID}{END}", examples=["YR01KATE3S400000000000000000F"])]
 CaseId = Annotated[str, Meta(pattern=f"^YC{_ID}{END}", examples=["YC01KATE3S40000000000000000J3"])]
+FileId = Annotated[str, Meta(pattern=f"^YF{_ID}{END}", examples=["YF01KATE3S40000000000000000TN"])]
 TillId = Annotated[str, Meta(pattern=f"^YT{_ID}{END}", examples=["YT01KATE3S40000000000000000EY"])]
 Fen = Annotated[int, Meta(ge=1, le=AMOUNT_MAX_FEN, description="Whole fen: 1280 is ¥12.80.", examples=[1280])]
 Currency = Annotated[str, Meta(pattern=f"^[A-Z]{{3}}{END}", examples=["CNY"])]
@@ -245,6 +247,21 @@ class DiagnosisWish(Wish):
     operation: Literal["", "pay", "show", "query", "reverse", "close", "refund", "refund_query", "rescue"] = ""
 
 
+class FileWish(Wish):
+    """How a file is handed in. `name`: what it was called there; shown, and never used as a path."""
+
+    id: FileId
+    name: Annotated[str, Meta(pattern=_LINE, max_length=255)] = ""
+    audience: Literal["customer", "internal"] = "customer"
+
+
+class FileOpening(Wish):
+    """Why a file is opened, and whether a browser shall show it or save it."""
+
+    why: Literal["review", "reply", "pack", "customer", "audit"] = "review"
+    show: Literal["attachment", "inline"] = "attachment"
+
+
 class Nothing(Wish):
     """No body and no query."""
 
@@ -260,7 +277,10 @@ class DiagnosisTold(Struct, frozen=True, kw_only=True):
 
 
 class PaymentTold(Struct, frozen=True, kw_only=True):
-    """A payment as it stands. `back_fen` went back or is promised, `rest_fen` may still go back."""
+    """A payment as it stands. `back_fen` went back or is promised, `rest_fen` may still go back.
+
+    `policy`: the version of the refund policy in force when it was made; empty: the built-in one.
+    """
 
     id: str
     state: str
@@ -284,6 +304,7 @@ class PaymentTold(Struct, frozen=True, kw_only=True):
     code: str
     channel_number: str
     incident: str
+    policy: str
     diagnosis: DiagnosisTold | None
     says_zh: str
     says_en: str
@@ -410,6 +431,48 @@ class CasesTold(Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class FileTold(Struct, frozen=True, kw_only=True):
+    """A file of a case. `sha256` is of what is kept (made anew), `sha256_original` of the bytes as they came.
+
+    `stripped`: what stood beside the picture and was not kept; `masked`: what was masked in its name.
+    """
+
+    id: str
+    case: str
+    number: int
+    state: Literal["TAKEN", "GONE"]
+    media: str
+    name: str
+    size_bytes: int
+    width: int
+    height: int
+    pages: int
+    sha256: str
+    sha256_original: str
+    audience: str
+    stripped: Sequence[str]
+    masked: Sequence[str]
+    taken_at: datetime
+    taken_by: str
+    opened_times: int
+    gone_at: datetime | None
+    gone_why: str
+
+
+class FilesTold(Struct, frozen=True, kw_only=True):
+    """The files of a case. `next` is always null: a case has few."""
+
+    items: Sequence[FileTold]
+    next: str | None
+
+
+class ErasedTold(Struct, frozen=True, kw_only=True):
+    """What an erasure did: whose sealed text nobody reads again, and which files are gone."""
+
+    subjects: Sequence[str]
+    files: Sequence[str]
+
+
 class HappenedTold(Struct, frozen=True, kw_only=True):
     """One thing that happened, who did it, and on what evidence (an id, or nothing)."""
 
@@ -518,6 +581,7 @@ def payment_told(payment: Payment, at: datetime) -> PaymentTold:
         code=payment.code,
         channel_number=payment.channel_number,
         incident=payment.incident,
+        policy=payment.policy,
         diagnosis=_diagnosis(payment),
         says_zh=says_zh,
         says_en=says_en,
@@ -557,6 +621,33 @@ def refund_told(refund: Refund, at: datetime) -> RefundTold:
         incident=refund.incident,
         says_zh=says_zh,
         says_en=says_en,
+    )
+
+
+def file_told(shown: Shown) -> FileTold:
+    """A file as others see it."""
+    file = shown.file
+    return FileTold(
+        id=file.id,
+        case=file.case_id,
+        number=file.number,
+        state=file.state.value,
+        media=file.media.value,
+        name=shown.name,
+        size_bytes=file.size_bytes,
+        width=file.width,
+        height=file.height,
+        pages=file.pages,
+        sha256=file.digest_kept,
+        sha256_original=file.digest_original,
+        audience=file.audience.value,
+        stripped=[each for each in file.stripped.split(",") if each],
+        masked=[each for each in file.masked.split(",") if each],
+        taken_at=file.taken_at,
+        taken_by=file.taken_by,
+        opened_times=file.opened_times,
+        gone_at=file.gone_at,
+        gone_why=file.gone_why,
     )
 
 

@@ -35,6 +35,14 @@ _VOCABULARIES = {
     "fault": "fault",
     "role": "role",
     "reason_code": "decline",
+    "other_verdict": "verdict",
+    "tender": "tender",
+    "because": "because",
+    "match": "match",
+    "bearer": "bearer",
+    "alarm": "alarm",
+    "side": "side",
+    "deed": "deed",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
 

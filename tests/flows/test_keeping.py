@@ -1,0 +1,278 @@
+"""What is kept and what is forgotten: by the rule, on request, never under a legal hold; and books stay whole."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.flows import files
+from tests.flows.files import SECRET
+from tests.flows.room import ANNA, CASHIER, Room, opened
+from yuanlu import ids
+from yuanlu.cases import flow as cases
+from yuanlu.cases.chain import Side
+from yuanlu.cases.flow import Words
+from yuanlu.cases.rules import Case
+from yuanlu.db import Database, Pools
+from yuanlu.errors import Denied
+from yuanlu.evidence import flow, keeping
+from yuanlu.evidence.rules import CaseFile, State, Why
+from yuanlu.people.rules import Person, Role
+from yuanlu.web.parts import lists
+
+NAME, PHONE, MESSAGE = "王小明", "13800001111", "我扫错了码，请退给我"
+PLANTED = (NAME.encode(), PHONE.encode(), MESSAGE.encode(), SECRET, json.dumps(NAME)[1:-1].encode())
+KEPT_DAYS = 1095
+
+
+@pytest.fixture
+async def room(database: Database, pools: Pools, tmp_path: Path) -> AsyncIterator[Room]:
+    async with opened(database, pools, tmp_path / "files") as made:
+        yield made
+
+
+async def told(room: Room, case: Case) -> CaseFile:
+    """A case with a message and a file of the customer, as all rooms keep them: sealed for the case."""
+    file = await room.take(room.ask(case, files.png_with_texts(), name=f"{NAME} {PHONE}.png"))
+    words = Words(text=f"{NAME} {PHONE} {MESSAGE}", side=Side.CUSTOMER)
+    await cases.say(room.desk, room.merchant_id, case.id, CASHIER, words)
+    return file
+
+
+async def dumped(room: Room) -> bytes:
+    """Every byte of every table, and of every file on the disk."""
+    tables = await room.pool.fetch("select relname from pg_class where relkind = 'r' and relnamespace = 2200")
+    out = bytearray()
+    for row in tables:
+        try:
+            rows = await room.pool.fetch(f'select t::text as line from "{row["relname"]}" t')
+        except Exception as no:
+            if "permission denied" not in str(no):
+                raise
+            continue
+        out += "\n".join(each["line"] for each in rows).encode()
+    for path in room.lying():
+        out += path.name.encode() + path.read_bytes()
+    return bytes(out)
+
+
+async def is_balanced(room: Room) -> bool:
+    return (await lists.books(room.reader, room.merchant_id)).balanced
+
+
+async def held_rows(room: Room) -> tuple[int, ...]:
+    found = await room.pool.fetchrow(
+        "select (select count(*) from payments), (select count(*) from cases), (select count(*) from facts),"
+        " (select count(*) from moves), (select count(*) from evidence), (select count(*) from case_files)"
+    )
+    return tuple(found)
+
+
+async def exported(room: Room, case: Case) -> tuple[dict[str, object], dict[str, bytes]]:
+    out = io.BytesIO()
+    await keeping.export(room.desk, room.files, room.reader, room.merchant_id, case.payment_id, ANNA, out)
+    with zipfile.ZipFile(out) as zipped:
+        data = json.loads(zipped.read("data.json"))
+        return data, {name: zipped.read(name) for name in zipped.namelist() if name != "data.json"}
+
+
+# --- export ---
+
+
+async def test_an_export_holds_everything_of_one_payer_and_nothing_of_another(room: Room) -> None:
+    """S57, S66, S71."""
+    case, second, other = await room.case("payer-1"), await room.case("payer-1"), await room.case("payer-2")
+    file, foreign = await told(room, case), await told(room, other)
+    data, content = await exported(room, second)
+    text = json.dumps(data, ensure_ascii=False)
+    for wanted in (case.id, case.payment_id, second.id, second.payment_id, file.id, NAME, PHONE, MESSAGE):
+        assert wanted in text
+    for alien in (other.id, other.payment_id, foreign.id, "payer-2"):
+        assert alien not in text
+    assert {"payments", "cases", "facts", "moves", "evidence", "case_files"} <= set(data["tables"])  # type: ignore[call-overload]
+    ((name, body),) = content.items()
+    assert name == f"files/{file.id}-{NAME} {PHONE}.png"
+    assert files.read(body).size == (60, 40)
+    assert ("FileOpened", "anna") in await room.facts(file.id)
+
+
+async def test_a_payer_without_a_token_is_only_this_payment(room: Room) -> None:
+    case, other = await room.case(), await room.case()
+    data, _ = await exported(room, case)
+    assert other.payment_id not in json.dumps(data)
+
+
+async def test_an_export_for_a_stranger_or_a_neighbour_is_refused(room: Room) -> None:
+    case = await room.case()
+    for merchant_id, payment_id in ((room.merchant_id, ids.new(ids.Kind.PAYMENT)), ("YM", case.payment_id)):
+        with pytest.raises(Denied, match=r"payment\.unknown"):
+            await keeping.held(room.reader, merchant_id, payment_id)
+
+
+async def test_an_export_that_is_too_large_for_a_call_says_so(room: Room) -> None:
+    case = await room.case()
+    await told(room, case)
+    with pytest.raises(Denied, match=r"data\.too_large"):
+        await keeping.export(
+            room.desk, room.files, room.reader, room.merchant_id, case.payment_id, ANNA, io.BytesIO(), bytes_max=1
+        )
+
+
+# --- erasure ---
+
+
+async def test_after_an_erasure_no_planted_byte_is_found_and_the_books_still_balance(room: Room) -> None:
+    """S57, S36, S66: the law of forgetting."""
+    case, other = await room.case("payer-1"), await room.case("payer-2")
+    file, kept = await told(room, case), await told(room, other)
+    data, _ = await exported(room, case)
+    assert all(word.decode() in json.dumps(data, ensure_ascii=False) for word in PLANTED[:3])
+    await room.close(case)
+    before = await held_rows(room)
+    done = await room.erase(case)
+    assert (done.subjects, done.files) == ([case.id], [file.id])
+    dump = await dumped(room)
+    for word in PLANTED:
+        assert word not in dump
+    assert file.storage_key.encode() in dump  # the dump does see the row
+    assert [path.name for path in room.lying()] == [Path(kept.storage_key).name]
+    after = await held_rows(room)
+    assert after == (*before[:2], before[2] + 1, *before[3:])  # one fact more: it was forgotten
+    assert await is_balanced(room)
+    assert await cases.broken(room.desk, room.merchant_id, case.id) is None
+    data, content = await exported(room, case)
+    assert "(erased)" in json.dumps(data)
+    assert not content
+    shown, _ = await flow.opened(room.desk, room.files, room.merchant_id, kept.id, ANNA, Why.REVIEW)
+    assert shown.name == f"{NAME} {PHONE}.png"
+
+
+async def test_the_dump_of_this_test_would_show_what_is_planted_unsealed(room: Room) -> None:
+    case = await room.case()
+    await room.pool.execute("update cases set note = $2 where id = $1", case.id, f"{NAME} {PHONE} {MESSAGE}")
+    (room.root / "x").mkdir(parents=True)
+    (room.root / "x" / "y").write_bytes(SECRET)
+    dump = await dumped(room)
+    assert all(word in dump for word in PLANTED[:4])
+
+
+async def test_a_legal_hold_forbids_erasure_and_nothing_is_erased(room: Room) -> None:
+    """S80, S57."""
+    case = await room.case()
+    file = await told(room, case)
+    await room.close(case)
+    await hold(room, case)
+    with pytest.raises(Denied, match=r"data\.held"):
+        await room.erase(case)
+    room.later(KEPT_DAYS + 1)
+    assert await room.sweep() == 0
+    shown, _ = await flow.opened(room.desk, room.files, room.merchant_id, file.id, ANNA, Why.REVIEW)
+    assert shown.file.state is State.TAKEN
+
+
+async def hold(room: Room, case: Case) -> None:
+    """Put a case under legal hold."""
+    await room.pool.execute("update cases set legal_hold = true where id = $1", case.id)
+
+
+async def test_an_open_case_is_not_erased(room: Room) -> None:
+    case = await room.case()
+    await told(room, case)
+    with pytest.raises(Denied, match=r"data\.in_use"):
+        await room.erase(case)
+    assert room.lying()
+
+
+async def test_erasing_again_finishes_what_was_broken_off(room: Room) -> None:
+    """S57."""
+    case = await room.case()
+    file = await told(room, case)
+    await room.close(case)
+    await room.seal.forget(room.merchant_id, case.id, room.clock.now())  # and here the process ended
+    done = await room.erase(case)
+    assert (done.subjects, done.files) == ([], [file.id])
+    assert not room.lying()
+    assert (await room.erase(case)).files == [file.id]
+
+
+async def test_nothing_new_is_kept_for_who_was_forgotten(room: Room) -> None:
+    case = await room.case()
+    await told(room, case)
+    await room.close(case)
+    await room.erase(case)
+    with pytest.raises(Denied, match=r"seal\.forgotten"):
+        await room.take(room.ask(case))
+    assert not room.lying()
+
+
+async def test_only_the_owner_exports_and_erases(room: Room) -> None:
+    """S57."""
+    case = await room.case()
+    await room.close(case)
+    for role in Role:
+        if role is not Role.OWNER:
+            by, desk, reader = Person("x", role), room.desk, room.reader
+            with pytest.raises(Denied, match=r"staff\.not_allowed"):
+                await keeping.erase(desk, room.files, room.seal, reader, room.merchant_id, case.payment_id, by)
+            with pytest.raises(Denied, match=r"staff\.not_allowed"):
+                await keeping.export(desk, room.files, reader, room.merchant_id, case.payment_id, by, io.BytesIO())
+
+
+# --- the sweep ---
+
+
+async def test_the_sweep_forgets_a_case_when_its_time_is_over_and_no_day_before(room: Room) -> None:
+    """S57, S66: personal data cut when its purpose ends, trade records kept."""
+    case, still_open = await room.case(), await room.case()
+    await told(room, case)
+    kept = await told(room, still_open)
+    await room.close(case)
+    before = await held_rows(room)
+    room.later(KEPT_DAYS - 1)
+    assert await room.sweep() == 0
+    room.later(2)
+    assert await room.sweep() == 1
+    assert await room.sweep() == 0
+    assert [path.name for path in room.lying()] == [Path(kept.storage_key).name]
+    assert (await held_rows(room))[:2] == before[:2]
+    assert await is_balanced(room)
+    row = await room.pool.fetchrow("select * from subject_keys where subject = $1", case.id)
+    assert (row["wrapped"], row["forgotten_by"], row["forgotten_why"]) == ("", "system", "retention")
+
+
+async def test_a_subject_with_a_time_of_its_own_goes_by_it(room: Room) -> None:
+    """S57: purpose and expiry."""
+    subject = ids.new(ids.Kind.REPAYMENT)
+    sealed = await room.desk.sealed(room.merchant_id, subject)
+    await room.seal.keep_until(room.merchant_id, subject, "named_account", room.clock.now() + timedelta(days=10))
+    text = sealed.seal("6222 0000")
+    room.later(9)
+    assert await room.sweep() == 0
+    room.later(2)
+    assert await room.sweep() == 1
+    with pytest.raises(Denied, match=r"seal\.forgotten"):
+        (await room.desk.sealed(room.merchant_id, subject)).open(text)
+
+
+async def test_a_case_with_a_time_of_its_own_is_not_forgotten_while_it_is_open(room: Room) -> None:
+    case = await room.case()
+    await told(room, case)
+    await room.seal.keep_until(room.merchant_id, case.id, "case", room.clock.now())
+    room.later(1)
+    assert await room.sweep() == 0
+    await room.close(case)
+    assert await room.sweep() == 1
+
+
+async def test_the_sweep_finishes_files_of_a_subject_that_is_forgotten(room: Room) -> None:
+    case = await room.case()
+    await told(room, case)
+    await room.seal.forget(room.merchant_id, case.id, room.clock.now())
+    assert await room.sweep() == 0
+    assert not room.lying()

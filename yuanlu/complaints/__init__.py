@@ -1,0 +1,1 @@
+"""What payers complain of at the channels: pulled, heard, answered, decided, finished."""

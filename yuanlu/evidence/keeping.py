@@ -1,0 +1,324 @@
+"""What is kept how long: the dated rule, the customer's own data in one file, erasure, and the two sweeps.
+
+What may name a person is sealed under the key of its subject (a case, a complaint, a repayment), or is a file sealed
+under the key of its case. Forgetting deletes the key and the files' contents: rows, books, facts, digests and chains
+stay whole, and nobody can read the rest again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import IO, Any
+
+import asyncpg
+import structlog
+
+from yuanlu import db, packaged
+from yuanlu.clock import business_day
+from yuanlu.desk import Desk
+from yuanlu.errors import Broken, Denied
+from yuanlu.evidence import flow
+from yuanlu.evidence.flow import Files
+from yuanlu.evidence.rules import CaseFile, State, Why
+from yuanlu.evidence.store import made
+from yuanlu.people.rules import Person, demand
+from yuanlu.seal import Seal, Sealed
+
+SWEPT_AT_ONCE = 200
+"""Subjects a run of the sweep forgets; it goes on until there are none."""
+ORPHAN_AFTER = timedelta(days=1)
+"""How long a content may lie in the store without a row: longer than any file takes to be written down."""
+RESTS = ("CLOSED", "DECLINED")
+"""States in which nobody works with what a case says any more."""
+ROWS_MAX = 20_000
+"""Rows of one table in an export. Nobody has so many; who has is told so, not cut off in silence."""
+
+log = structlog.get_logger(__name__)
+
+
+# --- the rule ---
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How long something is kept after its end, and in words. `days` 0: it is not erased."""
+
+    what: str
+    days: int
+    zh: str
+    en: str
+    source: str
+    valid_from: date
+
+
+@lru_cache(maxsize=4)
+def _tables(text: str) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = tomllib.loads(text)["table"]
+    return sorted(found, key=lambda table: table["valid_from"])
+
+
+def rule_for(what: str, today: date, text: str | None = None) -> Kept:
+    """The rule that is valid on this day. Raises Broken when there is none."""
+    tables = _tables(packaged.text("evidence/data/keeping.toml") if text is None else text)
+    for table in reversed(tables):
+        for rule in table["rule"] if table["valid_from"] <= today else ():
+            if rule["what"] == what:
+                return Kept(what, rule["days"], rule["zh"], rule["en"], table["source"], table["valid_from"])
+    raise Broken(f"there is no rule how long {what} is kept")
+
+
+# --- all that is held about one customer ---
+
+_SKIPPED = frozenset({
+    "schema_migrations", "merchants", "stores", "tills", "channel_accounts", "api_keys", "accounts", "jobs",
+    "subject_keys",
+})  # fmt: skip
+"""Tables about the shop and not about a customer, keys, and work to do."""
+
+_COLUMNS = """
+  select c.relname as name, array_agg(a.attname::text order by a.attnum) as columns
+  from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+  group by c.relname
+"""
+_OF_PAYER = """
+  select t.id from payments t join payments p on p.merchant_id = t.merchant_id
+   and (t.id = p.id or (t.payer = p.payer and t.payer <> '' and t.channel = p.channel))
+  where p.merchant_id = $1 and p.id = $2 order by t.id
+"""
+_LINK = re.compile(r"(object|subject|[a-z]+)_id")
+_NOT_LINKS = frozenset({"merchant_id", "store_id", "till_id", "evidence_id", "key_id", "staff_id", "hook_id"})
+"""Columns that name what many customers share: following them would tell one about another."""
+_SEALED = re.compile(r"s1\.[A-Za-z0-9_\-]{20,}={0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All rows about one customer, by table; and the ids they are about."""
+
+    ids: frozenset[str]
+    rows: Mapping[str, Sequence[Mapping[str, Any]]]
+
+    @property
+    def files(self) -> Sequence[CaseFile]:
+        return [made(row) for row in self.rows.get("case_files", ())]
+
+
+async def held(pool: asyncpg.Pool[Any], merchant_id: str, payment_id: str) -> Held:
+    """Every row about the payer of a payment, whichever room it belongs to.
+
+    Shape: from the payments of this payer (by the channel's token for him) along every column that names one of these
+    objects. Tables and columns come from the database's own catalogue, so a room added later is in it by itself.
+    Raises Denied: payment.unknown, data.too_much.
+    """
+    seeds = await db.read(pool, merchant_id, _OF_PAYER, merchant_id, payment_id)
+    if not seeds:
+        raise Denied("payment.unknown")
+    ids = {row["id"] for row in seeds}
+    tables = [
+        (row["name"], row["columns"])
+        for row in await pool.fetch(_COLUMNS)
+        if row["name"] not in _SKIPPED and "merchant_id" in row["columns"]
+    ]
+    while True:
+        rows = {name: await _linked(pool, merchant_id, name, columns, ids) for name, columns in tables}
+        grown = ids | {row["id"] for name, found in rows.items() if name != "evidence" for row in found if "id" in row}
+        if grown == ids:
+            return Held(frozenset(ids), {name: found for name, found in sorted(rows.items()) if found})
+        ids = grown
+
+
+async def _linked(
+    pool: asyncpg.Pool[Any], merchant_id: str, table: str, columns: Sequence[str], ids: set[str]
+) -> Sequence[Mapping[str, Any]]:
+    """The rows of a table that name one of these objects."""
+    links = [each for each in columns if each == "id" or (_LINK.fullmatch(each) and each not in _NOT_LINKS)]
+    if "object_id" in links and "id" in links:
+        links.remove("id")
+    if not links:
+        return []
+    named = " or ".join(f'"{each}" = any($2)' for each in links)  # names from the catalogue, never from a caller
+    sql = f'select * from "{table}" where merchant_id = $1 and ({named}) limit {ROWS_MAX + 1}'
+    found = [dict(row) for row in await db.read(pool, merchant_id, sql, merchant_id, sorted(ids))]
+    if len(found) > ROWS_MAX:
+        raise Denied("data.too_much", table=table, rows_max=ROWS_MAX)
+    return found
+
+
+async def export(
+    desk: Desk,
+    files: Files,
+    pool: asyncpg.Pool[Any],
+    merchant_id: str,
+    payment_id: str,
+    by: Person,
+    out: IO[bytes],
+    *,
+    bytes_max: int | None = None,
+) -> None:
+    """All that is held about the payer of a payment, as one zip: `data.json`, readable, and the files.
+
+    Shape: `data.json` is {"payment", "made_at", "rules", "tables": {table: [row]}, "files": [..]}; sealed text is
+    opened, what was forgotten says so. Each file that is opened for it leaves its fact.
+    Raises Denied: staff.not_allowed, payment.unknown, data.too_much, data.too_large, file.store_away,
+    file.store_refused.
+    """
+    demand(by, "export")
+    found = await held(pool, merchant_id, payment_id)
+    if bytes_max is not None and sum(file.size_bytes for file in found.files) > bytes_max:
+        raise Denied("data.too_large", limit_bytes=bytes_max)
+    seals = {subject: await desk.sealed(merchant_id, subject) for subject in await _subjects(pool, merchant_id, found)}
+    now = desk.clock.now()
+    listed = []
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for file in found.files:
+            name = ""
+            if file.state is State.TAKEN and seals[file.case_id].key is not None:
+                shown, content = await flow.opened(desk, files, merchant_id, file.id, by, Why.EXPORT)
+                name = f"files/{file.id}-{shown.name}"
+                zipped.writestr(name, content)
+            listed.append({"id": file.id, "case": file.case_id, "sha256": file.digest_kept, "file": name})
+        rules = [rule_for(what, business_day(now)) for what in ("case", "trade")]
+        data = {
+            "payment": payment_id,
+            "made_at": now,
+            "rules": [{"what": each.what, "zh": each.zh, "en": each.en, "source": each.source} for each in rules],
+            "tables": {table: [_opened(row, seals) for row in rows] for table, rows in found.rows.items()},
+            "files": listed,
+        }
+        zipped.writestr("data.json", json.dumps(data, ensure_ascii=False, indent=1, default=str))
+
+
+async def _subjects(pool: asyncpg.Pool[Any], merchant_id: str, found: Held) -> Sequence[str]:
+    """Whose sealed text is among what is held."""
+    rows = await db.read(
+        pool, merchant_id, "select subject from subject_keys where merchant_id = $1 and subject = any($2)"
+        " order by subject", merchant_id, sorted(found.ids),
+    )  # fmt: skip
+    return [row["subject"] for row in rows]
+
+
+def _opened(row: Mapping[str, Any], seals: Mapping[str, Sealed]) -> dict[str, Any]:
+    """A row with its sealed text opened, wherever it stands."""
+    first = [str(row[each]) for each in ("case_id", "object_id", "id") if row.get(each) in seals]
+    order = [*first, *(subject for subject in seals if subject not in first)]
+
+    def opened(match: re.Match[str]) -> str:
+        for subject in order:
+            if seals[subject].key is not None:
+                try:
+                    return seals[subject].open(match[0])
+                except Broken:
+                    continue
+        return "(erased)"
+
+    return {name: _SEALED.sub(opened, value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+# --- forgetting ---
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure did: subjects whose text nobody reads again, and files whose content is gone."""
+
+    subjects: Sequence[str]
+    files: Sequence[str]
+
+
+_CASES = """
+  select c.id, c.state, coalesce(to_jsonb(c) ->> 'legal_hold', '') not in ('', 'false') as is_held
+  from cases c where c.merchant_id = $1 and c.id = any($2) order by c.id
+"""
+
+
+async def erase(
+    desk: Desk, files: Files, seal: Seal, pool: asyncpg.Pool[Any], merchant_id: str, payment_id: str, by: Person
+) -> Erased:
+    """Erase what names the payer of a payment. Books, facts and chains stay whole. Again does no harm.
+
+    Raises Denied: staff.not_allowed, payment.unknown, data.too_much; data.held when a legal hold protects
+    one of the cases, data.in_use while one is still open: nothing is erased then.
+    """
+    demand(by, "erase")
+    found = await held(pool, merchant_id, payment_id)
+    for case in await db.read(pool, merchant_id, _CASES, merchant_id, sorted(found.ids)):
+        if case["is_held"]:
+            raise Denied("data.held", case=case["id"])
+        if case["state"] not in RESTS:
+            raise Denied("data.in_use", case=case["id"])
+    subjects = await _subjects(pool, merchant_id, found)
+    forgotten = [each for each in subjects if await _forget(desk, seal, merchant_id, each, by.id, Why.ERASURE)]
+    gone = [await flow.forget(desk, files, merchant_id, file.id, by.id, Why.ERASURE) for file in found.files]
+    return Erased(forgotten, [file.id for file in gone])
+
+
+async def _forget(desk: Desk, seal: Seal, merchant_id: str, subject: str, who: str, why: Why) -> bool:
+    return await seal.forget(merchant_id, subject, desk.clock.now(), who=who, why=why)
+
+
+_OVER = """
+  select k.subject from subject_keys k left join cases c on c.merchant_id = k.merchant_id and c.id = k.subject
+  where k.merchant_id = $1 and k.wrapped <> ''
+    and (k.keep_until <= $2 or (k.keep_until is null and c.state = 'CLOSED' and c.closed_at <= $3))
+    and (c.id is null or c.state = any($4))
+    and coalesce(to_jsonb(c) ->> 'legal_hold', '') in ('', 'false')
+  order by k.subject limit $5
+"""
+_FILES_OF = "select * from case_files where merchant_id = $1 and case_id = $2 and state = 'TAKEN' order by number"
+_FORGOTTEN_BUT_THERE = """
+  select f.* from case_files f join subject_keys k on k.merchant_id = f.merchant_id and k.subject = f.case_id
+  where f.merchant_id = $1 and f.state = 'TAKEN' and k.wrapped = '' order by f.id limit $2
+"""
+
+
+async def sweep(desk: Desk, files: Files, seal: Seal, pool: asyncpg.Pool[Any], merchant_id: str) -> int:
+    """Forget the subjects of a merchant whose time is over and that no legal hold protects; answers how many.
+
+    A subject with a time of its own (`keep_until`) goes by it, a case by the rule for cases. What a run before was
+    broken off at is finished.
+    """
+    now, count = desk.clock.now(), 0
+    days = rule_for("case", business_day(now)).days
+    while True:
+        over = await db.read(
+            pool, merchant_id, _OVER, merchant_id, now, now - timedelta(days=days), list(RESTS), SWEPT_AT_ONCE
+        )
+        for row in over:
+            count += await _forget(desk, seal, merchant_id, row["subject"], "system", Why.RETENTION)
+            for file in await db.read(pool, merchant_id, _FILES_OF, merchant_id, row["subject"]):
+                await flow.forget(desk, files, merchant_id, file["id"], "system", Why.RETENTION)
+        if len(over) < SWEPT_AT_ONCE:
+            break
+    for file in await db.read(pool, merchant_id, _FORGOTTEN_BUT_THERE, merchant_id, SWEPT_AT_ONCE):
+        await flow.forget(desk, files, merchant_id, file["id"], "system", Why.RETENTION)
+    log.info("keep.swept", merchant=merchant_id, subjects=count)
+    return count
+
+
+_KEYS_KEPT = "select storage_key from case_files where merchant_id = $1 and state = 'TAKEN' and storage_key = any($2)"
+
+
+async def sweep_files(desk: Desk, files: Files, pool: asyncpg.Pool[Any], merchant_id: str, now: datetime) -> int:
+    """Take away what lies in the store and no row points at: of a crash between the two, or of a forgotten file.
+
+    `now` is the store's time and not the desk's: what was put there a moment ago may still get its row.
+    Answers how many.
+    """
+    lying = [each for each in await files.shelf.lying(merchant_id) if each.at <= now - ORPHAN_AFTER]
+    count = 0
+    for place in range(0, len(lying), SWEPT_AT_ONCE):
+        keys = [each.key for each in lying[place : place + SWEPT_AT_ONCE]]
+        kept = {row["storage_key"] for row in await db.read(pool, merchant_id, _KEYS_KEPT, merchant_id, keys)}
+        for key in keys:
+            if key not in kept:
+                await files.shelf.drop(key)
+                count += 1
+    return count

@@ -1,0 +1,1 @@
+"""Who asked to know, and telling them: signed webhooks, e-mail, what Apprise reaches, SMS by a template."""

@@ -1,0 +1,184 @@
+"""All there is about a case, as one plain value: what a pack is made of, and what is read back out of one.
+
+Maker and verifier are pure over it. Rows of payments, refunds and cases travel as their columns (name to plain value):
+a column that comes later travels too. Times are aware, UTC. Texts are opened already; what the reader of a pack may
+not see is cut by `readers.cut`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Columns = Mapping[str, Any]
+
+CHAINED_FIRST = ""
+"""What stands before the first link of a chain."""
+MESSAGE, FILE = "message", "file"
+SEALED = "s1."
+"""How sealed text begins."""
+CUSTOMER, INTERNAL = "customer", "internal"
+
+
+def digest_of(content: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def linked(before: str, kind: str, item: str, digest: str, at: datetime) -> str:
+    """The chain after one more item: SHA-256 over what was before, kind, id, digest and time."""
+    return digest_of("\x1f".join((before, kind, item, digest, at.isoformat())).encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """A fact: what happened to `object` in its `transition` (the version of its row), first, second … (`seq`)."""
+
+    object: str
+    transition: int
+    seq: int
+    at: datetime
+    who: str
+    kind: str
+    evidence: str
+    body: Columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A piece of evidence: an answer, a notice, silence, a person's word. `digest` is of the bytes as they came."""
+
+    object: str
+    id: str
+    kind: str
+    at: datetime
+    operation: str
+    status: int
+    took_ms: int
+    digest: str
+    body: str
+    withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A move of the books, whole fen."""
+
+    object: str
+    transition: int
+    seq: int
+    source: str
+    target: str
+    amount_fen: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A message of the thread, in its body as it was chained: JSON of `from`, `how`, `text` and a grain of salt.
+
+    `digest` is SHA-256 of the body. `gone`: it was forgotten; only its digest is left.
+    """
+
+    id: str
+    at: datetime
+    who: str
+    audience: str
+    body: str
+    digest: str
+    gone: bool = False
+
+    @property
+    def told(self) -> Columns:
+        """The body in its parts; a body that is no JSON is all text."""
+        try:
+            parts = json.loads(self.body)
+        except ValueError:
+            parts = None
+        return parts if isinstance(parts, dict) else {"text": self.body}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A file of the case. `digest` is SHA-256 of its bytes; `enclosed`: they are in the pack."""
+
+    id: str
+    name: str
+    media: str
+    size: int
+    digest: str
+    at: datetime
+    who: str
+    audience: str
+    enclosed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One link of the case's chain. `withheld`: what it links is not shown to this reader; its digest is."""
+
+    kind: str
+    id: str
+    digest: str
+    at: datetime
+    chain: str
+    audience: str = INTERNAL
+    withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A decision, by whom, and under which dated rules."""
+
+    at: datetime
+    who: str
+    kind: str
+    body: Columns
+    policy: str = ""
+    law: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """A right of the customer at this stage, with the rule it stands in."""
+
+    zh: str
+    en: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """Everything about one case at one moment, in the order in which it came."""
+
+    made_at: datetime
+    merchant: Columns
+    """`id`, `name`, `store`, `till`: names as the customer knows them."""
+    case: Columns
+    payment: Columns
+    refunds: Sequence[Columns] = ()
+    facts: Sequence[Happened] = ()
+    evidence: Sequence[Heard] = ()
+    moves: Sequence[Moved] = ()
+    thread: Sequence[Said] = ()
+    files: Sequence[Kept] = ()
+    chain: Sequence[Link] = ()
+    decisions: Sequence[Decided] = ()
+    rights: Sequence[Right] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the books say about a case. `evidence` holds messages too, sealed as they are kept."""
+
+    merchant: Columns
+    case: Columns
+    payment: Columns
+    refunds: Sequence[Columns]
+    facts: Sequence[Happened]
+    evidence: Sequence[Heard]
+    moves: Sequence[Moved]

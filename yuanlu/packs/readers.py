@@ -1,0 +1,180 @@
+"""Who may read what: one table, and the cut that follows from it.
+
+The customer sees his own case: no internal notes, no staff names, no ledger, no answers of the channel word by word.
+The regulator sees what the customer sees, and the books and the channel's words; people of the shop are numbered, so
+that two pairs of eyes can be told apart. Counsel sees all there is but what is technical.
+What is cut leaves its digest: chain and index stay whole, and can be checked without what was left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from yuanlu.packs.dossier import Columns, Decided, Dossier, Happened, Heard, Kept, Said
+
+
+class Reader(StrEnum):
+    """For whom a pack is made."""
+
+    CUSTOMER = "customer"
+    REGULATOR = "regulator"
+    COUNSEL = "counsel"
+
+
+class Naming(StrEnum):
+    """How the people of the shop are called."""
+
+    ROLE = "role"
+    NUMBER = "number"
+    NAME = "name"
+
+
+_TECHNICAL = frozenset({"fingerprint", "code_mark", "qr", "looks"})
+"""Nobody's business: keyed hashes, counters, the code that was on a screen."""
+
+
+def _names_in(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_CASE = _names_in(
+    "id version state payment_id store_id what cause meant_fen asked_fen opened_at remedy remedy_fen refund_id attempt"
+    " conclusion closed_at holder due_at due_what promised_on policy policy_line verdict approved_fen reason_code"
+    " offer_fen offer_kind offer_until object_until escalations chain chain_length"
+)
+_PAYMENT = _names_in(
+    "id version state channel mode store_id till_id amount_fen currency back_fen parts description code_tail opened_at"
+    " sent_at paid_at ended_at channel_number"
+)
+_REFUND = _names_in(
+    "id version state payment_id case_id channel amount_fen total_fen currency reason opened_at sent_at sent_times"
+    " done_at ended_at channel_number received_into"
+)
+_FACTS = _names_in(
+    "amount_fen asked_fen attempt audience by chain channel channel_number code conclusion digest due end holder item"
+    " item_kind law line meant_fen mode needs_second next_holder number object_until offer on payment_id place policy"
+    " reason reason_code received_into refund_id remedy status step times to until verdict was what word"
+)
+_PEOPLE = _names_in("who opened_by proposed_by approved_by approver decided_by seconded_by claimed_by done_by fault_by")
+"""Columns and fields that name a person, wherever they stand."""
+_KNOWN = frozenset({"", "system", "customer", "payer", "channel", "worker", "machine"})
+"""Whoever is no person of the shop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What a reader may see. Columns None: all but the technical ones."""
+
+    naming: Naming
+    audiences: frozenset[str]
+    heard: bool
+    """The channel's words as they were kept; else their digests alone."""
+    books: bool
+    case: frozenset[str] | None
+    payment: frozenset[str] | None
+    refund: frozenset[str] | None
+    facts: frozenset[str] | None
+
+
+READERS: Mapping[Reader, Cut] = {
+    Reader.CUSTOMER: Cut(
+        naming=Naming.ROLE,
+        audiences=frozenset({"customer"}),
+        heard=False,
+        books=False,
+        case=_CASE,
+        payment=_PAYMENT,
+        refund=_REFUND,
+        facts=_FACTS,
+    ),
+    Reader.REGULATOR: Cut(
+        naming=Naming.NUMBER,
+        audiences=frozenset({"customer"}),
+        heard=True,
+        books=True,
+        case=_CASE | {"said", "opened_by", "decided_by", "seconded_by", "incident", "legal_hold"},
+        payment=_PAYMENT | {"opened_by", "payer", "code", "reason", "last_word", "give_up_at", "incident"},
+        refund=_REFUND | {"opened_by", "proposed_by", "done_by", "code", "waiting_for", "last_word", "incident"},
+        facts=_FACTS | {"said", "why", "card_tail", "proposed_by", "till_id", "since", "approver", "decided_by"},
+    ),
+    Reader.COUNSEL: Cut(
+        naming=Naming.NAME,
+        audiences=frozenset({"customer", "internal"}),
+        heard=True,
+        books=True,
+        case=None,
+        payment=None,
+        refund=None,
+        facts=None,
+    ),
+}
+
+
+def cut(dossier: Dossier, reader: Reader) -> Dossier:
+    """The dossier as this reader may see it. Law: what is not named in the table of a reader is not shown to him."""
+    may = READERS[reader]
+    called = _names(dossier, may.naming)
+    said = [_said(each, called) for each in dossier.thread if each.audience in may.audiences]
+    kept = [_kept(each, called) for each in dossier.files if each.audience in may.audiences]
+    shown = {*(each.id for each in said), *(each.id for each in kept), *(each.id for each in dossier.evidence)}
+    return replace(
+        dossier,
+        case=_columns(dossier.case, may.case, called),
+        payment=_columns(dossier.payment, may.payment, called),
+        refunds=[_columns(each, may.refund, called) for each in dossier.refunds],
+        facts=[_happened(each, may, called) for each in dossier.facts],
+        evidence=[each if may.heard else _unheard(each) for each in dossier.evidence],
+        moves=dossier.moves if may.books else (),
+        thread=said,
+        files=kept,
+        chain=[replace(each, withheld=each.id not in shown) for each in dossier.chain],
+        decisions=[_decided(each, may, called) for each in dossier.decisions],
+    )
+
+
+Names = Callable[[str], str]
+
+
+def _names(dossier: Dossier, naming: Naming) -> Names:
+    """How each person is called: the same name for the same person all through the pack."""
+    numbers: dict[str, int] = {}
+
+    def called(who: str) -> str:
+        if naming is Naming.NAME or who in _KNOWN:
+            return who
+        if naming is Naming.ROLE:
+            return "staff"
+        return f"staff-{numbers.setdefault(who, len(numbers) + 1)}"
+
+    for each in dossier.facts:
+        called(each.who)
+    return called
+
+
+def _columns(row: Columns, names: frozenset[str] | None, called: Names) -> Columns:
+    seen = {name: value for name, value in row.items() if name not in _TECHNICAL and (names is None or name in names)}
+    return {
+        name: called(value) if name in _PEOPLE and isinstance(value, str) else value for name, value in seen.items()
+    }
+
+
+def _happened(fact: Happened, may: Cut, called: Names) -> Happened:
+    return replace(fact, who=called(fact.who), body=_columns(fact.body, may.facts, called))
+
+
+def _decided(decision: Decided, may: Cut, called: Names) -> Decided:
+    return replace(decision, who=called(decision.who), body=_columns(decision.body, may.facts, called))
+
+
+def _unheard(heard: Heard) -> Heard:
+    return replace(heard, body="", withheld=True)
+
+
+def _said(said: Said, called: Names) -> Said:
+    return replace(said, who=called(said.who))
+
+
+def _kept(kept: Kept, called: Names) -> Kept:
+    return replace(kept, who=called(kept.who))

@@ -1,0 +1,1 @@
+"""Refund policies: decision tables that people write, checked, versioned, and frozen onto each payment."""

@@ -1,0 +1,460 @@
+"""What a repayment may become: money that goes back to a named account, because its own road is shut.
+
+The road it came is the rule; this is the exception. It opens only while the channel's own facts or a refused refund say
+that the road is shut, it takes two people and a proof, and it draws on the payment like a refund: never more goes back
+than was paid, by whichever roads. The account is sealed under the repayment's own key, which is deleted when its
+purpose ends: nobody reads it again, the books stay.
+
+    PROPOSED   one person has asked; the money is held     APPROVED   another one agreed: it may be paid by hand
+    PAID       paid, with proof                            REFUSED    not paid: the money is the merchant's again
+    EXPIRED    nobody agreed in time
+
+What is APPROVED does not end by a timer: it may have been paid already, and only a person knows. It is told overdue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from yuanlu import ids
+from yuanlu.change import Change, Draw, Look, Row, Stay
+from yuanlu.channels.contract import Channel, Evidence, Facts
+from yuanlu.errors import Denied
+from yuanlu.facts import Fact
+from yuanlu.ledger.accounts import HELD, OWED, REPAID, Move
+from yuanlu.money import Money
+from yuanlu.payments.rules import HAS_MONEY, Payment
+from yuanlu.refunds import rules as refunds
+from yuanlu.refunds.rules import Refund
+
+DRIVE = "repayments.drive"
+PROPOSED_FOR = timedelta(days=7)
+"""How long a proposal waits for its second person."""
+PAY_WITHIN = timedelta(days=3)
+"""After this an approved repayment that nobody has paid or refused is told overdue."""
+KEEP_AFTER_END = timedelta(days=30)
+"""How long the account stays readable after the end: a transfer that bounces comes back within days."""
+KEEP_MAX = timedelta(days=90)
+"""And never longer than this after it was given."""
+ACTORS = ("owner", "finance", "manager", "machine")
+"""Who may propose and refuse. A key without a person acts for the installation."""
+MONEY_ACTORS = ("owner", "finance", "machine")
+"""Who may approve, read the account and say that it was paid."""
+
+
+class State(StrEnum):
+    PROPOSED = "PROPOSED"
+    APPROVED = "APPROVED"
+    PAID = "PAID"
+    REFUSED = "REFUSED"
+    EXPIRED = "EXPIRED"
+
+
+OPEN = (State.PROPOSED, State.APPROVED)
+PLACE = {
+    State.PROPOSED: HELD,
+    State.APPROVED: HELD,
+    State.PAID: REPAID,
+    State.REFUSED: OWED,
+    State.EXPIRED: OWED,
+}
+"""In which account its money is, by state. OWED: with the merchant, and no part of the payment is drawn."""
+
+
+class Because(StrEnum):
+    """Why the original road is shut."""
+
+    WINDOW_OVER = "window_over"
+    REFUND_REFUSED = "refund_refused"
+
+
+SHUT_BY = (refunds.State.REFUSED, refunds.State.RETURNED)
+"""States of a refund that say that the payer cannot be reached the way the money came."""
+
+
+class Refusal(StrEnum):
+    """Why it will not be paid."""
+
+    WITHDRAWN = "withdrawn"
+    WRONG_ACCOUNT = "wrong_account"
+    ROAD_OPEN = "road_open"
+    OTHER = "other"
+
+
+class Match(StrEnum):
+    """How the payer's name and the account's agree."""
+
+    EXACT = "exact"
+    STATEMENT = "statement"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repayment(Row):
+    """A repayment as it stands. `account` is sealed; `account_mark` a keyed hash of it."""
+
+    table = "repayments"
+
+    state: State
+    payment_id: str
+    case_id: str
+    refund_id: str
+    channel: Channel
+    amount_fen: int
+    currency: str
+    because: Because
+    match: Match
+    account: str
+    account_tail: str
+    fingerprint: str
+    opened_at: datetime
+    opened_by: str
+    expires_at: datetime
+    """When a proposal ends, or an approved one is overdue."""
+    forget_at: datetime
+    """When the account is made unreadable."""
+    approved_at: datetime | None = None
+    approved_by: str = ""
+    paid_at: datetime | None = None
+    paid_by: str = ""
+    proof: str = ""
+    """Id of the evidence that it was paid."""
+    ended_at: datetime | None = None
+    is_overdue: bool = False
+    is_forgotten: bool = False
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_fen, self.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepaymentProposed(Fact):
+    payment_id: str
+    amount_fen: int
+    because: str
+    match: str
+    account_tail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepaymentApproved(Fact):
+    proposed_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepaymentAccountRead(Fact):
+    account_tail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepaymentPaid(Fact):
+    amount_fen: int
+    proof: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepaymentRefused(Fact):
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepaymentExpired(Fact):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepaymentOverdue(Fact):
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepaymentAccountForgotten(Fact):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepaymentAsk:
+    """A wish to repay to a named account. `account` is sealed, `account_mark` a keyed hash of its content."""
+
+    merchant_id: str
+    id: str
+    payment_id: str
+    amount: Money
+    because: Because
+    match: Match
+    account: str
+    account_tail: str
+    account_mark: str
+    who: str
+    role: str = "machine"
+    refund_id: str = ""
+    case_id: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything asked but the id."""
+        content = (
+            self.payment_id, str(self.amount.amount), self.amount.currency, self.because, self.refund_id, self.case_id,
+            self.account_mark,
+        )  # fmt: skip
+        return hashlib.sha256("\x1f".join(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class RepaymentSeen:
+    """What a repayment is decided on: itself, its payment, and all refunds of that."""
+
+    repayment: Repayment | None
+    payment: Payment | None
+    refunds: Sequence[Refund] = ()
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names are the same once width, case, spaces and the dots inside names are set aside."""
+    first, second = _plain(one), _plain(other)
+    return bool(first) and first == second
+
+
+def _plain(name: str) -> str:
+    wide = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(each for each in wide if not each.isspace() and each not in "·•・.．'’-")
+
+
+def match_of(payer_name: str, account_name: str, statement: str) -> Match:
+    """How payer and account agree: by name, or by what a person states.
+
+    Raises Denied: repayment.name_differs.
+    """
+    if same_name(payer_name, account_name):
+        return Match.EXACT
+    if not statement.strip():
+        raise Denied("repayment.name_differs")
+    return Match.STATEMENT
+
+
+def demand_shut(
+    facts: Mapping[Channel, Facts], because: Because, refund_id: str, seen: RepaymentSeen, at: datetime
+) -> None:
+    """That the money cannot go back the way it came, and that no refund may still pay it out.
+
+    Raises Denied: repayment.refund_open, repayment.road_open.
+    """
+    assert seen.payment is not None
+    if any(refund.state in refunds.OPEN or refund.incident for refund in seen.refunds):
+        raise Denied("repayment.refund_open", payment=seen.payment.id)
+    if because is Because.WINDOW_OVER:
+        paid_at, bound = seen.payment.paid_at, facts[seen.payment.channel]
+        is_shut = paid_at is not None and at > paid_at + bound.refund_open_for
+    else:
+        is_shut = any(refund.id == refund_id and refund.state in SHUT_BY for refund in seen.refunds)
+    if not is_shut:
+        raise Denied("repayment.road_open", payment=seen.payment.id)
+
+
+def propose(
+    facts: Mapping[Channel, Facts], ask: RepaymentAsk, seen: RepaymentSeen, at: datetime
+) -> Change[Repayment] | Stay[Repayment]:
+    """First of two people: write a repayment down and hold its money.
+
+    Asking again with the same id and content gives the same repayment back. Raises Denied: repayment.id_taken,
+    repayment.role, repayment.payment_unknown, repayment.not_paid, repayment.amount, repayment.over_limit,
+    repayment.refund_open, repayment.road_open.
+    """
+    if seen.repayment is not None:
+        if seen.repayment.fingerprint != ask.fingerprint:
+            raise Denied("repayment.id_taken", id=ask.id)
+        return Stay(seen.repayment)
+    _demand(ask.role, ACTORS)
+    payment = seen.payment
+    if payment is None:
+        raise Denied("repayment.payment_unknown", id=ask.payment_id)
+    if payment.state not in HAS_MONEY:
+        raise Denied("repayment.not_paid", id=payment.id)
+    if ask.amount.currency != payment.currency or ask.amount.amount <= 0:
+        raise Denied("repayment.amount")
+    demand_shut(facts, ask.because, ask.refund_id, seen, at)
+    rest = min([payment.rest, *(refund.amount for refund in seen.refunds if refund.id == ask.refund_id)])
+    if ask.amount > rest:
+        raise Denied("repayment.over_limit", rest_fen=rest.amount)
+    if not ask.account:
+        raise Denied("repayment.account")
+    row = Repayment(
+        merchant_id=ask.merchant_id,
+        id=ids.checked(ask.id, ids.Kind.REPAYMENT),
+        state=State.PROPOSED,
+        payment_id=payment.id,
+        case_id=ask.case_id,
+        refund_id=ask.refund_id,
+        channel=payment.channel,
+        amount_fen=ask.amount.amount,
+        currency=payment.currency,
+        because=ask.because,
+        match=ask.match,
+        account=ask.account,
+        account_tail=ask.account_tail,
+        fingerprint=ask.fingerprint,
+        opened_at=at,
+        opened_by=ask.who,
+        expires_at=at + PROPOSED_FOR,
+        forget_at=at + KEEP_MAX,
+    )
+    told = RepaymentProposed(
+        payment_id=payment.id,
+        amount_fen=row.amount_fen,
+        because=row.because,
+        match=row.match,
+        account_tail=row.account_tail,
+    )
+    return Change(
+        row=row,
+        at=at,
+        who=ask.who,
+        draw=Draw(payment.id, row.amount),
+        moves=(Move(OWED, HELD, row.amount),),
+        facts=(told,),
+        looks=(Look(DRIVE, row.id, row.expires_at),),
+    )
+
+
+def approve(
+    facts: Mapping[Channel, Facts], who: str, role: str, seen: RepaymentSeen, at: datetime
+) -> Change[Repayment] | Stay[Repayment]:
+    """Second of two people: it may be paid. The road is looked at once more.
+
+    Raises Denied: repayment.unknown, repayment.role, repayment.same_person, repayment.not_waiting,
+    repayment.refund_open, repayment.road_open.
+    """
+    row = _there(seen)
+    _demand(role, MONEY_ACTORS)
+    if row.state is State.APPROVED and row.approved_by == who:
+        return Stay(row)
+    if row.state is not State.PROPOSED:
+        raise Denied("repayment.not_waiting", id=row.id, state=row.state)
+    if row.opened_by == who:
+        raise Denied("repayment.same_person")
+    demand_shut(facts, row.because, row.refund_id, seen, at)
+    told = RepaymentApproved(proposed_by=row.opened_by)
+    return _to(row, State.APPROVED, at, who, told, approved_at=at, approved_by=who, expires_at=at + PAY_WITHIN)
+
+
+def read_account(who: str, role: str, seen: RepaymentSeen, at: datetime) -> Change[Repayment]:
+    """Somebody reads the account, to pay to it: written down before it is opened.
+
+    Raises Denied: repayment.unknown, repayment.role, repayment.not_approved, repayment.forgotten.
+    """
+    row = _there(seen)
+    _demand(role, MONEY_ACTORS)
+    if row.is_forgotten:
+        raise Denied("repayment.forgotten", id=row.id)
+    if row.state is not State.APPROVED:
+        raise Denied("repayment.not_approved", id=row.id, state=row.state)
+    told = RepaymentAccountRead(account_tail=row.account_tail)
+    return Change(row=replace(row, version=row.version + 1), at=at, who=who, facts=(told,))
+
+
+def pay(who: str, role: str, proof: Evidence, seen: RepaymentSeen, at: datetime) -> Change[Repayment] | Stay[Repayment]:
+    """It was paid, with proof (the bank's receipt).
+
+    Law: what a person has paid is written down, whatever became of the road meanwhile: refusing it would lose it.
+    Raises Denied: repayment.unknown, repayment.role, repayment.proof, repayment.not_approved.
+    """
+    row = _there(seen)
+    _demand(role, MONEY_ACTORS)
+    if not proof.digest:
+        raise Denied("repayment.proof")
+    if row.state is State.PAID and row.proof == proof.id:
+        return Stay(row)
+    if row.state is not State.APPROVED:
+        raise Denied("repayment.not_approved", id=row.id, state=row.state)
+    told = RepaymentPaid(amount_fen=row.amount_fen, proof=proof.id, digest=proof.digest)
+    change = _to(row, State.PAID, at, who, told, paid_at=at, paid_by=who, proof=proof.id)
+    return replace(change, evidence=(proof,))
+
+
+def refuse(
+    who: str, role: str, because: Refusal, seen: RepaymentSeen, at: datetime
+) -> Change[Repayment] | Stay[Repayment]:
+    """It will not be paid, and was not: the money is the merchant's again.
+
+    Raises Denied: repayment.unknown, repayment.role, repayment.ended.
+    """
+    row = _there(seen)
+    _demand(role, ACTORS)
+    if row.state is State.REFUSED:
+        return Stay(row)
+    if row.state not in OPEN:
+        raise Denied("repayment.ended", id=row.id, state=row.state)
+    return _to(row, State.REFUSED, at, who, RepaymentRefused(why=because))
+
+
+def next_step(seen: RepaymentSeen, at: datetime) -> Change[Repayment] | Stay[Repayment]:
+    """What time brings: a proposal ends, an approved one is overdue. Forgetting is the flow's (`is_to_forget`).
+
+    Raises Denied: repayment.unknown.
+    """
+    row = _there(seen)
+    if row.state is State.PROPOSED and at >= row.expires_at:
+        return _to(row, State.EXPIRED, at, "system", RepaymentExpired())
+    if row.state is State.APPROVED and at >= row.expires_at and not row.is_overdue:
+        return _to(row, State.APPROVED, at, "system", RepaymentOverdue(amount_fen=row.amount_fen), is_overdue=True)
+    return Stay(row)
+
+
+def is_to_forget(row: Repayment, at: datetime) -> bool:
+    """Whether the account has served its purpose."""
+    return not row.is_forgotten and at >= row.forget_at
+
+
+def forgotten(seen: RepaymentSeen, at: datetime) -> Change[Repayment] | Stay[Repayment]:
+    """The account's key is deleted: write that down, and drop the sealed text.
+
+    Raises Denied: repayment.unknown.
+    """
+    row = _there(seen)
+    if row.is_forgotten:
+        return Stay(row)
+    return _to(row, row.state, at, "system", RepaymentAccountForgotten(), is_forgotten=True, account="")
+
+
+def _there(seen: RepaymentSeen) -> Repayment:
+    if seen.repayment is None:
+        raise Denied("repayment.unknown")
+    return seen.repayment
+
+
+def _demand(role: str, allowed: Sequence[str]) -> None:
+    if role not in allowed:
+        raise Denied("repayment.role")
+
+
+def _to(row: Repayment, state: State, at: datetime, who: str, fact: Fact, **given: object) -> Change[Repayment]:
+    """Go to a state, with the posting and the draw that follow from where the money was and now is."""
+    was, now = PLACE[row.state], PLACE[state]
+    after = replace(row, version=row.version + 1, state=state, **given)  # type: ignore[arg-type]
+    if state not in OPEN and row.state in OPEN:
+        after = replace(after, ended_at=at, forget_at=min(row.forget_at, at + KEEP_AFTER_END))
+    if state in (State.REFUSED, State.EXPIRED):
+        after = replace(after, forget_at=min(after.forget_at, at))  # it has no purpose any more
+    return Change(
+        row=after,
+        at=at,
+        who=who,
+        draw=Draw(row.payment_id, -row.amount) if now == OWED and was != OWED else None,
+        moves=(Move(was, now, row.amount),) if was != now else (),
+        facts=(fact,),
+        looks=(Look(DRIVE, row.id, _next_look(after)),),
+    )
+
+
+def _next_look(row: Repayment) -> datetime | None:
+    """When time brings something next; None: nothing any more."""
+    waits = [] if row.is_forgotten else [row.forget_at]
+    if row.state is State.PROPOSED or (row.state is State.APPROVED and not row.is_overdue):
+        waits.append(row.expires_at)
+    return min(waits, default=None)

@@ -1,0 +1,209 @@
+"""Repayments: money back by another road, when the road it came is shut."""
+
+from __future__ import annotations
+
+from yuanlu.errors import Denied
+from yuanlu.ids import Kind, checked
+from yuanlu.money import Money
+from yuanlu.repayments import flow, store
+from yuanlu.repayments.flow import Account, Wish
+from yuanlu.repayments.rules import Because, Refusal, Repayment
+from yuanlu.web.parts import lists
+from yuanlu.web.parts.calls import Answer, Call, Route
+from yuanlu.web.parts.repayments import (
+    AccountTold,
+    RepaidWish,
+    RepaymentRefusalWish,
+    RepaymentsTold,
+    RepaymentsWish,
+    RepaymentTold,
+    RepaymentWish,
+    repayment_told,
+)
+
+
+async def propose(call: Call) -> Answer:
+    """First of two people."""
+    wish: RepaymentWish = call.wish
+    given = wish.account
+    account = Account(
+        payer_name=given.payer_name,
+        account_name=given.account_name,
+        account_number=given.account_number,
+        bank=given.bank,
+        statement=given.statement,
+    )
+    done = await flow.propose(
+        call.office.desk,
+        Wish(
+            merchant_id=call.merchant_id,
+            id=checked(wish.id, Kind.REPAYMENT),
+            payment_id=wish.payment,
+            amount=Money(wish.amount_fen),
+            because=Because(wish.because),
+            account=account,
+            who=call.who,
+            role=call.role,
+            refund_id=wish.refund,
+            case_id=wish.case,
+        ),
+    )
+    return 201 if done.changed else 200, repayment_told(done.row)
+
+
+async def see(call: Call) -> Answer:
+    """One repayment."""
+    seen = await call.office.desk.see(store.by_id(call.merchant_id, call.id(Kind.REPAYMENT)))
+    if seen.repayment is None:
+        raise Denied("repayment.unknown")
+    return 200, repayment_told(seen.repayment)
+
+
+async def page(call: Call) -> Answer:
+    """Some repayments, newest first."""
+    wish: RepaymentsWish = call.query
+    found = await lists.page(
+        call.office.pools.reader,
+        call.merchant_id,
+        Repayment,
+        wish.after,
+        wish.limit,
+        {"state": wish.state},
+        payment_id=wish.payment,
+    )
+    return 200, RepaymentsTold(items=[repayment_told(store.made(row)) for row in found.rows], next=found.next)
+
+
+async def approve(call: Call) -> Answer:
+    """Second of two people."""
+    row = await flow.approve(call.office.desk, call.merchant_id, call.id(Kind.REPAYMENT), call.who, call.role)
+    return 200, repayment_told(row)
+
+
+async def account(call: Call) -> Answer:
+    """The account, to pay to it."""
+    desk = call.office.desk
+    found = await flow.account(desk, call.merchant_id, call.id(Kind.REPAYMENT), call.who, call.role)
+    told = AccountTold(
+        payer_name=found.payer_name,
+        account_name=found.account_name,
+        account_number=found.account_number,
+        bank=found.bank,
+        statement=found.statement,
+    )
+    return 200, told
+
+
+async def pay(call: Call) -> Answer:
+    """It was paid."""
+    wish: RepaidWish = call.wish
+    desk, repayment_id = call.office.desk, call.id(Kind.REPAYMENT)
+    return 200, repayment_told(await flow.pay(desk, call.merchant_id, repayment_id, call.who, wish.proof, call.role))
+
+
+async def refuse(call: Call) -> Answer:
+    """It will not be paid."""
+    wish: RepaymentRefusalWish = call.wish
+    desk, repayment_id = call.office.desk, call.id(Kind.REPAYMENT)
+    return 200, repayment_told(
+        await flow.refuse(desk, call.merchant_id, repayment_id, call.who, Refusal(wish.why), call.role)
+    )
+
+
+_ROAD = ("repayment.refund_open", "repayment.road_open")
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/repayments",
+        verb=propose,
+        says="Propose to give money back by another road than it came",
+        takes=RepaymentWish,
+        gives=RepaymentTold,
+        statuses=(201, 200),
+        denied=(
+            "id.invalid",
+            "seal.forgotten",
+            "repayment.id_taken",
+            "repayment.role",
+            "repayment.payment_unknown",
+            "repayment.not_paid",
+            "repayment.amount",
+            "repayment.over_limit",
+            "repayment.name_differs",
+            "repayment.account",
+            *_ROAD,
+        ),
+        example={
+            "id": "YB01KATE3S400000000000000000E",
+            "payment": "YP01KATE3S40000000000000000S8",
+            "amount_fen": 1280,
+            "because": "window_over",
+            "account": {"payer_name": "张三", "account_name": "张三", "account_number": "6200000000000000"},
+        },
+    ),
+    Route(
+        method="GET",
+        path="/v1/repayments",
+        verb=page,
+        says="Repayments, newest first",
+        query=RepaymentsWish,
+        gives=RepaymentsTold,
+    ),
+    Route(
+        method="GET",
+        path="/v1/repayments/{repayment}",
+        verb=see,
+        says="One repayment",
+        gives=RepaymentTold,
+        denied=("repayment.unknown",),
+    ),
+    Route(
+        method="POST",
+        path="/v1/repayments/{repayment}/approve",
+        verb=approve,
+        says="Agree to a repayment, as the second person",
+        gives=RepaymentTold,
+        denied=(
+            "repayment.unknown",
+            "repayment.role",
+            "repayment.same_person",
+            "repayment.not_waiting",
+            *_ROAD,
+        ),
+    ),
+    Route(
+        method="POST",
+        path="/v1/repayments/{repayment}/account",
+        verb=account,
+        says="Read the account of an approved repayment; that it was read is written down",
+        gives=AccountTold,
+        denied=(
+            "repayment.unknown",
+            "repayment.role",
+            "repayment.not_approved",
+            "repayment.forgotten",
+            "seal.forgotten",
+        ),
+    ),
+    Route(
+        method="POST",
+        path="/v1/repayments/{repayment}/paid",
+        verb=pay,
+        says="Say that a repayment was paid, with proof",
+        takes=RepaidWish,
+        gives=RepaymentTold,
+        denied=("repayment.unknown", "repayment.role", "repayment.proof", "repayment.not_approved"),
+        example={"proof": "ICBC 2026112300001"},
+    ),
+    Route(
+        method="POST",
+        path="/v1/repayments/{repayment}/refuse",
+        verb=refuse,
+        says="Say that a repayment will not be paid, and was not",
+        takes=RepaymentRefusalWish,
+        gives=RepaymentTold,
+        denied=("repayment.unknown", "repayment.role", "repayment.ended"),
+        example={"why": "withdrawn"},
+    ),
+)
