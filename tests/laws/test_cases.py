@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.making import CASE, MERCHANT, NOON, PAYMENT, fen, heard, payment, refund
 from yuanlu import ids
@@ -102,9 +102,13 @@ class CaseLife(RuleBasedStateMachine):
         done = self.do(lambda seen, at: review.approve(act, back, seen, at))
         assert not (done and slip)
 
-    @rule(by=anybody, slip=slips)
-    def confirm(self, by: Person, slip: int) -> None:
-        act = self.act(by, slip)
+    @precondition(lambda self: self.case is not None and self.case.state is State.SECOND)
+    @rule(by=anybody, slip=slips, again=st.booleans())
+    def confirm(self, by: Person, slip: int, again: bool) -> None:
+        """Often tried by the very person who approved."""
+        assert self.case is not None
+        first = self.staff.get(self.case.decided_by)
+        act = self.act(first.person if again and first is not None else by, slip)
         self.do(lambda seen, at: review.confirm(act, seen, at))
 
     @rule(by=anybody, kind=st.sampled_from(OfferKind), amount=amounts)
@@ -220,5 +224,5 @@ class CaseLife(RuleBasedStateMachine):
             assert chain.broken(self.links, case.chain, case.chain_length) is None
 
 
-CaseLife.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+CaseLife.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 TestCaseLife = CaseLife.TestCase
