@@ -145,8 +145,6 @@ def _who_asked(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
 
 
 _OWN: Mapping[str, Sequence[Follower]] = {
-    "CaseOpened": (_case_opened,),
-FOLLOWERS: Mapping[str, Sequence[Follower]] = {
     "CaseChecked": (_case_checked,),
     "CaseClosed": (_handed_over,),
     "CaseNeedsPerson": (_handed_over,),
