@@ -62,18 +62,10 @@ ROUTES: tuple[Route, ...] = (
     *policies.ROUTES,
     *losses.ROUTES,
     *repayments.ROUTES,
-    *codes.ROUTES,
-    *books.ROUTES,
-    *hooks.ROUTES,
     *complaints.ROUTES,
-    *codes.ROUTES,
     *amounts.ROUTES,
-    *refunds.ROUTES,
-    *cases.ROUTES,
     *causes.ROUTES,
-    *codes.ROUTES,
     *devices.ROUTES,
-    *books.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 
