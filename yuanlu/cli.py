@@ -37,6 +37,11 @@ STORIES = (
     "abnormal",
     "wrong-code",
     "evidence-pack",
+    "review-second-person",
+    "declined-appeal",
+    "counter-offer",
+    "named-account",
+    "customer-proof",
 )
 
 
