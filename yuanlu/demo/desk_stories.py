@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from hashlib import sha256
 from io import BytesIO
 
 from PIL import Image
@@ -89,17 +90,24 @@ async def named_account(on: Stage) -> End:
     on.tell("customer", "四百天后才来退，原路已过期", "Comes 400 days later: the way it came is shut.")
     repayment_id = ids.new(Kind.REPAYMENT)
     path = f"/v1/repayments/{repayment_id}"
-    await on.manager.post("/v1/repayments", id=repayment_id, payment=payment["id"], amount_fen=8800,
+    await on.finance.post("/v1/repayments", id=repayment_id, payment=payment["id"], amount_fen=8800,
                           because="window_over", account=ACCOUNT)  # fmt: skip
-    await refused(on, on.manager.post(f"{path}/approve"), "repayment.role")
-    await on.finance.post(f"{path}/approve")
+    await on.catch_up()
+    problem = await refused(on, on.finance.post(f"{path}/approve"), "repayment.same_person")
+    on.tell("finance", f"想自己同意，被拦下：{problem['title_zh']}",
+            f"Tries to approve it too, and is stopped: {problem['title_en']}")  # fmt: skip
+    await on.owner.post(f"{path}/approve")
     given = await on.finance.post(f"{path}/account")
     on.expect(given["account_number"] == ACCOUNT["account_number"], "finance reads the account")
     row = await on.finance.post(f"{path}/paid", proof="ICBC 2026-1")
     on.expect(row["state"] == "PAID" and row["account_tail"] == "1234", "it is paid; four digits are told")
+    happened = await on.cashier.get(f"/v1/payments/{payment['id']}/timeline")
+    on.expect(ACCOUNT["account_number"] not in f"{row}{happened}", "the account stands nowhere in the clear")
     await on.catch_up()
     await on.leap(timedelta(days=31))
     row = await on.until(lambda: on.cashier.get(path), lambda one: bool(one["is_forgotten"]), "the account is forgotten")
+    problem = await refused(on, on.finance.post(f"{path}/account"), "repayment.forgotten")
+    on.tell("finance", f"想再看账户：{problem['title_zh']}", f"Wants to read the account again: {problem['title_en']}")
     books = await on.cashier.get("/v1/books")
     on.expect(books["accounts"]["repaid:offline"] == 8800, "the repayment stands in an account of its own")
     return End(await payment_of(on, payment))
@@ -122,11 +130,13 @@ async def customer_proof(on: Stage) -> End:
     on.expect(SECRET in photo, "the photo says where it was taken")
     file = await on.cashier.hand_in(f"/v1/cases/{case['id']}/files", photo, "image/jpeg", id=file_id, name="小票.jpg")
     on.tell("customer", "交来一张照片，已重做，去掉了隐藏信息", "Hands in a photo. It is made anew, without what it hid.")
-    on.expect(file["digest_kept"] != file["digest_original"], "it was made anew")
+    kept = await on.manager.fetch(f"/v1/files/{file_id}", why="review")
+    on.expect(sha256(photo).hexdigest() == file["sha256_original"], "what came is known by its digest")
+    on.expect(sha256(kept).hexdigest() == file["sha256"] and SECRET not in kept, "what is kept hides nothing")
 
     async def in_thread() -> bool:
         items = (await on.manager.get(f"/v1/cases/{case['id']}/thread"))["items"]
-        return any(one["item"] == file_id and one["digest"] == file["digest_kept"] for one in items)
+        return any(one["item"] == file_id and one["digest"] == file["sha256"] for one in items)
 
     await on.until(in_thread, bool, "the photo is a link of the chain")
     await act(on, on.cashier, case, "answer", words="小票照片已上传。")

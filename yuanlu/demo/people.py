@@ -65,6 +65,17 @@ class Wire:
         ) as answer:
             return await _heard(answer)
 
+    async def fetch(self, path: str, **query: str) -> bytes:
+        """Open a file.
+
+        Raises SaidNo.
+        """
+        assert self._session is not None
+        async with self._session.get(self.base_url + path, params=query) as answer:
+            if answer.status >= 400:
+                raise SaidNo(answer.status, await answer.json(content_type=None))
+            return await answer.read()
+
     async def delete(self, path: str, **query: str | int) -> Told:
         """Take something away.
 
