@@ -255,7 +255,9 @@ class App:
         self.clock = clock
         self.driver = driver
         self.reader = Reader(pools.recorder)
-        self.recorder = Recorder(lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS)
+        self.recorder = Recorder(
+            lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS, followed={notify.WAKE: Hook.table}
+        )
         self.files = files_of(settings)
         self.seal = Seal(pools.recorder, settings.seal_key)
         self.desk = Desk(
