@@ -13,6 +13,7 @@ import structlog
 
 from yuanlu import db
 from yuanlu.cases import beside, doubles, handovers
+from yuanlu.cases.complaints import WAKE as COMPLAINT_WAKE
 from yuanlu.cases.handovers import Handover
 from yuanlu.cases.rules import LATE_PAID, WAKE, Case
 from yuanlu.change import Look, Row
@@ -144,7 +145,13 @@ def _who_asked(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(notify.WAKE, row.id, at),)
 
 
+def _complained(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    assert isinstance(row, Complaint)
+    return (Look(COMPLAINT_WAKE, row.id, at),) if row.payment_id else ()
+
+
 _OWN: Mapping[str, Sequence[Follower]] = {
+    **dict.fromkeys(("ComplaintHeard", "ComplaintSaid", "ComplaintAlarm"), (_complained,)),
     "CaseChecked": (_case_checked,),
     "CaseClosed": (_handed_over,),
     "CaseNeedsPerson": (_handed_over,),
