@@ -183,6 +183,9 @@ FOLLOWERS: Mapping[str, Sequence[Follower]] = {
 }
 """Who follows which fact: each is told just before the fact is recorded, and its looks are in the same commit."""
 
+FOLLOWED: Mapping[str, str] = {notify.WAKE: Hook.table}
+"""Looks that are kept only of merchants with a row in this table."""
+
 
 def shape_of(row: Row, at: datetime) -> object:
     """An object as the API tells it."""
@@ -263,7 +266,7 @@ class App:
         self.driver = driver
         self.reader = Reader(pools.recorder)
         self.recorder = Recorder(
-            lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS, followed={notify.WAKE: Hook.table}
+            lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS, followed=FOLLOWED
         )
         self.files = files_of(settings)
         self.seal = Seal(pools.recorder, settings.seal_key)
