@@ -72,7 +72,7 @@ async def test_a_wish_is_checked_live_decided_by_a_person_and_paid_back(scene: S
     assert (case.holder, case.due_at) == ("", None)
     assert await scene.facts(case.id) == [
         "CaseOpened", "CaseChecked", "CaseToReview", "CaseItemAdded", "CaseClaimed",
-        "CaseApproved", "RemedyChosen", "CaseItemAdded", "CasePromised", "CaseClosed",
+        "CaseApproved", "RemedyChosen", "CaseItemAdded", "CasePromised", "RulesCited", "CaseClosed", "RulesCited",
     ]  # fmt: skip
     assert await cases.broken(*at(scene, case)) is None
     assert await scene.pools.recorder.fetch("select * from jobs where object_id = $1", case.id) == []

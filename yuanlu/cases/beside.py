@@ -17,7 +17,7 @@ import msgspec
 
 from yuanlu import ids
 from yuanlu.amounts.rules import Back, Difference, bill_of, differences
-from yuanlu.cases import causes, doubles, store
+from yuanlu.cases import causes, clockwork, doubles, store
 from yuanlu.cases.causes import Finding, Heard, Traces
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen
 from yuanlu.change import Change, Done, Stay
@@ -247,8 +247,12 @@ async def look_twice(desk: Desk, merchant_id: str, payment_id: str) -> Case | No
 
 async def _open(desk: Desk, ask: CaseAsk, pair: causes.Twin) -> Case | None:
     view = store.for_ask(ask.merchant_id, ask.id, ask.payment_id)
+
+    def rule(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
+        return clockwork.passed(seen.case, doubles.open_pair(pair, ask, seen, at), clockwork.of_book(desk.book(at)))
+
     try:
-        done = await desk.decide(view, partial(doubles.open_pair, pair, ask))
+        done = await desk.decide(view, rule)
     except Denied as no:
         if no.code == "case.already_open":
             return None
