@@ -49,8 +49,10 @@ def test_what_nobody_reported_waits_for_a_person_unless_the_merchants_own_policy
     seen = CaseSeen(opened.row, charge("b"))
     own = replace(default_policy(), policy="YL1")
     for table, by, word in (
-        (default_policy(), "system", Ruling.REVIEW), (own, "system", Ruling.APPROVE), (default_policy(), "anna", Ruling.APPROVE),
-    ):  # fmt: skip
+        (default_policy(), "system", Ruling.REVIEW),
+        (own, "system", Ruling.APPROVE),
+        (default_policy(), "anna", Ruling.APPROVE),
+    ):
         case = CaseSeen(replace(opened.row, opened_by=by), seen.payment)
         assert rules.by_policy(table, case, 1500, after(60)).verdict is word
 
