@@ -323,6 +323,12 @@ def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime) -> Verd
     return verdict
 
 
+def with_a_person(ruling: Ruling, seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
+    """The verdict of a ruling, but nothing is approved without a person."""
+    verdict = ruling(seen, back_fen, at)
+    return replace(verdict, verdict=Ruled.REVIEW) if verdict.verdict is Ruled.APPROVE else verdict
+
+
 def built_in(seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
     """The verdict where a merchant has no policy of its own."""
     return by_policy(default_policy(), seen, back_fen, at)
