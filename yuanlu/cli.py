@@ -37,6 +37,9 @@ STORIES = (
     "abnormal",
     "wrong-code",
     "evidence-pack",
+    "wrong-payee",
+    "coupon-partial",
+    "complaint",
 )
 
 
@@ -257,6 +260,9 @@ def demo(story: str, once: bool, seed: int, state: Path | None, as_json: bool) -
     abnormal          the payer cannot be paid: two people send the money to another card
     wrong-code        a product's barcode, a receiving code, our own number: told at once
     evidence-pack     a pack of a mistaken scan: made, checked, one byte flipped, found
+    wrong-payee       paid to another shop's code: found, handed over, given back
+    coupon-partial    a coupon paid a part: cups go back one by one, to the fen
+    complaint         complained of at WeChat: answered, refunded, finished
     """
     import os
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from yuanlu.cli import STORIES
-from yuanlu.demo import stories
+from yuanlu.demo import playbill
 from yuanlu.packs.paper import can_write_chinese
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def said(found: dict[str, Any]) -> str:
 
 
 def test_the_command_knows_the_stories_there_are() -> None:
-    assert tuple(stories.STORIES) == STORIES
+    assert tuple(playbill.STORIES) == STORIES
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -159,7 +159,7 @@ def test_a_pack_is_made_and_one_flipped_byte_is_found(plays: Plays) -> None:
 
 BROKEN = """
 import sys
-from yuanlu.demo import stories
+from yuanlu.demo import playbill, stories
 
 async def broken(on):
     "Somebody gives money back by hand, and nobody tells us."
@@ -167,7 +167,7 @@ async def broken(on):
     await on.sim.post("/_sim/refund", wallet="alipay", number=payment["id"], amount_fen=1)
     return stories.End(payment)
 
-stories.STORIES["lost-answer"] = broken
+playbill.STORIES["lost-answer"] = broken
 from yuanlu.cli import main
 main(["demo", "lost-answer", "--once", "--json"])
 """

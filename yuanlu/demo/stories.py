@@ -307,12 +307,6 @@ STORIES: Mapping[str, Story] = {
     "wrong-code": wrong_code,
     "evidence-pack": evidence_pack,
 }
-"""Every story, by the name it is called with; the first is the default."""
-
-
-def headline(name: str) -> str:
-    """What a story is about: the first line of what its function says."""
-    return (STORIES[name].__doc__ or "").partition("\n")[0]
 
 
 # --- the books ---
