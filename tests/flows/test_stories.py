@@ -157,6 +157,38 @@ def test_a_pack_is_made_and_one_flipped_byte_is_found(plays: Plays) -> None:
     assert "the bytes of the file are not those that were signed" in words
 
 
+def test_money_at_another_shop_comes_back_and_only_its_own_shop_has_it_in_its_books(plays: Plays) -> None:
+    """S47."""
+    found = told(plays, "wrong-payee")
+    assert (found["case"]["what"], found["case"]["opened_by"], found["case"]["conclusion"]) == (
+        "wrong_payee", "handover", "money_back",
+    )  # fmt: skip
+    assert found["payment"]["back_fen"] == found["refund"]["amount_fen"] == 4500
+    assert found["ledger"]["moves"] == 0  # the shop that asked never had it
+    assert "another shop of this installation has the money" in said(found)
+
+
+def test_what_comes_back_line_by_line_adds_up_and_the_coupon_is_told_apart(plays: Plays) -> None:
+    found = told(plays, "coupon-partial")
+    assert found["payment"]["amount_fen"] == found["payment"]["back_fen"] == 2790
+    words = said(found)
+    assert words.count("Refund of ¥3.11 written down") == 2  # of three cups, the last takes the odd fen
+    assert "Refund of ¥21.68 written down" in words
+    assert "¥22.90 is back with you" in words
+    assert "¥5.00 was the coupon's part" in words
+
+
+def test_a_complaint_is_answered_and_its_approval_has_a_refund(plays: Plays) -> None:
+    """S79."""
+    found = told(plays, "complaint")
+    assert (found["case"]["what"], found["case"]["opened_by"], found["case"]["conclusion"]) == (
+        "request", "channel", "money_back",
+    )  # fmt: skip
+    assert found["refund"]["amount_fen"] == found["payment"]["back_fen"] == 4800
+    words = said(found)
+    assert words.index("Entered: complaint") < words.index("Answers the customer first") < words.index("is finished")
+
+
 BROKEN = """
 import sys
 from yuanlu.demo import playbill, stories

@@ -11,6 +11,7 @@ from yuanlu.demo.stage import Stage
 from yuanlu.demo.stories import End, Story, books_agree, charge, closed, paid, payment_of, refund_of, refused, yuan
 from yuanlu.ids import Kind
 from yuanlu.terminal import verbs
+from yuanlu.terminal.screen import flat
 
 LINES = (
     {"id": "tea", "name": "绿茶", "quantity": 3, "amount_fen": 1000},
@@ -143,7 +144,7 @@ async def _explained(on: Stage, payment: Told) -> Told:
     """The amounts as the customer is told them."""
     told = await on.cashier.get(f"/v1/payments/{payment['id']}/amounts")
     for one in told["amounts"]:
-        on.tell("cashier", one["customer_zh"], one["customer_en"])
+        on.tell("cashier", flat(one["customer_zh"]), flat(one["customer_en"]))
     return told
 
 
