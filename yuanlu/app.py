@@ -13,6 +13,7 @@ import structlog
 
 from yuanlu import db
 from yuanlu.cases import beside, doubles, handovers
+from yuanlu.cases.complaints import WAKE as COMPLAINT_WAKE
 from yuanlu.cases.handovers import Handover
 from yuanlu.cases.rules import LATE_PAID, WAKE, Case
 from yuanlu.change import Look, Row
@@ -144,7 +145,13 @@ def _who_asked(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(notify.WAKE, row.id, at),)
 
 
+def _complained(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    assert isinstance(row, Complaint)
+    return (Look(COMPLAINT_WAKE, row.id, at),) if row.payment_id else ()
+
+
 _OWN: Mapping[str, Sequence[Follower]] = {
+    **dict.fromkeys(("ComplaintHeard", "ComplaintSaid", "ComplaintAlarm"), (_complained,)),
     "CaseChecked": (_case_checked,),
     "CaseClosed": (_handed_over,),
     "CaseNeedsPerson": (_handed_over,),
@@ -175,6 +182,9 @@ FOLLOWERS: Mapping[str, Sequence[Follower]] = {
     for kind in dict.fromkeys((*_OWN, *notify.TYPES))
 }
 """Who follows which fact: each is told just before the fact is recorded, and its looks are in the same commit."""
+
+FOLLOWED: Mapping[str, str] = {notify.WAKE: Hook.table}
+"""Looks that are kept only of merchants with a row in this table."""
 
 
 def shape_of(row: Row, at: datetime) -> object:
@@ -255,7 +265,9 @@ class App:
         self.clock = clock
         self.driver = driver
         self.reader = Reader(pools.recorder)
-        self.recorder = Recorder(lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS)
+        self.recorder = Recorder(
+            lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS, followed=FOLLOWED
+        )
         self.files = files_of(settings)
         self.seal = Seal(pools.recorder, settings.seal_key)
         self.desk = Desk(

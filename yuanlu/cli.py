@@ -37,6 +37,9 @@ STORIES = (
     "abnormal",
     "wrong-code",
     "evidence-pack",
+    "wrong-payee",
+    "coupon-partial",
+    "complaint",
     "review-second-person",
     "declined-appeal",
     "counter-offer",
@@ -262,6 +265,14 @@ def demo(story: str, once: bool, seed: int, state: Path | None, as_json: bool) -
     abnormal          the payer cannot be paid: two people send the money to another card
     wrong-code        a product's barcode, a receiving code, our own number: told at once
     evidence-pack     a pack of a mistaken scan: made, checked, one byte flipped, found
+    wrong-payee       paid to another shop's code: found, handed over, given back
+    coupon-partial    a coupon paid a part: cups go back one by one, to the fen
+    complaint         complained of at WeChat: answered, refunded, finished
+    review-second-person  a big sum: the manager approves, another person confirms, the money goes back
+    declined-appeal   declined with a reason; objected to; another person gives a part back
+    counter-offer     a part is offered for two days; the customer accepts
+    named-account     the way back is shut: two people pay to a named account, which is forgotten
+    customer-proof    asked for proof, the customer hands in a photo; made anew, chained, approved
     """
     import os
 

@@ -19,9 +19,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -163,7 +164,7 @@ _SIDES = """
         and t.merchant_id = l.merchant_id and t.name = l.name and t.object_id = l.object_id;
     insert into jobs (merchant_id, name, object_id, run_at)
       select distinct on (merchant_id, name, object_id) merchant_id, name, object_id, run_at
-      from unnest(a_look) where run_at is not null and item <> all(dead)
+      from unnest(a_look) l where run_at is not null and item <> all(dead){followed}
       order by merchant_id, name, object_id, run_at
     on conflict (merchant_id, name, object_id)
       do update set run_at = excluded.run_at, lease_until = null, lease_token = null, attempts = 0;
@@ -171,8 +172,11 @@ _SIDES = """
 """
 
 
-def function_sql(row_types: Sequence[type[Row]]) -> str:
+def function_sql(row_types: Sequence[type[Row]], followed: Mapping[str, str] = MappingProxyType({})) -> str:
     """The types and the function of a recording connection, as one script.
+
+    `followed`: looks of these names are kept only of merchants that have a row in this table. Who follows everything is
+    mostly nobody, and a look that finds nobody costs more than the rest of a payment.
 
     Shape: `pg_temp.record(a_<table>..., a_draw, a_move, a_fact, a_evidence, a_look) returns int[]`, the places of the
     changes that were not recorded. `payments` is handled after all other tables (see the order of locks above).
@@ -200,7 +204,11 @@ def function_sql(row_types: Sequence[type[Row]]) -> str:
     )
     if _PAYMENTS in tables:
         body.append(_DRAWS_UNDONE)
-    body.append(_SIDES.replace("{floored}", "{" + ",".join(FLOORED) + "}"))
+    kept = "".join(
+        f" and (name <> '{name}' or exists (select 1 from {table} f where f.merchant_id = l.merchant_id))"
+        for name, table in followed.items()
+    )
+    body.append(_SIDES.replace("{floored}", "{" + ",".join(FLOORED) + "}").replace("{followed}", kept))
     body.append("  return dead;\nend")
     return "\n".join(
         [
@@ -251,8 +259,8 @@ def order_of(change: Change[Row]) -> tuple[bool, str, str]:
 class Layout:
     """How a batch is laid out: the sections of the call, and the arguments that fill them."""
 
-    def __init__(self, row_types: Sequence[type[Row]]) -> None:
-        self.sql = function_sql(row_types)
+    def __init__(self, row_types: Sequence[type[Row]], followed: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.sql = function_sql(row_types, followed)
         order = sorted((t.table for t in row_types), key=lambda name: (name == _PAYMENTS, name))
         self.sections = (*order, *_SIDE_TYPES)
         self.call = f"select pg_temp.record({', '.join(f'${n + 1}' for n in range(len(self.sections)))})"
@@ -329,9 +337,10 @@ class Recorder:
         *,
         batch_max: int = BATCH_MAX,
         connections: int = CONNECTIONS,
+        followed: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._connect = connect
-        self.layout = Layout(row_types)
+        self.layout = Layout(row_types, followed)
         self._batch_max = batch_max
         self._queue: deque[_Waiting] = deque()
         self._free = connections

@@ -14,6 +14,7 @@ import structlog
 from yuanlu import jobs
 from yuanlu.app import CONTRADICTED, FILE_TAKEN, OUTSIDE_REFUND, App
 from yuanlu.cases import beside, doubles, handovers, tracing
+from yuanlu.cases import complaints as complained
 from yuanlu.cases import flow as cases
 from yuanlu.cases.clockwork import CLOCK
 from yuanlu.cases.rules import LATE_PAID, What
@@ -51,6 +52,7 @@ VERBS: Mapping[str, Verb] = {
     WATCH: complaints.drive,
     WATCH_WAKE: complaints.drive,
     ANSWER: complaints.answer,
+    complained.WAKE: complained.join,
     beside.WAKE: beside.find,
     handovers.WAKE: tracing.drive,
     handovers.CASE_WAKE: tracing.learn_case,

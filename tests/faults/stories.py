@@ -76,7 +76,7 @@ async def lost_request(till: Till) -> None:
     await till.pay(payment_id=payment_id)
 
 
-@told()
+@told(EVERY, "REVIEW")
 async def double_charge(till: Till) -> None:
     await till.ended(await till.pay())
     second = await till.pay()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
@@ -10,6 +11,9 @@ import pytest
 
 from tests.faults.complaining import PNG, Moment, World, emptied, opened
 from yuanlu import ids
+from yuanlu.cases import flow as cases
+from yuanlu.cases.rules import CaseAsk
+from yuanlu.cases.rules import What as Case
 from yuanlu.channels.contract import Channel
 from yuanlu.complaints import flow
 from yuanlu.complaints.answers import State as Said
@@ -368,3 +372,39 @@ async def test_every_single_crash_of_the_story(channel: Channel, database: Datab
             async with emptied(database), opened(database, spot) as world:
                 wrong += await told_with(world, channel, {call: moment})
     assert not wrong, "\n".join(wrong)
+
+
+async def test_a_complaint_opens_one_case_and_all_that_is_said_enters_its_chain(world: World) -> None:
+    """S79."""
+    await world.watch(WECHAT)
+    payment = await world.paid(WECHAT)
+    there = world.complain(payment)
+    await world.work()
+    (case,) = await world.connection.fetch("select * from cases")
+    assert (case["payment_id"], case["what"], case["asked_fen"]) == (payment.id, "request", 4800)
+    world.far(WECHAT).more(there, "还没处理吗")
+    await world.work()
+    await world.say(await world.one(), What.REPLY, "正在处理")
+    await world.work()
+    await world.wait(hours=2)
+    (case,) = await world.connection.fetch("select * from cases")
+    rows = await world.facts("CaseItemAdded")
+    kinds = [json.loads(body)["item_kind"] for body in rows if "complaint" in body]
+    assert sorted(kinds) == ["complaint", *["complaint_entry"] * 3]
+
+
+async def test_a_complaint_joins_the_case_that_is_open_about_its_payment(world: World) -> None:
+    """S79."""
+    payment = await world.paid(WECHAT)
+    ask = CaseAsk(
+        merchant_id=world.merchant_id, id=ids.new(ids.Kind.CASE), payment_id=payment.id, what=Case.OTHER, who="cashier"
+    )
+    case = await cases.request(world.app.desk, ask)
+    world.complain(payment)
+    await world.watch(WECHAT)
+    rows = await world.connection.fetch("select id from cases")
+    assert [row["id"] for row in rows] == [case.id]
+    held = await world.connection.fetchval(
+        "select count(*) from facts where object_id = $1 and kind = 'CaseItemAdded'", case.id
+    )
+    assert held == 2

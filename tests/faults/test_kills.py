@@ -53,7 +53,7 @@ class Load:
 
     async def _customer(self, chance: Random) -> None:
         wallet = chance.choice(("wechat", "alipay"))
-        fen = chance.randint(100, 50_000)
+        fen = chance.randint(100, 20_000)
         payment_id = ids.new(Kind.PAYMENT)
         if chance.random() < 0.2:
             kind = chance.choice((Trouble.LOST_ANSWER, Trouble.LOST_REQUEST, Trouble.ERROR_502))

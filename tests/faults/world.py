@@ -47,6 +47,7 @@ from yuanlu.payments.rules import ChargeAsk, Payment
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refund_store
 from yuanlu.refunds.rules import Refund, RefundAsk, RescueAsk
+from yuanlu.seal import Sealed
 from yuanlu.sim.books import Order, Refusal
 from yuanlu.sim.faults import Fault
 from yuanlu.sim.faults import Kind as Trouble
@@ -150,6 +151,10 @@ class CrashingDesk(Desk):
         self.clock = world.clock
         self._world = world
         self._services = [service.desk for service in services]
+        self.shelf = self._services[0].shelf
+
+    async def sealed(self, merchant_id: str, subject: str) -> Sealed:
+        return await self._services[0].sealed(merchant_id, subject)
 
     def mark(self, secret: str) -> str:
         return self._services[0].mark(secret)

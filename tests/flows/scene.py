@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from yuanlu import ids, jobs
-from yuanlu.app import FOLLOWERS, ROWS
+from yuanlu.app import FOLLOWED, FOLLOWERS, ROWS
 from yuanlu.channels.contract import Channel, Evidence, Operation, Outcome, Reason, Step, Word
 from yuanlu.clock import SetClock
 from yuanlu.db import Database, Pools, Role, connect
@@ -34,7 +34,7 @@ class Scene:
         self.clock = SetClock(NOON)
         self.pools = pools
         self.reader = Reader(pools.recorder)
-        self.recorder = Recorder(lambda: connect(database, Role.RECORDER, deadline_within=30), ROWS)
+        self.recorder = Recorder(lambda: connect(database, Role.RECORDER, deadline_within=30), ROWS, followed=FOLLOWED)
         self.seal = Seal(pools.recorder, b"s" * 32)
         self.desk = Desk(
             self.reader,

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.making import NOON, fen, heard
 from yuanlu import db, ids, jobs
-from yuanlu.app import FOLLOWERS, ROWS
+from yuanlu.app import FOLLOWED, FOLLOWERS, ROWS
 from yuanlu.channels.contract import Outcome, Step, Word
 from yuanlu.clock import SetClock
 from yuanlu.db import Database, Pools
@@ -148,7 +148,7 @@ async def opened(database: Database, pools: Pools) -> AsyncIterator[Shop]:
     till = await merchants.add_till(pools.recorder, merchant, store, "1", NOON)
     for channel in ("wechat", "alipay"):
         await merchants.set_channel(pools.recorder, merchant, channel, {}, NOON)
-    recorder = Recorder(lambda: db.connect(database, db.Role.RECORDER), ROWS)
+    recorder = Recorder(lambda: db.connect(database, db.Role.RECORDER), ROWS, followed=FOLLOWED)
     reader = Reader(pools.recorder)
     seal = Seal(pools.recorder, b"m" * 32)
     desk = Desk(reader, recorder, outside, clock, mark_key=b"k" * 32, followers=FOLLOWERS, seal=seal)

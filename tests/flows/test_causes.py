@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -85,10 +86,33 @@ async def test_a_case_about_the_second_charge_opens_by_itself_and_waits_for_a_pe
     assert (first.state, second.state) == (PaymentState.PAID, PaymentState.PAID)
     assert await run_due(scene, doubles.WAKE) == 1
     (case,) = await open_cases(scene, second)
-    assert (case.state, case.what, case.opened_by) == (State.ATTENTION, What.CHARGED_TWICE, "system")
-    assert first.id in case.note
+    await cases.drive(scene.desk, scene.merchant_id, case.id)
+    (case,) = await open_cases(scene, second)
+    assert (case.state, case.what, case.opened_by) == (State.REVIEW, What.CHARGED_TWICE, "system")
     assert await open_cases(scene, first) == []
     assert case.remedy_fen == 0
+
+
+async def test_reported_on_both_charges_only_the_second_goes_back_by_itself(scene: Scene) -> None:
+    """S41, S55. Whichever is reported first, or both at once: the first charge of a pair waits for a person."""
+    first, second = await twice(scene)
+    scene.says[Operation.QUERY] = paid_by(1500, "p1")
+    reports = [
+        CaseAsk(
+            merchant_id=scene.merchant_id,
+            id=ids.new(ids.Kind.CASE),
+            payment_id=payment.id,
+            what=What.CHARGED_TWICE,
+            who="anna",
+        )
+        for payment in (first, second)
+    ]
+    opened = await asyncio.gather(*(cases.request(scene.desk, report) for report in reports))
+    of_first, of_second = await asyncio.gather(
+        *(cases.drive(scene.desk, scene.merchant_id, case.id) for case in opened)
+    )
+    assert (of_first.state, of_first.remedy_fen) == (State.REVIEW, 0)
+    assert (of_second.state, of_second.remedy_fen) == (State.REMEDY, 1500)
 
 
 async def test_looking_again_opens_no_second_case(scene: Scene) -> None:

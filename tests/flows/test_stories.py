@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from yuanlu.cli import STORIES
-from yuanlu.demo import stories
+from yuanlu.demo import playbill
 from yuanlu.packs.paper import can_write_chinese
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def said(found: dict[str, Any]) -> str:
 
 
 def test_the_command_knows_the_stories_there_are() -> None:
-    assert tuple(stories.STORIES) == STORIES
+    assert tuple(playbill.STORIES) == STORIES
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -157,9 +157,94 @@ def test_a_pack_is_made_and_one_flipped_byte_is_found(plays: Plays) -> None:
     assert "the bytes of the file are not those that were signed" in words
 
 
+def test_money_at_another_shop_comes_back_and_only_its_own_shop_has_it_in_its_books(plays: Plays) -> None:
+    """S47."""
+    found = told(plays, "wrong-payee")
+    assert (found["case"]["what"], found["case"]["opened_by"], found["case"]["conclusion"]) == (
+        "wrong_payee", "handover", "money_back",
+    )  # fmt: skip
+    assert found["payment"]["back_fen"] == found["refund"]["amount_fen"] == 4500
+    assert found["ledger"]["moves"] == 0  # the shop that asked never had it
+    assert "another shop of this installation has the money" in said(found)
+
+
+def test_what_comes_back_line_by_line_adds_up_and_the_coupon_is_told_apart(plays: Plays) -> None:
+    found = told(plays, "coupon-partial")
+    assert found["payment"]["amount_fen"] == found["payment"]["back_fen"] == 2790
+    words = said(found)
+    assert words.count("Refund of ¥3.11 written down") == 2  # of three cups, the last takes the odd fen
+    assert "Refund of ¥21.68 written down" in words
+    assert "¥22.90 is back with you" in words
+    assert "¥5.00 was the coupon's part" in words
+
+
+def test_a_complaint_is_answered_and_its_approval_has_a_refund(plays: Plays) -> None:
+    """S79."""
+    found = told(plays, "complaint")
+    assert (found["case"]["what"], found["case"]["opened_by"], found["case"]["conclusion"]) == (
+        "request", "channel", "money_back",
+    )  # fmt: skip
+    assert found["refund"]["amount_fen"] == found["payment"]["back_fen"] == 4800
+    words = said(found)
+    assert words.index("Entered: complaint") < words.index("Answers the customer first") < words.index("is finished")
+
+
+def test_a_big_sum_takes_a_second_person(plays: Plays) -> None:
+    """S61."""
+    found = told(plays, "review-second-person")
+    assert (found["case"]["state"], found["case"]["conclusion"]) == ("CLOSED", "money_back")
+    assert found["refund"]["amount_fen"] == found["payment"]["back_fen"] == 60000
+    assert found["case"]["decided_by"] != found["case"]["seconded_by"] != ""
+    words = said(found)
+    assert (
+        words.index("manager: Approved") < words.index("manager: Tries to confirm") < words.index("finance: Confirmed")
+    )
+
+
+def test_whoever_was_objected_to_does_not_decide_again(plays: Plays) -> None:
+    """S74."""
+    found = told(plays, "declined-appeal")
+    assert (found["case"]["conclusion"], found["refund"]["amount_fen"]) == ("money_back", 5000)
+    words = said(found)
+    steps = ("manager: Declined", "The customer objects", "manager: Tries to decide again", "owner: Approved")
+    assert [words.index(step) for step in steps] == sorted(words.index(step) for step in steps)
+
+
+def test_an_accepted_offer_is_what_goes_back(plays: Plays) -> None:
+    """S75."""
+    found = told(plays, "counter-offer")
+    assert found["payment"]["back_fen"] == found["refund"]["amount_fen"] == 2500
+    words = said(found)
+    assert words.index("manager: Offered") < words.index("Accepted: a part back") < words.index("went back")
+
+
+def test_a_named_account_takes_two_people_and_is_forgotten(plays: Plays) -> None:
+    """S57, S65."""
+    found = told(plays, "named-account")
+    assert (found["payment"]["back_fen"], found["refund"]) == (8800, None)
+    words = said(found)
+    steps = (
+        "finance: Repayment of",
+        "finance: Tries to approve",
+        "owner: Repayment approved",
+        "The account was deleted",
+    )
+    assert [words.index(step) for step in steps] == sorted(words.index(step) for step in steps)
+    assert "6200000000001234" not in json.dumps(found)
+
+
+def test_the_customers_photo_is_made_anew_before_it_counts(plays: Plays) -> None:
+    """S59."""
+    found = told(plays, "customer-proof")
+    assert found["refund"]["amount_fen"] == found["payment"]["back_fen"] == 4500
+    words = said(found)
+    steps = ("manager: The customer was asked", "It is made anew", "Entered: file", "manager: Approved")
+    assert [words.index(step) for step in steps] == sorted(words.index(step) for step in steps)
+
+
 BROKEN = """
 import sys
-from yuanlu.demo import stories
+from yuanlu.demo import playbill, stories
 
 async def broken(on):
     "Somebody gives money back by hand, and nobody tells us."
@@ -167,7 +252,7 @@ async def broken(on):
     await on.sim.post("/_sim/refund", wallet="alipay", number=payment["id"], amount_fen=1)
     return stories.End(payment)
 
-stories.STORIES["lost-answer"] = broken
+playbill.STORIES["lost-answer"] = broken
 from yuanlu.cli import main
 main(["demo", "lost-answer", "--once", "--json"])
 """

@@ -51,7 +51,7 @@ class CaseLife(RuleBasedStateMachine):
         self.staff = {one.id: Staff(merchant_id=MERCHANT, id=one.id, role=one.role, name="s1.", store_id="", since=NOON)
                       for one in [*PEOPLE, *OTHERS[:2]]}  # fmt: skip
         self.links: list[Link] = []
-        self.ruling = Verdict(word, "YL1", "row 1")
+        self.ruling = Verdict(verdict=word, policy="YL1", line=1, zh="", en="")
         self.case: Case | None = None
         ask = CaseAsk(merchant_id=MERCHANT, id=CASE, payment_id=PAYMENT, what=What.REQUEST, who=asker.id)
         self.do(lambda seen, at: rules.open_case(ask, seen, at))

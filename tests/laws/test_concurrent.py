@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.faults.audit import Audit, snapshot
 from tests.laws.model import said
 from yuanlu import db, ids
-from yuanlu.app import FOLLOWERS, ROWS
+from yuanlu.app import FOLLOWED, FOLLOWERS, ROWS
 from yuanlu.cases import flow as cases
 from yuanlu.cases.rules import CaseAsk, What
 from yuanlu.channels.contract import Channel, Outcome, Step, Word
@@ -113,7 +113,8 @@ class Installation:
         self.chance = Random(0)
         self.readers = [Reader(pools.recorder) for _ in range(2)]
         self.recorders = [
-            Recorder(lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS) for _ in range(2)
+            Recorder(lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS, followed=FOLLOWED)
+            for _ in range(2)
         ]
         self.desks = [
             Desk(reader, recorder, self.ask, self.clock, mark_key=b"k" * 32, followers=FOLLOWERS)

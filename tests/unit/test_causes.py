@@ -285,7 +285,7 @@ def test_a_code_nobody_knows_or_that_says_yes_is_no_finding() -> None:
 
 
 def test_all_seven_causes_have_kinds_and_every_row_of_the_requirements_has_one() -> None:
-    """S37, S38, S39, S40, S41, S42, S43, S44, S45."""
+    """S58, S37, S38, S39, S40, S41, S42, S43, S44, S45."""
     assert {kind.cause for kind in KINDS.values()} == set(Cause) - {Cause.NONE}
     assert {kind.row for kind in KINDS.values()} == {f"S{n}" for n in range(37, 46)}
     assert {kind.detector for kind in KINDS.values()} == set(causes.DETECTORS)

@@ -39,6 +39,12 @@ BOUNDED = settings(
 )
 
 
+def _only_its_key_is_bad(case: Any) -> bool:
+    """Whether nothing of a bad call is bad but its key, which is replaced by a good one here: it is a good call."""
+    bad = {place.value for place, part in case.meta.components.items() if part.mode is GenerationMode.NEGATIVE}
+    return bad == {"header"}
+
+
 def _tried(schema: Any, mode: GenerationMode, key: str, checks: list[CheckFunction]) -> int:
     """Call every operation with data made by its description; answers how many calls there were."""
     calls = 0
@@ -49,9 +55,12 @@ def _tried(schema: Any, mode: GenerationMode, key: str, checks: list[CheckFuncti
         @given(case=operation.as_strategy(generation_mode=mode))
         def each(case: Any) -> None:
             nonlocal calls
+            if _only_its_key_is_bad(case):
+                return
             calls += 1
             answer = case.call(headers={"Authorization": f"Bearer {key}"}, timeout=20)
-            case.validate_response(answer, checks=checks)
+            refused = answer.status_code == 413  # too large is a refusal too, though schemathesis does not list it
+            case.validate_response(answer, checks=CHECKS if refused else checks)
 
         each()
     return calls
@@ -60,8 +69,6 @@ def _tried(schema: Any, mode: GenerationMode, key: str, checks: list[CheckFuncti
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 async def test_the_service_is_as_it_is_described(bare_shop: Shop, mode: GenerationMode) -> None:
     """S98."""
-    for channel in ("wechat", "alipay"):  # a bad key is replaced by a good one: a good wish to pull again adds nothing
-        await bare_shop.post("/v1/complaints/pull", {"channel": channel})
     before = await bare_shop.counts()
     told = (await bare_shop.get("/v1/openapi.json")).told
     schema = schemathesis.openapi.from_dict(told)

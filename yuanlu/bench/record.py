@@ -71,8 +71,8 @@ class Bed:
             await pools.close()
 
     @asynccontextmanager
-    async def recorder(self, **how: int) -> AsyncIterator[Recorder]:
-        recorder = Recorder(ground.connecting(self.database), ROWS, **how)
+    async def recorder(self, *, batch_max: int = BATCH_MAX) -> AsyncIterator[Recorder]:
+        recorder = Recorder(ground.connecting(self.database), ROWS, batch_max=batch_max)
         try:
             yield recorder
         finally:

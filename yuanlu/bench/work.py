@@ -56,7 +56,7 @@ async def _driven(made: World, number: int) -> tuple[float, float, float]:
     say(f"jobs: {number} open refunds")
     connection = await db.connect(made.database)
     try:
-        await connection.execute("truncate payments, refunds, cases, jobs, moves, facts, evidence")
+        await connection.execute("truncate payments, refunds, cases, jobs, moves, facts, evidence cascade")
         await ground.filled(connection, [made.till], number)
         await ground.refunded(connection)
         async with world.program(("worker",), made.server.state) as worker:

@@ -16,8 +16,8 @@ from enum import StrEnum
 
 from yuanlu import ids
 from yuanlu.cases.causes import Finding, Sibling, Traces, Twin, as_facts, find, taxonomy
-from yuanlu.cases.rules import DRIVE, Case, CaseAsk, CaseNeedsPerson, CaseSeen, State, What, open_case
-from yuanlu.change import Change, Look, Stay
+from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, What, open_case
+from yuanlu.change import Change, Stay
 from yuanlu.payments.rules import HAS_MONEY, OPEN, Payment
 from yuanlu.payments.rules import State as PaymentState
 
@@ -25,7 +25,6 @@ WAKE = "cases.doubles.wake"
 """Look whether a payment that was unclear has a twin, and open the case of the second charge."""
 LOOK_AFTER = timedelta(seconds=5)
 """What was charged at the very moment when the first became clear is on the books by then."""
-WHY = "one customer seems to have paid twice"
 
 
 def wants_look(payment: Payment) -> bool:
@@ -82,17 +81,15 @@ def findings(pair: Twin) -> list[Finding]:
 
 
 def open_pair(pair: Twin, ask: CaseAsk, seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
-    """Open the case of a second charge, ready for a person to confirm, with what was found kept in it.
+    """Open the case of a second charge, with what was found kept in it. It is checked live like every other; then a
+    person confirms it, unless the merchant's own policy says otherwise (`rules.by_policy`).
 
     Raises Denied: see `rules.open_case`.
     """
     change = open_case(ask, seen, at)
     if isinstance(change, Stay):
         return change
-    why = f"{WHY}: {pair.first.id}"
-    facts = (*change.facts, *as_facts(findings(pair)), CaseNeedsPerson(why=why))
-    row = replace(change.row, state=State.ATTENTION, note=why)
-    return replace(change, row=row, facts=facts, looks=(Look(DRIVE, row.id, None),))
+    return replace(change, facts=(*change.facts, *as_facts(findings(pair))))
 
 
 class Standing(StrEnum):

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from yuanlu import ids
-from yuanlu.cases import chain, clockwork, review, rules, store
+from yuanlu.cases import beside, chain, clockwork, review, rules, store
 from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
 from yuanlu.cases.citing import cited
 from yuanlu.cases.clockwork import Clockwork
@@ -125,7 +125,12 @@ async def tick(desk: Desk, merchant_id: str, case_id: str) -> Case:
 async def ruling_for(desk: Desk, seen: CaseSeen) -> Ruling:
     """What tells the verdict about this report: the policy that was in force when its payment was made."""
     assert seen.payment is not None
-    return partial(rules.by_policy, await policies.version(desk, seen.payment.merchant_id, seen.payment.policy))
+    assert seen.case is not None
+    merchant_id, payment_id = seen.payment.merchant_id, seen.payment.id
+    ruling: Ruling = partial(rules.by_policy, await policies.version(desk, merchant_id, seen.payment.policy))
+    if seen.case.what is What.CHARGED_TWICE and not await beside.goes_back_by_itself(desk, merchant_id, payment_id):
+        return partial(rules.with_a_person, ruling)
+    return ruling
 
 
 async def _check(desk: Desk, seen: CaseSeen) -> Case:

@@ -105,7 +105,9 @@ async def named_account(on: Stage) -> End:
     on.expect(ACCOUNT["account_number"] not in f"{row}{happened}", "the account stands nowhere in the clear")
     await on.catch_up()
     await on.leap(timedelta(days=31))
-    row = await on.until(lambda: on.cashier.get(path), lambda one: bool(one["is_forgotten"]), "the account is forgotten")
+    row = await on.until(
+        lambda: on.cashier.get(path), lambda one: bool(one["is_forgotten"]), "the account is forgotten"
+    )
     problem = await refused(on, on.finance.post(f"{path}/account"), "repayment.forgotten")
     on.tell("finance", f"想再看账户：{problem['title_zh']}", f"Wants to read the account again: {problem['title_en']}")
     books = await on.cashier.get("/v1/books")
@@ -129,7 +131,9 @@ async def customer_proof(on: Stage) -> End:
     photo, file_id = picture(), ids.new(Kind.FILE)
     on.expect(SECRET in photo, "the photo says where it was taken")
     file = await on.cashier.hand_in(f"/v1/cases/{case['id']}/files", photo, "image/jpeg", id=file_id, name="小票.jpg")
-    on.tell("customer", "交来一张照片，已重做，去掉了隐藏信息", "Hands in a photo. It is made anew, without what it hid.")
+    on.tell(
+        "customer", "交来一张照片，已重做，去掉了隐藏信息", "Hands in a photo. It is made anew, without what it hid."
+    )
     kept = await on.manager.fetch(f"/v1/files/{file_id}", why="review")
     on.expect(sha256(photo).hexdigest() == file["sha256_original"], "what came is known by its digest")
     on.expect(sha256(kept).hexdigest() == file["sha256"] and SECRET not in kept, "what is kept hides nothing")
@@ -144,7 +148,7 @@ async def customer_proof(on: Stage) -> End:
     return await ended(on, payment, case, 4500)
 
 
-DESK_STORIES: Mapping[str, Story] = {
+STORIES: Mapping[str, Story] = {
     "review-second-person": review_second_person,
     "declined-appeal": declined_appeal,
     "counter-offer": counter_offer,

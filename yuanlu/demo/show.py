@@ -17,8 +17,9 @@ import aiohttp
 
 from yuanlu.demo import stories
 from yuanlu.demo.people import SaidNo, Told
+from yuanlu.demo.playbill import STORIES, headline
 from yuanlu.demo.stage import Stage, WentWrong, stage
-from yuanlu.demo.stories import STORIES, End
+from yuanlu.demo.stories import End
 from yuanlu.money import Money
 from yuanlu.terminal.screen import Screen, padded, screen
 from yuanlu.web.parts import logs
@@ -105,7 +106,7 @@ async def _played(on: Stage, story: str, started: float) -> Told:
 def _title(shown: Screen, story: str) -> None:
     shown.line()
     shown.line(shown.ink(f"原路 yuanlu · {story}", "bold"))
-    shown.line(stories.headline(story))
+    shown.line(headline(story))
     shown.line(
         shown.ink("在起：数据库、模拟渠道、服务、worker  Starting database, providers, service and worker …", "dim")
     )

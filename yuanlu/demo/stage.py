@@ -35,7 +35,7 @@ S = TypeVar("S")
 
 _WAITING = """
 select count(*) filter (where run_at <= $2) as due, min(run_at) filter (where run_at > $2) as next_at
-from jobs where merchant_id = $1
+from jobs where merchant_id = any($1)
 """
 
 
@@ -45,7 +45,10 @@ class WentWrong(Exception):
 
 @dataclass
 class Stage:
-    """What a story is given. `payments` are the ids of all it charged: their timelines are read."""
+    """What a story is given. `payments` are the ids of all it charged: their timelines are read.
+
+    `merchants` and `worlds` are those of every shop on stage: time passes in all of them.
+    """
 
     app: App
     clock: SystemClock
@@ -61,6 +64,10 @@ class Stage:
     timeline: Timeline
     service_address: str
     sim_address: str
+    seed: int
+    stack: AsyncExitStack
+    merchants: list[str]
+    worlds: list[Wire]
     payments: list[str] = field(default_factory=list)
 
     def tell(self, who: str, zh: str, en: str, evidence: str = "") -> None:
@@ -76,6 +83,25 @@ class Stage:
         """Write down what yuanlu did meanwhile."""
         for payment_id in self.payments:
             await self.timeline.catch_up(self.cashier, payment_id)
+
+    async def neighbour(self, name: str) -> Stage:
+        """Another shop of this installation, with accounts of its own at the providers."""
+        place = self.app.settings.state / f"sim{len(self.worlds) + 1}"
+        sim = await self.stack.enter_async_context(Sim(place, seed=self.seed + len(self.worlds), clock=SystemClock()))
+        shop = await verbs.import_sim(self.app, place / "sim.json", name, ACTORS[0])
+        cashier = await self.stack.enter_async_context(Wire(self.cashier.base_url, str(shop["api_key"])))
+        steering = await self.stack.enter_async_context(Wire(sim.base_url))
+        self.merchants.append(shop["merchant_id"])
+        self.worlds.append(steering)
+        return replace(
+            self,
+            merchant_id=shop["merchant_id"],
+            till_ids=tuple(till["id"] for till in shop["tills"]),
+            cashier=cashier,
+            sim=steering,
+            codes=sim.describe()["payer_codes"],
+            payments=[],
+        )
 
     async def until(self, look: Callable[[], Awaitable[S]], is_so: Callable[[S], bool], what: str) -> S:
         """Let time pass, step by step, until something is so.
@@ -104,7 +130,7 @@ class Stage:
         """Wait until the worker has done all that is due; answers when something is due next."""
         async with asyncio.timeout(SETTLE_WITHIN):
             while True:
-                row = await self.app.pools.recorder.fetchrow(_WAITING, self.merchant_id, self.clock.now())
+                row = await self.app.pools.recorder.fetchrow(_WAITING, self.merchants, self.clock.now())
                 if not row["due"]:
                     at: datetime | None = row["next_at"]
                     return at
@@ -113,7 +139,8 @@ class Stage:
     async def _step(self, next_at: datetime | None) -> timedelta:
         """Step both clocks: to the next thing due, never by much. The world goes first, as it does."""
         span = STEP if next_at is None else min(STEP, max(next_at - self.clock.now(), timedelta(seconds=0.01)))
-        await self.sim.post("/_sim/clock", advance_seconds=span.total_seconds())
+        for world in self.worlds:
+            await world.post("/_sim/clock", advance_seconds=span.total_seconds())
         self.clock.step(span)
         self.timeline.passed(span.total_seconds())
         return span
@@ -162,6 +189,10 @@ async def stage(state: Path, seed: int, screen: Screen | None) -> AsyncIterator[
             timeline=timeline,
             service_address=address,
             sim_address=sim.base_url.replace("127.0.0.1", "localhost"),
+            seed=seed,
+            stack=stack,
+            merchants=[shop["merchant_id"]],
+            worlds=[steering],
         )
 
 

@@ -6,7 +6,7 @@ people and the network do; what yuanlu does it reads from the timeline.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from yuanlu import ids
@@ -296,7 +296,7 @@ async def order_of(on: Stage, payment: Told) -> Told:
     return order
 
 
-STORIES: dict[str, Story] = {
+STORIES: Mapping[str, Story] = {
     "mistaken-scan": mistaken_scan,
     "double-charge": double_charge,
     "lost-answer": lost_answer,
@@ -307,12 +307,6 @@ STORIES: dict[str, Story] = {
     "wrong-code": wrong_code,
     "evidence-pack": evidence_pack,
 }
-"""Every story, by the name it is called with; the first is the default. Those of the refund desk are joined in by the package."""
-
-
-def headline(name: str) -> str:
-    """What a story is about: the first line of what its function says."""
-    return (STORIES[name].__doc__ or "").partition("\n")[0]
 
 
 # --- the books ---

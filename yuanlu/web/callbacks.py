@@ -18,7 +18,7 @@ from yuanlu.errors import Denied
 from yuanlu.ids import Kind, is_id
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.answers import Told
-from yuanlu.web.parts.calls import body_of
+from yuanlu.web.parts.calls import BODY_MAX, BODY_WITHIN_SECONDS, body_of
 from yuanlu.web.parts.office import Office
 
 PATH = "/callbacks/{channel}/{merchant}"
@@ -56,7 +56,7 @@ def handler(office: Office) -> HTTPRouteHandler:
         headers = dict(request.scope["headers"])
         try:
             _demand_known(name, merchant_id)
-            body = await body_of(request.receive, headers)
+            body = await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS)
             readable = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in headers.items()}
             status, kind, told = await office.overhear(channel, merchant_id, Callback(headers=readable, body=body))
         except Exception as error:  # the provider gets an answer; what is our bug is logged

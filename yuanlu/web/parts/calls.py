@@ -114,7 +114,7 @@ def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandl
             query = asked(scope["query_string"], route.query)
             wish: Struct = Nothing()
             if takes_body:
-                body = await body_of(request.receive, headers)
+                body = await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS)
                 if body or route.takes is not Nothing:
                     _demand_json(headers)
                     wish = decoder.decode(body)
@@ -162,8 +162,8 @@ def asked(query_string: bytes, query: type[W]) -> W:
 async def body_of(
     receive: Receive,
     headers: Mapping[bytes, bytes],
-    bytes_max: int = BODY_MAX,
-    within_seconds: float = BODY_WITHIN_SECONDS,
+    bytes_max: int,
+    within_seconds: float,
 ) -> bytes:
     """The whole body, if it is not too large and not too slow.
 
