@@ -40,6 +40,11 @@ STORIES = (
     "wrong-payee",
     "coupon-partial",
     "complaint",
+    "review-second-person",
+    "declined-appeal",
+    "counter-offer",
+    "named-account",
+    "customer-proof",
 )
 
 

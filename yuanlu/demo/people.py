@@ -54,6 +54,28 @@ class Wire:
         """
         return await self._call("POST", path, content=content)
 
+    async def hand_in(self, path: str, content: bytes, kind: str, **query: str) -> Told:
+        """Send a file as it is; `kind` is its media type.
+
+        Raises SaidNo.
+        """
+        assert self._session is not None
+        async with self._session.post(
+            self.base_url + path, data=content, params=query, headers={"Content-Type": kind}
+        ) as answer:
+            return await _heard(answer)
+
+    async def fetch(self, path: str, **query: str) -> bytes:
+        """Open a file.
+
+        Raises SaidNo.
+        """
+        assert self._session is not None
+        async with self._session.get(self.base_url + path, params=query) as answer:
+            if answer.status >= 400:
+                raise SaidNo(answer.status, await answer.json(content_type=None))
+            return await answer.read()
+
     async def delete(self, path: str, **query: str | int) -> Told:
         """Take something away.
 
@@ -64,7 +86,11 @@ class Wire:
     async def _call(self, method: str, path: str, content: Told | None = None, query: Any = None) -> Told:
         assert self._session is not None
         async with self._session.request(method, self.base_url + path, json=content, params=query) as answer:
-            told: Told = await answer.json(content_type=None)
-            if answer.status >= 400:
-                raise SaidNo(answer.status, told)
-            return told
+            return await _heard(answer)
+
+
+async def _heard(answer: aiohttp.ClientResponse) -> Told:
+    told: Told = await answer.json(content_type=None)
+    if answer.status >= 400:
+        raise SaidNo(answer.status, told)
+    return told

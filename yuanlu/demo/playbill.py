@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from yuanlu.demo import more_stories, stories
+from yuanlu.demo import desk_stories, more_stories, stories
 from yuanlu.demo.stories import Story
 
-STORIES: dict[str, Story] = {**stories.STORIES, **more_stories.STORIES}
+STORIES: dict[str, Story] = {**stories.STORIES, **more_stories.STORIES, **desk_stories.DESK_STORIES}
 
 
 def headline(name: str) -> str:

@@ -28,7 +28,8 @@ STEP = timedelta(seconds=5)
 """Time is stepped by so much at most: news of the providers then comes close to its own moment."""
 STEPS_MAX = 400
 SETTLE_WITHIN = 20.0
-ACTORS = ("cashier", "finance", "manager")
+ACTORS = ("cashier", "finance", "manager", "owner")
+"""The first acts through the till's own key, and carries what customers say; the others are staff."""
 
 S = TypeVar("S")
 
@@ -57,6 +58,7 @@ class Stage:
     cashier: Wire
     finance: Wire
     manager: Wire
+    owner: Wire
     sim: Wire
     codes: dict[str, str]
     timeline: Timeline
@@ -116,6 +118,15 @@ class Stage:
             passed += await self._step(next_at)
         raise WentWrong(f"{what}: still not so after {passed}")
 
+    async def leap(self, span: timedelta) -> None:
+        """Let a long time pass at once, and all that was due in it be done."""
+        for world in self.worlds:
+            await world.post("/_sim/clock", advance_seconds=span.total_seconds())
+        self.clock.step(span)
+        self.timeline.passed(span.total_seconds())
+        await self._settled()
+        await self.catch_up()
+
     async def _settled(self) -> datetime | None:
         """Wait until the worker has done all that is due; answers when something is due next."""
         async with asyncio.timeout(SETTLE_WITHIN):
@@ -152,14 +163,18 @@ async def stage(state: Path, seed: int, screen: Screen | None) -> AsyncIterator[
         app = await stack.enter_async_context(running(settings, database, clock=clock))
         shop = await verbs.import_sim(app, state / "sim" / "sim.json", "原路小店 Yuanlu's corner shop", ACTORS[0])
         keys = {ACTORS[0]: str(shop["api_key"])}
+        names: dict[str, str] = {}
         for actor in ACTORS[1:]:
-            keys[actor] = (await verbs.new_key(app, shop["merchant_id"], actor))["api_key"]
+            hired = await verbs.staff_added(verbs.Counter(app, shop["merchant_id"], timedelta()), actor, actor, "")
+            keys[actor], names[hired["id"]] = hired["api_key"], actor
         address, _ = await stack.enter_async_context(services.answering(app, "127.0.0.1", 0))
         app.settings = replace(settings, public_url=_numbered(address))  # the providers call back from now on
         await stack.enter_async_context(services.working(app))
         wires = {actor: await stack.enter_async_context(Wire(_numbered(address), key)) for actor, key in keys.items()}
         steering = await stack.enter_async_context(Wire(sim.base_url))
         told: dict[str, Any] = sim.describe()
+        timeline = Timeline(screen, clock.now)
+        timeline.names = names
         yield Stage(
             app=app,
             clock=clock,
@@ -169,9 +184,10 @@ async def stage(state: Path, seed: int, screen: Screen | None) -> AsyncIterator[
             cashier=wires["cashier"],
             finance=wires["finance"],
             manager=wires["manager"],
+            owner=wires["owner"],
             sim=steering,
             codes=told["payer_codes"],
-            timeline=Timeline(screen, clock.now),
+            timeline=timeline,
             service_address=address,
             sim_address=sim.base_url.replace("127.0.0.1", "localhost"),
             seed=seed,

@@ -21,6 +21,8 @@ class Timeline:
         self._now = now
         self._read: dict[str, int] = {}
         self._passed = 0.0
+        self.names: dict[str, str] = {}
+        """Who the ids of staff are in the story."""
 
     def tell(self, who: str, zh: str, en: str, evidence: str = "") -> None:
         """Somebody did something."""
@@ -32,7 +34,7 @@ class Timeline:
         while after is not None:
             page = await api.get(f"/v1/payments/{payment_id}/timeline", after=after, limit=_PAGE)
             for item in page["items"]:
-                self._add(_own(item))
+                self._add(_own(item) | {"who": self.names.get(item["who"], item["who"])})
             self._read[payment_id] = after + len(page["items"])
             after = page["next"]
 
