@@ -7,7 +7,6 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import pytest
 
 from yuanlu import ids
 from yuanlu.app import App, running
-from yuanlu.clock import SystemClock
 from yuanlu.config import Settings
 from yuanlu.db import Database
 from yuanlu.ids import Kind
@@ -138,9 +136,6 @@ async def opened(
     port = free_port()
     settings = Settings(state=state, public_url=f"http://127.0.0.1:{port}", hooks_on_loopback=int(on_loopback))
     async with running(settings, database) as app, aiohttp.ClientSession() as session:
-        if sim is not None:  # a test before may have let days pass at the providers
-            assert isinstance(app.clock, SystemClock)
-            app.clock.step(max(sim.agenda.clock.now() - app.clock.now(), timedelta()))
         pool, now = app.pools.recorder, app.clock.now()
         shops = {}
         for name in ("shop", "neighbour"):

@@ -120,7 +120,8 @@ class Stage:
 
     async def leap(self, span: timedelta) -> None:
         """Let a long time pass at once, and all that was due in it be done."""
-        await self.sim.post("/_sim/clock", advance_seconds=span.total_seconds())
+        for world in self.worlds:
+            await world.post("/_sim/clock", advance_seconds=span.total_seconds())
         self.clock.step(span)
         self.timeline.passed(span.total_seconds())
         await self._settled()
