@@ -95,20 +95,6 @@ def cpu_of(pid: int) -> float:
     return (int(words[11]) + int(words[12])) / _TICKS
 
 
-def cpu_of_all(program: str, whose: str) -> float:
-    """Seconds of CPU of every living process of this program that has this text in its command line, and of the ended
-    ones a living one has waited for."""
-    used = 0.0
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit():
-            continue
-        with suppress(OSError):
-            words = (process / "cmdline").read_bytes()
-            if program.encode() in words and whose.encode() in words:
-                used += cpu_of(int(process.name))
-    return used
-
-
 def memory_mb(pid: int | str = "self", *, peak: bool = False) -> float:
     """Memory a process holds now, or the most it held since `forget_peak`."""
     wanted = "VmHWM:" if peak else "VmRSS:"

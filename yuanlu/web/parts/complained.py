@@ -12,7 +12,6 @@ from yuanlu.complaints.answers import Answer
 from yuanlu.complaints.rules import Complaint, ComplaintImage, ComplaintPull, Kept
 from yuanlu.web.parts.shapes import _ID, _TEXT, END, Page, Wish
 
-ComplaintId = Annotated[str, Meta(pattern=f"^YN{_ID}{END}", examples=["YN01KATE3S40000000000000000S8"])]
 AnswerId = Annotated[str, Meta(pattern=f"^YA{_ID}{END}", examples=["YA01KATE3S40000000000000000EA"])]
 ImageIds = Annotated[tuple[Annotated[str, Meta(pattern=f"^YF{_ID}{END}")], ...], Meta(max_length=20)]
 _BASE64 = f"^([A-Za-z0-9+/]{{4}})*([A-Za-z0-9+/]{{2}}==|[A-Za-z0-9+/]{{3}}=)?{END}"
