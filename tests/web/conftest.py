@@ -116,9 +116,15 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-async def sim(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sim]:
-    """The simulated providers all tests of the web share."""
-    async with Sim(Path(tmp_path_factory.mktemp("sim"))) as started:
+def keys_of_sim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the simulated providers keep their keys, which take long to make."""
+    return Path(tmp_path_factory.mktemp("sim"))
+
+
+@pytest.fixture(scope="module")
+async def sim(keys_of_sim: Path) -> AsyncIterator[Sim]:
+    """The simulated providers that the tests of a module share: days that pass in one module pass in no other."""
+    async with Sim(keys_of_sim) as started:
         yield started
 
 

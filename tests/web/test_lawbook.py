@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,14 +15,6 @@ from yuanlu.config import Settings
 from yuanlu.db import Database
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
-from yuanlu.sim.server import Sim
-
-
-@pytest.fixture(scope="module")
-async def sim(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sim]:
-    """Providers of our own: days pass here, and the others' clocks must not be left behind."""
-    async with Sim(Path(tmp_path_factory.mktemp("sim"))) as started:
-        yield started
 
 
 async def test_rights_come_with_the_law_and_the_version_they_are_cited_by(bare_shop: Shop) -> None:
