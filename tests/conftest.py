@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import shutil
 import tempfile
@@ -16,6 +17,10 @@ from yuanlu.db import Database, Pools, migrate, open_pools
 from yuanlu.postgres import Server
 
 _numbers = itertools.count(1)
+_coming: list[asyncio.Task[str]] = []
+"""The migrated database that the next test will ask for: making one takes longer than most tests do."""
+_going: set[asyncio.Task[None]] = set()
+GOING_MAX = 4
 
 
 @pytest.fixture(scope="session")
@@ -34,28 +39,48 @@ async def server(spot: Path) -> AsyncIterator[Server]:
         await running.create("migrated")
         await migrate(Database(running.url("migrated"), logs_in_as_roles=True))
         yield running
+        await asyncio.gather(*_coming, *_going)
+
+
+async def _made(server: Server, template: str | None = None) -> str:
+    name = f"test_{next(_numbers)}"
+    await server.create(name, template)
+    return name
+
+
+async def _migrated(server: Server) -> str:
+    """The name of a migrated database; the next one begins to be made."""
+    loop = asyncio.get_running_loop()
+    while len(_coming) < 2:
+        _coming.append(loop.create_task(_made(server, "migrated")))
+    return await _coming.pop(0)
 
 
 @asynccontextmanager
-async def created(server: Server, template: str | None = None) -> AsyncIterator[Database]:
-    """A database for the length of a test: dropped at its end, or hundreds of them would fill the disk."""
-    name = f"test_{next(_numbers)}"
-    await server.create(name, template)
+async def _lent(server: Server, name: str) -> AsyncIterator[Database]:
+    """A database for the length of a test: dropped at its end, or hundreds of them would fill the disk.
+
+    The next test does not wait for that, unless drops come slower than tests.
+    """
     yield Database(server.url(name), logs_in_as_roles=True)
-    await server.drop(name)
+    while len(_going) >= GOING_MAX:
+        await asyncio.wait(_going, return_when=asyncio.FIRST_COMPLETED)
+    task = asyncio.get_running_loop().create_task(server.drop(name))
+    _going.add(task)
+    task.add_done_callback(_going.discard)
 
 
 @pytest.fixture
 async def empty_database(server: Server) -> AsyncIterator[Database]:
     """A database of one's own with nothing in it."""
-    async with created(server) as made:
+    async with _lent(server, await _made(server)) as made:
         yield made
 
 
 @pytest.fixture
 async def database(server: Server) -> AsyncIterator[Database]:
-    """A migrated database of one's own: a copy of the template. Making and dropping it takes some 0.3 s."""
-    async with created(server, "migrated") as made:
+    """A migrated database of one's own: a copy of the template."""
+    async with _lent(server, await _migrated(server)) as made:
         yield made
 
 

@@ -94,7 +94,8 @@ class Pools:
         """Close every connection; those still busy after this many seconds are cut."""
         for pool in (self.recorder, self.reader):
             try:
-                await asyncio.wait_for(pool.close(), within)
+                async with asyncio.timeout(within):
+                    await pool.close()
             except TimeoutError:
                 pool.terminate()
 

@@ -115,7 +115,8 @@ class Worker:
             if not await self._fill():
                 self._freed.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._freed.wait(), IDLE_SECONDS)
+                    async with asyncio.timeout(IDLE_SECONDS):
+                        await self._freed.wait()
         while self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
 

@@ -48,7 +48,7 @@ async def main(role: str, state: Path, clock: Path, port: int) -> None:
         if role == "work":
             async with working(app) as task:
                 print("working", flush=True)
-                await task
+                await asyncio.wait([task])
         else:
             async with answering(app, "127.0.0.1", port) as (address, task):
                 print(address, flush=True)

@@ -56,6 +56,11 @@ def test_no_float_stands_near_money() -> None:
     assert not guilty
 
 
+def test_nothing_waits_in_a_way_that_loses_a_cancellation() -> None:
+    """`asyncio.wait_for` of Python 3.11 does, when what it waits for ends in the same moment; `asyncio.timeout` not."""
+    assert not [path.name for path in _modules() if "wait_for" + "(" in path.read_text()]
+
+
 def test_every_setting_is_in_the_docs() -> None:
     page = (ROOT / "docs/reference/settings.md").read_text()
     missing = [each.name for each in fields(config.Settings) if f"`{config.PREFIX}{each.name.upper()}`" not in page]

@@ -26,6 +26,7 @@ from yuanlu.merchants import store as merchants
 from yuanlu.postgres import Server
 
 START_WITHIN = 30.0
+STOP_WITHIN = 60.0
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 
@@ -60,9 +61,19 @@ async def program(words: Sequence[str], state: Path, *, writes: Path | None = No
             raise RuntimeError(f"yuanlu {' '.join(words)} ended before it was ready")
         yield Program(process.pid, said.strip(), time.perf_counter() - began)
     finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+        await _stopped(process)
+
+
+async def _stopped(process: asyncio.subprocess.Process) -> None:
+    """End a program as its users do; one that does not obey is an error, and is killed."""
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_WITHIN):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        raise
 
 
 async def _written(file: Path) -> str:

@@ -77,7 +77,7 @@ async def work(settings: Settings, say: Callable[[str], None]) -> None:
     ):
         _spare_the_collector()
         say("working")
-        await task
+        await _first_to_end([task])
 
 
 def _spare_the_collector() -> None:
