@@ -20,6 +20,8 @@ from yuanlu.payments.rules import State as PaymentState
 
 BATCHES_MAX = 3
 """Written down; the payment has learnt; chosen."""
+SELECTS_MAX = 20
+"""What the reader sends: to write it down, before the query, for the payment, and to choose; for twins two more."""
 
 
 @pytest.fixture
@@ -37,9 +39,10 @@ async def opened(scene: Scene, payment: Payment, what: What, **given: Any) -> tu
         merchant_id=scene.merchant_id, id=ids.new(ids.Kind.CASE), payment_id=payment.id, what=what, who="till", **given
     )
     scene.steps.clear()
-    before = scene.recorder.batches
+    before, selects = scene.recorder.batches, scene.reader.batches
     await cases.request(scene.desk, ask)
     case = await cases.drive(scene.desk, ask.merchant_id, ask.id)
+    assert 0 < scene.reader.batches - selects <= SELECTS_MAX
     return case, scene.recorder.batches - before
 
 
@@ -63,7 +66,7 @@ async def test_a_case_opens_with_one_query_and_few_batches(
     case, batches = await opened(scene, payment, what, **given)
     assert case.state is state
     assert [step.operation for step in scene.steps] == [Operation.QUERY]
-    assert batches <= BATCHES_MAX
+    assert 2 <= batches <= BATCHES_MAX
 
 
 async def test_what_the_check_finds_out_costs_the_third_batch(scene: Scene) -> None:
