@@ -1010,8 +1010,6 @@ CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_
 
 CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text, 'CLOSING'::text])) AND (code_mark <> ''::text));
 
-CREATE INDEX payments_of_payer ON public.payments USING btree (payer, merchant_id) WHERE (payer <> ''::text);
-
 CREATE INDEX policies_in_force ON public.policies USING btree (merchant_id, store_id, valid_from, id);
 
 CREATE UNIQUE INDEX refunds_line_turns ON public.refunds USING btree (payment_id, line_turn, merchant_id) WHERE (line_turn > 0);
