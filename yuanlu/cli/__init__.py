@@ -12,6 +12,7 @@ from __future__ import annotations
 import click
 
 from yuanlu.cli import (
+    audit,
     cases,
     codes,
     complaints,
@@ -45,6 +46,6 @@ for _each in (
     *(payments.pay, payments.refund, payments.payment, payments.show, payments.timeline),
     *(cases.case, files.file, files.data, complaints.complaint, packs.pack, lawbook.where, lawbook.packs),
     *(losses.refund_float, losses.loss, repayments.repayment, policies.policy, hooks.hook, codes.code, codes.trace),
-    *(merchants.merchant, merchants.staff, services.serve, services.worker, services.db),
+    *(merchants.merchant, merchants.staff, services.serve, services.worker, services.db, audit.audit),
 ):
     main.add_command(_each)

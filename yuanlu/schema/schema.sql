@@ -105,6 +105,18 @@ ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys OWNER TO yuanlu_owner;
 
+CREATE TABLE public.audit_pages (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    number integer NOT NULL,
+    until timestamp with time zone NOT NULL,
+    lines text NOT NULL,
+    chain text NOT NULL COLLATE pg_catalog."C"
+);
+
+ALTER TABLE ONLY public.audit_pages FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_pages OWNER TO yuanlu_owner;
+
 CREATE TABLE public.case_files (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -864,6 +876,9 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.audit_pages
+    ADD CONSTRAINT audit_pages_pkey PRIMARY KEY (merchant_id, number);
+
 ALTER TABLE ONLY public.case_files
     ADD CONSTRAINT case_files_pkey PRIMARY KEY (merchant_id, id);
 
@@ -954,6 +969,8 @@ ALTER TABLE ONLY public.subject_keys
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
 
+CREATE INDEX audit_pages_until ON public.audit_pages USING btree (until, merchant_id);
+
 CREATE UNIQUE INDEX case_files_number ON public.case_files USING btree (case_id, number, merchant_id);
 
 CREATE INDEX cases_not_closed ON public.cases USING btree (merchant_id, state) WHERE (state <> 'CLOSED'::text);
@@ -992,6 +1009,10 @@ CREATE INDEX deliveries_of_hook ON public.deliveries USING btree (hook_id, id, m
 
 CREATE INDEX deliveries_parked ON public.deliveries USING btree (hook_id, id, merchant_id) WHERE (state = 'PARKED'::text);
 
+CREATE INDEX facts_recorded ON ONLY public.facts USING brin (recorded_at);
+
+CREATE INDEX facts_default_recorded_at_idx ON public.facts_default USING brin (recorded_at);
+
 CREATE INDEX handovers_of_case ON public.handovers USING btree (case_id, merchant_id) WHERE (case_id <> ''::text);
 
 CREATE INDEX handovers_sides ON public.handovers USING btree (id, merchant_id);
@@ -1001,6 +1022,10 @@ CREATE INDEX hooks_open ON public.hooks USING btree (about, merchant_id) WHERE (
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
 CREATE INDEX losses_of_case ON public.losses USING btree (case_id, merchant_id);
+
+CREATE INDEX moves_recorded ON ONLY public.moves USING brin (recorded_at);
+
+CREATE INDEX moves_default_recorded_at_idx ON public.moves_default USING brin (recorded_at);
 
 CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);
 
@@ -1022,7 +1047,11 @@ ALTER INDEX public.evidence_pkey ATTACH PARTITION public.evidence_default_pkey;
 
 ALTER INDEX public.facts_pkey ATTACH PARTITION public.facts_default_pkey;
 
+ALTER INDEX public.facts_recorded ATTACH PARTITION public.facts_default_recorded_at_idx;
+
 ALTER INDEX public.moves_pkey ATTACH PARTITION public.moves_default_pkey;
+
+ALTER INDEX public.moves_recorded ATTACH PARTITION public.moves_default_recorded_at_idx;
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -1094,6 +1123,8 @@ ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.audit_pages ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.case_files ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
@@ -1139,6 +1170,8 @@ ALTER TABLE public.moves_default ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON public.accounts TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.api_keys TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.audit_pages TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.case_files TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1206,6 +1239,8 @@ CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merc
 
 CREATE POLICY reader ON public.api_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.audit_pages FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.case_files FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.cases FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1261,6 +1296,8 @@ CREATE POLICY reader ON public.tills FOR SELECT TO yuanlu_reader USING ((merchan
 CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.api_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.audit_pages TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.case_files TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1340,6 +1377,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.accounts TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.api_keys TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.audit_pages TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.audit_pages TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.case_files TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.case_files TO yuanlu_recorder;
