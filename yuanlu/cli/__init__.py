@@ -13,6 +13,7 @@ import click
 
 from yuanlu.cli import (
     audit,
+    backups,
     cases,
     codes,
     complaints,
@@ -47,5 +48,6 @@ for _each in (
     *(cases.case, files.file, files.data, complaints.complaint, packs.pack, lawbook.where, lawbook.packs),
     *(losses.refund_float, losses.loss, repayments.repayment, policies.policy, hooks.hook, codes.code, codes.trace),
     *(merchants.merchant, merchants.staff, services.serve, services.worker, services.db, audit.audit),
+    *(backups.backup, backups.restore),
 ):
     main.add_command(_each)
