@@ -1,5 +1,17 @@
 -- The sum of the migrations. Made by `python -m yuanlu.schema.dump`; do not edit.
 
+CREATE FUNCTION public.yuanlu_keys_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+-- Runs as the last thing of a transaction: its lock is held for the commit alone, and stands in nobody's way.
+begin
+    update key_epoch set epoch = epoch + 1;
+    return null;
+end $$;
+
+ALTER FUNCTION public.yuanlu_keys_changed() OWNER TO yuanlu_owner;
+
 CREATE FUNCTION public.yuanlu_month_partitions(whole regclass, from_month date, months integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -560,6 +572,14 @@ ALTER TABLE ONLY public.jobs FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.jobs OWNER TO yuanlu_owner;
 
+CREATE TABLE public.key_epoch (
+    is_one boolean DEFAULT true NOT NULL,
+    epoch bigint NOT NULL,
+    CONSTRAINT key_epoch_is_one_check CHECK (is_one)
+);
+
+ALTER TABLE public.key_epoch OWNER TO yuanlu_owner;
+
 CREATE TABLE public.losses (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -930,6 +950,9 @@ ALTER TABLE ONLY public.hooks
 ALTER TABLE ONLY public.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (merchant_id, name, object_id);
 
+ALTER TABLE ONLY public.key_epoch
+    ADD CONSTRAINT key_epoch_pkey PRIMARY KEY (is_one);
+
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1052,6 +1075,10 @@ ALTER INDEX public.facts_recorded ATTACH PARTITION public.facts_default_recorded
 ALTER INDEX public.moves_pkey ATTACH PARTITION public.moves_default_pkey;
 
 ALTER INDEX public.moves_recorded ATTACH PARTITION public.moves_default_recorded_at_idx;
+
+CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.api_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
+
+CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.staff DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -1365,6 +1392,8 @@ ALTER TABLE public.tills ENABLE ROW LEVEL SECURITY;
 
 GRANT ALL ON SCHEMA public TO yuanlu_owner;
 
+REVOKE ALL ON FUNCTION public.yuanlu_keys_changed() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.yuanlu_month_partitions(whole regclass, from_month date, months integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.yuanlu_months_ahead(from_month date, months integer) FROM PUBLIC;
@@ -1425,6 +1454,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.hooks TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.jobs TO yuanlu_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.key_epoch TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.losses TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.losses TO yuanlu_recorder;
