@@ -470,8 +470,8 @@ async def case_shown(counter: Counter, case_id: str, key_file: Path | None) -> d
     desk, merchant_id = counter.app.desk, counter.merchant_id
     seen = await cases.find(desk, merchant_id, ids.checked(case_id, Kind.CASE), by)
     assert seen.case is not None
-    said = await cases.thread(desk, merchant_id, case_id, as_customer=not by.is_named, by=by)
-    return {"case": case_told(seen.case), "thread": thread_told(said)}
+    thread = await cases.thread(desk, merchant_id, case_id, as_customer=not by.is_named, by=by)
+    return {"case": case_told(seen.case, await cases.said_of(desk, seen.case)), "thread": thread_told(thread)}
 
 
 async def cases_listed(counter: Counter, state: str, limit: int, after: str, key_file: Path | None) -> CasesTold:
@@ -637,7 +637,8 @@ async def shown(counter: Counter, any_id: str, kinds: Sequence[Kind]) -> Payment
         return payment_told(await payment_of(counter, any_id), now)
     if kind is Kind.REFUND:
         return refund_told(await refund_of(counter, any_id), now)
-    return case_told(_there(await case_of(counter, any_id)))
+    case = _there(await case_of(counter, any_id))
+    return case_told(case, await cases.said_of(counter.app.desk, case))
 
 
 def _kind(any_id: str, kinds: Sequence[Kind]) -> Kind:
