@@ -32,6 +32,7 @@ from yuanlu.evidence import flow as files
 from yuanlu.evidence import keeping
 from yuanlu.evidence.rules import Audience, FileAsk, Why
 from yuanlu.ids import Kind
+from yuanlu.masking import masked
 from yuanlu.merchants import store as merchants
 from yuanlu.merchants.store import Merchant, Till
 from yuanlu.money import Money
@@ -450,15 +451,20 @@ def _key_in(file: Path) -> str:
 CaseVerb = Callable[[App, str, Person, int], Awaitable[Case]]
 
 
-async def on_case(counter: Counter, case_id: str, key_file: Path | None, version: int, verb: CaseVerb) -> CaseTold:
+async def on_case(
+    counter: Counter, case_id: str, key_file: Path | None, version: int, verb: CaseVerb, say: str = ""
+) -> CaseTold:
     """Do something with a case as whoever acts here, on the version they saw (0: as it stands now).
+
+    `say`: the words that come with it; the answer tells what was masked in them.
 
     Raises Denied: id.invalid, key.file_unreadable, auth.key_invalid, and what the verb raises.
     """
     by = await acting(counter, key_file)
     seen = await cases.find(counter.app.desk, counter.merchant_id, ids.checked(case_id, Kind.CASE), by)
     assert seen.case is not None
-    return case_told(await verb(counter.app, counter.merchant_id, by, version or seen.case.version))
+    case = await verb(counter.app, counter.merchant_id, by, version or seen.case.version)
+    return case_told(case, masked=masked(say).found)
 
 
 async def case_shown(counter: Counter, case_id: str, key_file: Path | None) -> dict[str, Any]:
