@@ -50,8 +50,7 @@ def _facts() -> list[Happened]:
         _fact(PAYMENT, 1, 0, 0, "王丽", "PaymentOpened", amount_fen=12800, channel="wechat", mode="scanned",
               till_id=TILL),
         _fact(PAYMENT, 2, 0, 10, "system", "PaymentPaid", ANSWERS[0], amount_fen=12800, channel_number="4200"),
-        _fact(CASE, 1, 0, 30, "王丽", "CaseOpened", payment_id=PAYMENT, what="wrong_amount", meant_fen=1280,
-              said="多收"),
+        _fact(CASE, 1, 0, 30, "王丽", "CaseOpened", payment_id=PAYMENT, what="wrong_amount", meant_fen=1280),
         _fact(CASE, 2, 0, 31, "system", "CaseChecked", word="settled", code=""),
         _fact(CASE, 2, 1, 31, "system", "RemedyChosen", **difference),
         _fact(REFUND, 1, 0, 32, "王丽", "RefundRequested", amount_fen=11520, payment_id=PAYMENT, reason="wrong_amount"),
@@ -95,7 +94,7 @@ def dossier(pictures: int = 3, size: tuple[int, int] = (240, 180)) -> tuple[Doss
                                 evidence="", body=told))  # fmt: skip
     row = case(
         cases.State.CLOSED, version=9, remedy=cases.Remedy.REFUND_DIFFERENCE, remedy_fen=11520, refund_id=REFUND,
-        conclusion=cases.Conclusion.MONEY_BACK, closed_at=after(70), said="多收", opened_by="王丽",
+        conclusion=cases.Conclusion.MONEY_BACK, closed_at=after(70), opened_by="王丽",
     )  # fmt: skip
     made = Dossier(
         made_at=after(100),

@@ -155,7 +155,6 @@ def case(state: cases.State = cases.State.OPENED, **given: Any) -> cases.Case:
         "payment_id": PAYMENT,
         "what": cases.What.WRONG_AMOUNT,
         "meant_fen": 1280,
-        "said": "",
         "fingerprint": "f",
         "opened_at": NOON,
         "opened_by": "cashier",

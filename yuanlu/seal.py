@@ -6,6 +6,8 @@ its key: sealed text may then stand in append-only tables and backups, nobody re
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
@@ -83,6 +85,15 @@ class Sealed:
         if self.key is None:
             raise Denied("seal.forgotten", subject=self.subject)
         return _opened(self.key, sealed, self._bound_to).decode()
+
+    def mark(self, text: str) -> str:
+        """The keyed hash by which a text is known again and not told: nobody guesses it once the key is forgotten.
+
+        Raises Denied: seal.forgotten.
+        """
+        if self.key is None:
+            raise Denied("seal.forgotten", subject=self.subject)
+        return hmac.new(self.key, f"mark\x1f{self._bound_to}\x1f{text}".encode(), hashlib.sha256).hexdigest()
 
     def seal_bytes(self, content: bytes, name: str) -> bytes:
         """Seal a file's content under a name of ours (its id): it opens under no other.

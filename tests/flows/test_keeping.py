@@ -273,6 +273,43 @@ async def test_a_case_with_a_time_of_its_own_is_not_forgotten_while_it_is_open(r
     assert await room.sweep() == 1
 
 
+async def test_what_is_sealed_for_a_complaint_a_handover_and_a_person_who_left_has_an_end_too(room: Room) -> None:
+    """S57, S80: and a legal hold of the case keeps the complaint about its payment."""
+    case = await room.case()
+    await hold(room, case)
+    other = await room.case()
+    start = room.clock.now()
+    ended = {"YN1": case.payment_id, "YN2": other.payment_id, "YN3": other.payment_id}
+    for subject in (*ended, "YV1", "YV2", "YW1", "YW2", "YX1"):
+        await room.seal.of(room.merchant_id, subject, start)
+    for name, payment_id in ended.items():
+        await room.pool.execute(
+            "insert into complaints (merchant_id, id, version, state, channel, channel_id, channel_state, payment_id,"
+            " order_number, channel_number, kind, asks_refund, times, is_refunded, complained_at, heard_at,"
+            " finished_at, sealed, digest, entries, looks, last_word, code, last_notice, alarm)"
+            " values ($1, $2, 1, 'FINISHED', 'wechat', $2, 'x', $3, '', '', '', false, 1, false, $4, $4, $5,"
+            " '', '', 0, 0, '', '', '', '')",
+            room.merchant_id, name, payment_id, start, None if name == "YN3" else start,
+        )  # fmt: skip
+    await room.pool.execute(
+        "insert into handovers (merchant_id, id, version, side, state, fingerprint, voucher, said, channel, opened_at,"
+        " opened_by, payment_id, case_id, ended_at) select $1, id, 1, 'asking', 'DONE', '', '', '', '',"
+        " $2::timestamptz, '', '', '', ended_at"
+        " from (values ('YV1', $2::timestamptz), ('YV2', null)) as each (id, ended_at)",
+        room.merchant_id, start,
+    )  # fmt: skip
+    await room.pool.execute(
+        "insert into staff (merchant_id, id, version, role, name, store_id, since, until) select $1, id, 1, 'cashier',"
+        " '', '', $2::timestamptz, until from (values ('YW1', $2::timestamptz), ('YW2', null)) as each (id, until)",
+        room.merchant_id, start,
+    )  # fmt: skip
+    forgotten = "select array_agg(subject order by subject) from subject_keys where wrapped = ''"
+    for days, gone in ((89, None), (2, ["YV1"]), (KEPT_DAYS - 92, ["YV1"]), (2, ["YN2", "YV1", "YW1"])):
+        room.later(days)
+        await room.sweep()
+        assert await room.pool.fetchval(forgotten) == gone, days
+
+
 async def test_the_sweep_finishes_files_of_a_subject_that_is_forgotten(room: Room) -> None:
     case = await room.case()
     await told(room, case)

@@ -173,7 +173,7 @@ async def test_a_request_is_handed_over_and_ends_on_both_sides_with_the_case(
     assert (done.row.side, done.row.state) == (Side.ASKING, State.ASKED)
     await street.work()
     case = await case_there(street)
-    assert (case.payment_id, case.what, case.said, case.opened_by) == (
+    assert (case.payment_id, case.what, await cases.said_of(street.there.desk, case), case.opened_by) == (
         payment.id,
         handovers.WHAT,
         "我扫错了码",

@@ -116,6 +116,36 @@ async def test_without_a_url_the_ground_is_the_embedded_server(server: Server) -
     await server.drop("ground")
 
 
+async def test_words_of_before_are_cleared_from_cases_and_facts_and_from_what_tells_them(
+    empty_database: Database,
+) -> None:
+    """S57."""
+    steps = migrations()
+    place = next(place for place, step in enumerate(steps) if step.name.endswith("_talk"))
+    await migrate(empty_database, steps[:place])
+    connection = await db.connect(empty_database, Role.OWNER)
+    await connection.execute("""
+        insert into merchants values ('YM', 'shop', now());
+        alter table cases drop constraint cases_merchant_id_payment_id_fkey;
+        insert into cases (merchant_id, id, version, state, payment_id, what, meant_fen, said, fingerprint, opened_at,
+            opened_by, remedy, remedy_fen, refund_id, attempt, looks, conclusion, note, incident)
+          select 'YM', id, 1, 'REVIEW', id, 'other', null, said, 'f' || id, now(), 'till', 'none', 0, '', 0, 0, '', '',
+            '' from (values ('YC1', '我扫错了'), ('YC2', '')) as each (id, said);
+        insert into facts (merchant_id, recorded_at, object_id, transition, seq, kind, who, at, evidence_id, body)
+          select 'YM', now(), id, 1, 0, kind, 'till', now(), '', body
+          from (values ('YC1', 'CaseOpened', '{"what":"other","said":"我扫错了"}'),
+            ('YC2', 'CaseClosed', '{"said":"not a case''s words"}')) as each (id, kind, body);
+    """)
+    assert await migrate(empty_database, steps) == len(steps) - place
+    rows = await connection.fetch("select id, said_id, fingerprint from cases order by id")
+    assert [tuple(row) for row in rows] == [("YC1", "", ""), ("YC2", "", "fYC2")]
+    bodies = [row["body"] for row in await connection.fetch("select body from facts order by object_id")]
+    assert bodies == ['{"what": "other"}', '{"said":"not a case\'s words"}']
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await connection.fetch("select said from cases")
+    await connection.close()
+
+
 @pytest.fixture
 async def cut(database: Database) -> Database:
     """A database with a table that is cut into months."""

@@ -10,7 +10,7 @@ import pytest
 from yuanlu import db
 from yuanlu.db import Database
 
-APPEND_ONLY = ("moves", "facts")
+APPEND_ONLY = ("moves", "facts", "evidence")
 TENANTS = """
     select c.oid, c.relname as name, c.relrowsecurity as enabled, c.relforcerowsecurity as forced,
         c.relispartition as part

@@ -61,7 +61,7 @@ def test_the_same_report_again_gives_the_same_case() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"meant": fen(1281)}, {"said": "x"}, {"what": What.OTHER, "meant": None}, {"payment_id": "YP1"}]
+    "other", [{"meant": fen(1281)}, {"said_mark": "x"}, {"what": What.OTHER, "meant": None}, {"payment_id": "YP1"}]
 )
 def test_the_same_id_with_another_report_is_refused(other: dict[str, Any]) -> None:
     known = changed(rules.open_case(wish(), CaseSeen(None, payment(P.PAID)), NOON)).row

@@ -40,7 +40,7 @@ def test_a_remedy_rests_on_the_original_route_in_the_version_of_its_day() -> Non
 
 def test_what_decides_nothing_cites_nothing() -> None:
     """S72."""
-    opened = CaseOpened(payment_id="YP", what="other", meant_fen=None, said="")
+    opened = CaseOpened(payment_id="YP", what="other", meant_fen=None)
     assert decided(opened) == (opened,)
     assert cited(BOOK, Stay(case())) == Stay(case())
 

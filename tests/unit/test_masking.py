@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,8 @@ from stdnum import luhn
 from stdnum.iso7064 import mod_11_2
 
 from yuanlu import ids
-from yuanlu.evidence.masking import Found, masked
+from yuanlu.masking import Found, masked
+from yuanlu.money import Money
 
 PREFIXES = ["62", "4", "51", "55", "2221", "2720", "34", "37", "3528", "6011", "65", "955880", "81"]
 LENGTHS = {"4": 16, "51": 16, "55": 16, "2221": 16, "2720": 16, "34": 15, "37": 15, "955880": 19}
@@ -86,3 +89,54 @@ def test_a_card_among_other_figures_is_found() -> None:
 
 def test_a_long_text_is_masked_in_no_time() -> None:
     masked("1 2" * 50_000 + "4" * 50_000)
+
+
+KINDS = st.sampled_from(list(ids.Kind))
+MADE = st.integers(1_600_000_000, 3_700_000_000).map(lambda second: datetime.fromtimestamp(second, UTC))
+
+
+def id_with(kind: ids.Kind, number: str) -> str:
+    """An id of ours in which this number stands, check character and all."""
+    body = f"{kind.value}0A{number}".ljust(28, "A")
+    return next(body + last for last in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ" if ids.is_id(body + last))
+
+
+@given(KINDS, MADE, st.text(max_size=8), st.lists(st.text(), min_size=1, max_size=3))
+def test_our_own_ids_are_never_masked(kind: ids.Kind, at: datetime, around: str, parts: list[str]) -> None:
+    """S36."""
+    one = ids.derived(kind, at, *parts)
+    text = masked(f"{around} 单号{one}，{one} {around}").text
+    assert text.count(one) == 2
+
+
+@given(KINDS, st.sampled_from(PREFIXES), st.integers(0, 10**20 - 1))
+def test_a_card_number_inside_one_of_our_ids_is_part_of_the_id(kind: ids.Kind, prefix: str, fill: int) -> None:
+    """S36."""
+    number = card(prefix, fill)
+    one = id_with(kind, number)
+    assert masked(f"单号{one}") == (f"单号{one}", ())
+    other = one[:-1] + ("A" if one[-1] != "A" else "B")
+    assert masked(other).found == (Found.CARD,)
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=6), st.sampled_from([" ", "，", " / ", "\n"]))
+def test_amounts_are_never_masked(amounts: list[int], gap: str) -> None:
+    """S36."""
+    for written in (
+        [str(Money(each)) for each in amounts],
+        [Money(each).yuan() for each in amounts],
+        [f"{each // 100:,}.{each % 100:02d}" for each in amounts],
+        [f"{each}元" for each in amounts],
+    ):
+        text = gap.join(written)
+        assert masked(text) == (text, ())
+
+
+@given(st.sampled_from(PREFIXES), st.integers(0, 10**20 - 1), st.integers(0, 10**9), st.sampled_from(GAPS))
+def test_a_card_between_amounts_and_ids_is_masked_all_the_same(prefix: str, fill: int, fen: int, gap: str) -> None:
+    """S36."""
+    number = card(prefix, fill)
+    written = gap.join(number[n : n + 4] for n in range(0, len(number), 4))
+    one = ids.new(ids.Kind.PAYMENT)
+    text = masked(f"{one} 付了 {Money(fen)}，卡{written}，{Money(fen).yuan()}")
+    assert text == (f"{one} 付了 {Money(fen)}，卡****{number[-4:]}，{Money(fen).yuan()}", (Found.CARD,))

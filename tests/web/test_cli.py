@@ -21,6 +21,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+from stdnum import luhn
 
 from tests.flows import files
 from yuanlu import ids
@@ -408,6 +409,34 @@ def test_a_file_is_handed_in_listed_and_opened_on_the_terminal(shop: Shop, tmp_p
     problem, words = shop.denied("file", "add", case, str(photo))
     assert (problem["code"], problem["looks_like"]) == ("file.type", "svg")
     assert "不收这种文件" in words
+
+
+def test_talk_is_written_down_on_the_terminal_by_hand_and_by_a_ready_reply(shop: Shop) -> None:
+    """S56, S71."""
+    card = "4" + "2" * 14
+    card += luhn.calc_check_digit(card)
+    payment = shop.paid("wechat_ok", 4400)
+    opened = shop.told("case", "open", payment["id"], "--what", "other", "--said", f"卡号 {card}")
+    assert (opened["said"], opened["masked"]) == (f"卡号 ****{card[-4:]}", ["card"])
+    case = opened["id"]
+    assert "received" in {one["name"] for one in shop.told("case", "replies")["items"]}
+    shop.told("case", "say", case, "--template", "received", "--lang", "zh")
+    told = shop.told("case", "say", case, f"顾客报了 {card}", "--from", "customer", "--how", "phone")
+    assert told["masked"] == ["card"]
+    shown = shop.told("case", "show", case)
+    assert shown["case"]["said"] == opened["said"]
+    said = [(one["side"], one["how"], one["reply"]) for one in shown["thread"]["items"]]
+    assert said == [("customer", "written", ""), ("staff", "written", "received"), ("customer", "phone", "")]
+    assert card not in str(shown)
+    problem, words = shop.denied("case", "say", case, "--template", "thanks")
+    assert (problem["code"], "话术" in words) == ("case.reply_unknown", True)
+
+
+@pytest.mark.parametrize("both", [[], ["你好", "--template", "received"], ["--template", "received", "--internal"]])
+def test_a_text_or_a_ready_reply_is_said_and_a_reply_is_for_the_customer(both: list[str]) -> None:
+    done = CliRunner().invoke(main, ["case", "say", ids.new(Kind.CASE), *both])
+    assert done.exit_code == 2
+    assert "emplate" in done.stderr
 
 
 def test_a_customers_data_is_exported_and_an_open_case_is_not_erased_on_the_terminal(

@@ -54,7 +54,7 @@ async def test_a_wrong_amount_is_put_right_and_the_timeline_tells_it(shop: Shop)
     assert refund["case"] == case["id"]
     told = (await shop.get(f"/v1/payments/{payment}/timeline")).told
     kinds = [each["kind"] for each in told["items"]]
-    assert kinds[:4] == ["PaymentOpened", "PaymentPaid", "CaseOpened", "CaseChecked"]
+    assert kinds[:4] == ["PaymentOpened", "PaymentPaid", "CaseOpened", "CaseItemAdded"]
     assert "CaseClosed" in kinds
     assert all(each["what_zh"] and each["what_en"] and each["who"] for each in told["items"])
     assert (await shop.get(f"/v1/payments/{payment}")).told["back_fen"] == 11520

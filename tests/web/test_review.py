@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from stdnum import luhn
 
 from tests.web.conftest import Shop
 from yuanlu import ids
@@ -116,6 +117,64 @@ async def test_the_customer_reads_what_is_theirs_and_staff_read_all(shop: Shop) 
         who = "anna" if "view" in outside else "cashier"
         told = (await shop.get(outside, who=who)).told["items"]
         assert [(one["text"], one["who"]) for one in told] == [("顾客来电催", "customer")]
+
+
+async def test_what_is_reported_is_read_by_whoever_may_see_the_case_and_in_no_list(shop: Shop) -> None:
+    """S57. S71."""
+    await hire(shop, "carl", "cashier", ids.new(Kind.STORE))
+    payment = await shop.paid()
+    wish = {"id": ids.new(Kind.CASE), "payment": payment, "what": "request", "said": " 我扫错了码 "}
+    for status in (201, 200):
+        done = await shop.post("/v1/cases", wish)
+        assert (done.status, done.told["said"], done.told["masked"]) == (status, "我扫错了码", [])
+    other = await shop.post("/v1/cases", wish | {"said": "不是我"})
+    assert (other.status, other.code) == (409, "case.id_taken")
+    path = f"/v1/cases/{wish['id']}"
+    assert (await shop.get(path)).told["said"] == "我扫错了码"
+    assert (await shop.get(path, who="carl")).code == "staff.other_store"
+    assert [one["said"] for one in (await shop.get("/v1/cases?limit=1")).told["items"]] == [None]
+    timeline = await shop.get(f"/v1/payments/{payment}/timeline")
+    assert "我扫错了码" not in str(timeline.told)
+
+
+async def test_a_ready_reply_is_listed_and_said_by_its_name(shop: Shop) -> None:
+    """S56. S71."""
+    await hire(shop, "anna", "manager")
+    path = await asked(shop)
+    listed = {one["name"]: one for one in (await shop.get("/v1/replies", who="anna")).told["items"]}
+    assert listed["received"]["fills"] == ["paid", "number"]
+    wish = {"id": ids.new(Kind.EVIDENCE), "template": "received", "lang": "zh"}
+    for _ in range(2):
+        assert (await shop.post(f"{path}/messages", wish, who="anna")).status == 200
+    said = (await shop.get(f"{path}/thread", who="cashier")).told["items"][-1]
+    assert (said["reply"], said["side"], "很抱歉" in said["text"]) == ("received", "staff", True)
+    for wrong, status, code in (
+        ({"template": "thanks"}, 422, "case.reply_unknown"),
+        ({"template": "late"}, 409, "case.reply_lacks"),
+        ({"template": "received", "text": "也要说"}, 400, "request.invalid"),
+        ({"template": "received", "side": "customer"}, 400, "request.invalid"),
+        ({}, 400, "request.invalid"),
+    ):
+        answer = await shop.post(f"{path}/messages", {"id": ids.new(Kind.EVIDENCE)} | wrong, who="anna")
+        assert (answer.status, answer.code) == (status, code)
+    taken = await shop.post(f"{path}/messages", {"id": wish["id"], "text": "另一句"}, who="anna")
+    assert (taken.status, taken.code) == (409, "case.message_taken")
+
+
+async def test_a_card_number_said_by_mistake_is_masked_and_the_answer_says_so(shop: Shop) -> None:
+    """S36. S57."""
+    await hire(shop, "anna", "manager")
+    card = "4" + "1" * 14
+    card += luhn.calc_check_digit(card)
+    path = await asked(shop, said=f"请退到 {card}")
+    assert (await shop.get(path)).told["said"] == f"请退到 ****{card[-4:]}"
+    said = {"id": ids.new(Kind.EVIDENCE), "text": f"顾客报卡号 {card}", "side": "customer", "how": "phone"}
+    assert (await shop.post(f"{path}/messages", said, who="anna")).told["masked"] == ["card"]
+    wish = {"version": await version(shop, path), "reason": "no_proof", "words": f"很抱歉，{card} 不是付款的卡"}
+    assert (await shop.post(f"{path}/decline", wish, who="anna")).told["masked"] == ["card"]
+    thread = (await shop.get(f"{path}/thread", who="anna")).told["items"]
+    assert [one["masked"] for one in thread if one["kind"] == "message"] == [["card"]] * 3
+    assert card not in str(thread)
 
 
 async def test_declined_with_a_reason_the_customer_reads_and_may_object_to(shop: Shop) -> None:

@@ -128,7 +128,7 @@ def _bare(merchant: str, payment_id: str, case_id: str, links: list[Link]) -> Do
     )  # fmt: skip
     case = Case(
         merchant_id=merchant, id=case_id, version=2, state=CaseState.ATTENTION, payment_id=payment_id, what=What.OTHER,
-        meant_fen=None, said="", fingerprint="", opened_at=NOON, opened_by="customer",
+        meant_fen=None, fingerprint="", opened_at=NOON, opened_by="customer",
     )  # fmt: skip
 
     def happened(on: str, transition: int, seq: int, kind: str, at: datetime, **body: object) -> Happened:
@@ -140,7 +140,7 @@ def _bare(merchant: str, payment_id: str, case_id: str, links: list[Link]) -> Do
         happened(
             payment_id, 1, 0, "PaymentOpened", NOON, amount_fen=12800, channel="wechat", mode="scanned", till_id="YT"
         ),
-        happened(case_id, 1, 0, "CaseOpened", NOON, payment_id=payment_id, what="other", meant_fen=None, said=""),
+        happened(case_id, 1, 0, "CaseOpened", NOON, payment_id=payment_id, what="other", meant_fen=None),
     ]
     entered = [
         happened(case_id, 2, place, "CaseItemAdded", link.at, item=link.id, item_kind=link.kind, digest=link.digest,

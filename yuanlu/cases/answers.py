@@ -111,7 +111,7 @@ def _held(seen: CaseSeen) -> frozenset[str]:
     assert case is not None
     holds = {
         "reason": True,
-        "statement": bool(case.said),
+        "statement": bool(case.said_id),
         "meant": case.meant_fen is not None,
         "channel_answer": case.state is not State.OPENED,
         "payer_tail": payment is not None and bool(payment.code_tail),

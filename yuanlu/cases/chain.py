@@ -107,10 +107,15 @@ def broken(links: Iterable[Link], chain: str, length: int) -> Break | None:
     return None if before == chain else Break(place, "", "the case ends in another chain")
 
 
-def said(text: str, side: Side, how: How) -> str:
-    """The body of a message before it is sealed: what was said, by whose side, how, and a grain of salt."""
-    told = {"from": side.value, "how": how.value, "text": text, "salt": secrets.token_hex(16)}
-    return json.dumps(told, ensure_ascii=False)
+def said(text: str, side: Side, how: How, *, reply: str = "", masked: Iterable[str] = ()) -> str:
+    """The body of a message before it is sealed: what was said, by whose side, how, and a grain of salt.
+
+    `reply`: the ready reply it was made of; `masked`: what was masked in it.
+    """
+    told: dict[str, object] = {"from": side.value, "how": how.value, "text": text}
+    told |= {"reply": reply} if reply else {}
+    told |= {"masked": list(masked)} if masked else {}
+    return json.dumps({**told, "salt": secrets.token_hex(16)}, ensure_ascii=False)
 
 
 def message(item_id: str, body: str, sealed: str, who: str, audience: Audience, at: datetime) -> Item:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from yuanlu import ids
-from yuanlu.cases import beside, chain, clockwork, review, rules, store
+from yuanlu.cases import beside, chain, clockwork, replies, review, rules, store
 from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
 from yuanlu.cases.citing import cited
 from yuanlu.cases.clockwork import Clockwork
@@ -24,6 +24,7 @@ from yuanlu.change import Change, Done, Stay
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.evidence import store as evidence_store
+from yuanlu.masking import Found, masked
 from yuanlu.money import Money
 from yuanlu.payments import flow as payments
 from yuanlu.payments import rules as payment_rules
@@ -65,10 +66,25 @@ async def request(desk: Desk, ask: CaseAsk) -> Case:
 async def requested(desk: Desk, ask: CaseAsk) -> Done[Case]:
     """Write a report down. Moves nothing.
 
-    Asking again with the same id and content gives the same case back, not `changed`.
-    Raises Denied: see `rules.open_case`.
+    What was said with it becomes the first message of its thread, in the same change. Asking again with the same id
+    and content gives the same case back, not `changed`. Raises Denied: see `rules.open_case`; seal.forgotten, where
+    the words of the case were erased and nobody can say whether these are the same.
     """
+    ask = await _worded(desk, ask)
     return await _decided(desk, store.for_ask(ask.merchant_id, ask.id, ask.payment_id), partial(rules.open_case, ask))
+
+
+async def _worded(desk: Desk, ask: CaseAsk) -> CaseAsk:
+    """A report with its words sealed. No key is made for one that is refused anyway."""
+    if not ask.said:
+        return ask
+    seen = await desk.see(store.for_ask(ask.merchant_id, ask.id, ask.payment_id))
+    if seen.case is None:
+        rules.open_case(ask, seen, desk.clock.now())
+    side = Side.STAFF if ids.is_id(ask.who, ids.Kind.STAFF) else Side.CUSTOMER
+    words = await _message(desk, ask.merchant_id, ask.id, ask.who, Words(text=ask.said, side=side, masked=ask.masked))
+    sealed = await desk.sealed(ask.merchant_id, ask.id)
+    return replace(ask, words=words, said_mark=sealed.mark(ask.said))
 
 
 async def request_itself(desk: Desk, merchant_id: str, payment_id: str, what: What) -> Case | None:
@@ -189,14 +205,23 @@ async def decide(desk: Desk, merchant_id: str, case_id: str, decision: Decision)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """What is said with a verb, and who may read it."""
+    """What is said with a verb, and who may read it. Card and identity numbers are masked; `masked` tells which."""
 
-    text: str
+    text: str = field(repr=False)
     side: Side = Side.STAFF
     audience: Audience = Audience.CUSTOMER
     how: How = How.WRITTEN
+    reply: str = ""
+    """A ready reply (see `replies`) that is said instead of a text of one's own; in `lang`: `zh`, `en` or `both`."""
+    lang: str = replies.BOTH
     id: str = ""
     """Of the message, where whoever says it made it: saying it again is then the same."""
+    masked: tuple[Found, ...] = ()
+
+    def __post_init__(self) -> None:
+        text, found = masked(self.text)
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "masked", tuple(dict.fromkeys((*self.masked, *found))))
 
 
 async def find(desk: Desk, merchant_id: str, case_id: str, by: Person | None = None) -> CaseSeen:
@@ -224,7 +249,7 @@ async def _act(desk: Desk, merchant_id: str, case_id: str, by: Person, version: 
 async def _message(desk: Desk, merchant_id: str, case_id: str, who: str, words: Words) -> Item:
     now = desk.clock.now()
     sealed = await desk.sealed(merchant_id, case_id)
-    body = chain.said(words.text, words.side, words.how)
+    body = chain.said(words.text, words.side, words.how, reply=words.reply, masked=words.masked)
     item_id = words.id or ids.new(ids.Kind.EVIDENCE, now)
     return chain.message(item_id, body, sealed.seal(body), who, words.audience, now)
 
@@ -428,16 +453,44 @@ async def file_taken(desk: Desk, merchant_id: str, file_id: str) -> Case:
 async def say(desk: Desk, merchant_id: str, case_id: str, by: Person, words: Words) -> Case:
     """Write a message down: written, or spoken on the phone or at the counter. Its text is sealed.
 
-    Saying it again under the same id is the same. Raises Denied: case.unknown, case.words_missing, staff.not_allowed,
+    Saying it again under the same id is the same; other words under it are refused. Raises Denied: case.unknown,
+    case.words_missing, case.message_taken, case.reply_unknown, case.reply_lacks, seal.forgotten, staff.not_allowed,
     staff.other_store.
     """
     seen = await find(desk, merchant_id, case_id)
     assert seen.case is not None
+    assert seen.payment is not None
     demand(by, "note" if words.audience is Audience.INTERNAL else "say", seen.case.store_id)
-    if not words.text.strip():
+    view = store.for_item(merchant_id, case_id, words.id)
+    known = await desk.see(view) if words.id else None
+    if words.reply and not (known and known.known):  # what was filled in once is not filled in anew
+        words = replace(words, text=replies.filled(words.reply, words.lang, seen.case, seen.payment))
+    if not (words.text.strip() or words.reply):
         raise Denied("case.words_missing")
     item = await _message(desk, merchant_id, case_id, by.id, words)
-    return await add(desk, merchant_id, case_id, item)
+    sealed = await desk.sealed(merchant_id, case_id)
+
+    def rule(there: store.ItemSeen, at: datetime) -> Change[Case] | Stay[Case]:
+        if there.known and not _is_same(words, there, sealed):
+            raise Denied("case.message_taken", id=words.id)
+        return review.add(item, there.case, at, known=there.known)
+
+    return (await _decided(desk, store.for_item(merchant_id, case_id, item.id), rule)).row
+
+
+def _is_same(words: Words, there: store.ItemSeen, sealed: Sealed) -> bool:
+    """Whether this is what was said under this id before."""
+    told = _opened(there.said, sealed)
+    what = told.get("reply", "") == words.reply and (bool(words.reply) or told.get("text") == words.text)
+    return what and (told.get("from"), told.get("how"), there.audience) == (words.side, words.how, words.audience)
+
+
+async def said_of(desk: Desk, case: Case) -> str | None:
+    """The words a case was reported with; empty where nothing was said, None where they were forgotten."""
+    if not case.said_id:
+        return ""
+    there = await desk.see(store.for_item(case.merchant_id, case.id, case.said_id))
+    return _opened(there.said, await desk.sealed(case.merchant_id, case.id)).get("text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -454,6 +507,8 @@ class Said:
     text: str | None = None
     side: str = ""
     how: str = ""
+    reply: str = ""
+    masked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,18 +551,20 @@ async def thread(
                 text=told.get("text"),
                 side=side,
                 how=str(told.get("how", "")),
+                reply=str(told.get("reply", "")),
+                masked=tuple(told.get("masked", ())),
             )
         )
     last = seen.rows[store.THREAD_MAX - 1] if len(seen.rows) > store.THREAD_MAX else None
     return Thread(tuple(shown), None if last is None else last["transition"] * 64 + last["seq"])
 
 
-def _opened(said: str | None, sealed: Sealed | None) -> dict[str, str]:
+def _opened(said: str | None, sealed: Sealed | None) -> dict[str, Any]:
     """What a message says; nothing where it was forgotten."""
     if not said or sealed is None:
         return {}
     try:
-        told: dict[str, str] = json.loads(sealed.open(said))
+        told: dict[str, Any] = json.loads(sealed.open(said))
     except Denied:
         return {}
     return told

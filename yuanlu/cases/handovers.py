@@ -25,6 +25,7 @@ from yuanlu.change import Change, Look, Row, Stay
 from yuanlu.channels.codes import CodeKind, recognise
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
+from yuanlu.masking import kept
 
 WAKE = "cases.handover.wake"
 """Hand a request over to the shop that has the money."""
@@ -140,21 +141,24 @@ class HandoverMoved(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoverAsk:
-    """A wish to hand a request over. `said` is sealed; `said_digest` stands for it in the fingerprint."""
+    """A wish to hand a request over. `said` is masked, then sealed; `said_mark` stands for it in the fingerprint."""
 
     merchant_id: str
     id: str
     voucher: Voucher
     who: str
     said: str = field(default="", repr=False)
-    said_digest: str = ""
+    said_mark: str = ""
     amount_fen: int | None = None
     happened_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "said", kept(self.said))
 
     @property
     def fingerprint(self) -> str:
         """Hash of everything asked but the id."""
-        content = (self.voucher.kept, self.said_digest, str(self.amount_fen), str(self.happened_at))
+        content = (self.voucher.kept, self.said_mark, str(self.amount_fen), str(self.happened_at))
         return hashlib.sha256("\x1f".join(content).encode()).hexdigest()
 
 

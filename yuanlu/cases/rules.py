@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -28,6 +28,7 @@ from yuanlu.change import Change, Look, Row, Stay
 from yuanlu.channels.contract import Outcome, Word
 from yuanlu.errors import Busy, Denied
 from yuanlu.facts import Fact
+from yuanlu.masking import Found, masked
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, OPEN, Payment
 from yuanlu.payments.rules import State as PaymentState
@@ -143,7 +144,6 @@ class Case(Row):
     payment_id: str
     what: What
     meant_fen: int | None
-    said: str
     fingerprint: str
     opened_at: datetime
     opened_by: str
@@ -188,14 +188,17 @@ class Case(Row):
     legal_hold: bool = False
     chain: str = ""
     chain_length: int = 0
+    said_id: str = ""
+    """The message of the thread with the words it was reported with; empty where nothing was said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseOpened(Fact):
+    """What was said with it is the first message of the thread."""
+
     payment_id: str
     what: str
     meant_fen: int | None
-    said: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +267,11 @@ class CaseClosed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseAsk:
-    """A report. `meant`: what should have been charged (wrong amount only); `asked`: what shall go back (request)."""
+    """A report. `meant`: what should have been charged (wrong amount only); `asked`: what shall go back (request).
+
+    `said`: the reporter's own words, masked. Before it is decided about they become `words`, a message of the thread,
+    and `said_mark`, their keyed hash: neither the case nor its facts hold them. `masked`: what was masked in them.
+    """
 
     merchant_id: str
     id: str
@@ -272,15 +279,23 @@ class CaseAsk:
     what: What
     who: str
     meant: Money | None = None
-    said: str = ""
+    said: str = field(default="", repr=False)
     asked: Money | None = None
     cause: str = ""
+    words: Item | None = None
+    said_mark: str = ""
+    masked: tuple[Found, ...] = ()
+
+    def __post_init__(self) -> None:
+        text, found = masked(self.said.strip())
+        object.__setattr__(self, "said", text)
+        object.__setattr__(self, "masked", tuple(dict.fromkeys((*self.masked, *found))))
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything reported but the id."""
+        """Hash of everything reported but the id; of the words, their keyed hash."""
         meant = "" if self.meant is None else f"{self.meant.amount} {self.meant.currency}"
-        content: tuple[str, ...] = (self.payment_id, self.what, meant, self.said)
+        content: tuple[str, ...] = (self.payment_id, self.what, meant, self.said_mark)
         if self.asked is not None or self.cause:
             content += ("" if self.asked is None else f"{self.asked.amount} {self.asked.currency}", self.cause)
         return hashlib.sha256("\x1f".join(content).encode()).hexdigest()
@@ -379,16 +394,17 @@ def open_case(ask: CaseAsk, seen: CaseSeen, at: datetime) -> Change[Case] | Stay
         payment_id=payment.id,
         what=ask.what,
         meant_fen=None if ask.meant is None else ask.meant.amount,
-        said=ask.said,
         fingerprint=ask.fingerprint,
         opened_at=at,
         opened_by=ask.who,
         store_id=payment.store_id,
         asked_fen=None if ask.asked is None else ask.asked.amount,
         cause=ask.cause,
+        said_id="" if ask.words is None else ask.words.id,
     )
-    opened = CaseOpened(payment_id=payment.id, what=ask.what, meant_fen=case.meant_fen, said=ask.said)
-    return Change(row=case, at=at, who=ask.who, facts=(opened,), looks=(Look(DRIVE, case.id, at),))
+    opened = CaseOpened(payment_id=payment.id, what=ask.what, meant_fen=case.meant_fen)
+    change = Change(row=case, at=at, who=ask.who, facts=(opened,), looks=(Look(DRIVE, case.id, at),))
+    return change if ask.words is None else entered(change, ask.words)
 
 
 def _demand_asked(ask: CaseAsk, payment: Payment) -> None:

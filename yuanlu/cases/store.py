@@ -44,11 +44,14 @@ APPROVERS_OF = over_keys(
     " join staff t on t.merchant_id = c.merchant_id and t.id in (c.decided_by, c.seconded_by)"
 )
 ITEM_OF = over_keys(
-    "select k.place, k.a as object_id from keys k where exists (select from facts t"
-    " where t.merchant_id = k.merchant_id and t.object_id = k.a"
-    " and t.kind = 'CaseItemAdded' and t.body::jsonb ->> 'item' = k.b)"
+    "select k.place, t.body::jsonb ->> 'audience' as audience, e.body as said from keys k"
+    " join facts t on t.merchant_id = k.merchant_id and t.object_id = k.a"
+    " and t.kind = 'CaseItemAdded' and t.body::jsonb ->> 'item' = k.b"
+    " left join evidence e on e.merchant_id = k.merchant_id and e.object_id = k.a and e.id = k.b and e.kind = 'message'"
 )
-"""Whether a thing is in a case. No `limit` here: it would count over all the reads that travel together."""
+"""Whether a thing is in a case, who may read it, and the sealed words of a message.
+
+No `limit` here: it would count over all the reads that travel together."""
 THREAD = over_keys(
     "select k.place, t.at, t.who, t.transition, t.seq, t.body, e.body as said from keys k"
     " join lateral (select * from facts f where f.merchant_id = k.merchant_id and f.object_id = k.a"
@@ -102,16 +105,27 @@ def for_ask(merchant_id: str, case_id: str, payment_id: str) -> View[CaseSeen]:
 
 @dataclass(frozen=True, slots=True)
 class ItemSeen:
-    """What it is decided on whether something enters a case: the case, and whether it is in there already."""
+    """What it is decided on whether something enters a case: the case, and whether it is in there already.
+
+    Of what is: who may read it, and the words of a message, sealed.
+    """
 
     case: Case | None
     known: bool
+    audience: str = ""
+    said: str = ""
 
 
 def for_item(merchant_id: str, case_id: str, item_id: str) -> View[ItemSeen]:
     """A case, and whether this is in it."""
     reads = (Read(BY_ID, merchant_id, case_id), Read(ITEM_OF, merchant_id, case_id, item_id))
-    return View(reads, lambda found: ItemSeen(one(found[0]), bool(found[1])))
+
+    def make(found: Found) -> ItemSeen:
+        if not found[1]:
+            return ItemSeen(one(found[0]), known=False)
+        return ItemSeen(one(found[0]), True, found[1][0]["audience"], found[1][0]["said"] or "")
+
+    return View(reads, make)
 
 
 @dataclass(frozen=True, slots=True)

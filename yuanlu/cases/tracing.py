@@ -7,7 +7,6 @@ what that side may know.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -144,8 +143,7 @@ async def request(desk: Desk, wish: HandoverAsk) -> Done[Handover]:
         told = replace(told, whose=Whose.UNKNOWN)
     if wish.said:
         sealed = await desk.sealed(wish.merchant_id, wish.id)
-        digest = hashlib.sha256(wish.said.encode()).hexdigest()
-        wish = replace(wish, said=sealed.seal(wish.said), said_digest=digest)
+        wish = replace(wish, said=sealed.seal(wish.said), said_mark=sealed.mark(wish.said))
     view = by_id(wish.merchant_id, wish.id)
     return await desk.decide(view, lambda known, at: handovers.ask(wish, known, told.whose, at))
 

@@ -9,7 +9,17 @@ from typing import Any
 
 import click
 
-from yuanlu.cli.parts import FEN, Seconds, at_counter, counter_options, example, wait_option
+from yuanlu.cli.parts import (
+    FEN,
+    Seconds,
+    at_counter,
+    counter_options,
+    example,
+    json_option,
+    plain,
+    print_json,
+    wait_option,
+)
 
 WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
 
@@ -34,6 +44,7 @@ def case_open(
 ) -> None:  # fmt: skip
     """Report that a PAYMENT was a mistaken scan. Checks it at the channel, puts it right, prints the case."""
     from yuanlu.cases.rules import What
+    from yuanlu.masking import masked
     from yuanlu.terminal import verbs
     from yuanlu.web.parts.shapes import case_told
 
@@ -43,7 +54,7 @@ def case_open(
             counter, payment_id=payment, what=What(what), meant_fen=meant_fen, case_id=case_id, said=said,
             asked_fen=asked_fen,
         ),
-        lambda seen, _: case_told(seen.case),
+        lambda seen, _: case_told(seen.case, *masked(said.strip())),
     )  # fmt: skip
 
 
@@ -96,9 +107,13 @@ def case_show(case_id: str, key_file: Path | None, merchant: str, state: Path | 
 
 
 def _on_case(
-    case_id: str, key_file: Path | None, version: int, merchant: str, state: Path | None, verb: Callable[..., Any]
-) -> None:
-    """Do `verb(flow, place, by, version)` on a case and print it; place is what each verb of cases begins with."""
+    case_id: str, key_file: Path | None, version: int, merchant: str, state: Path | None, verb: Callable[..., Any],
+    say: str = "",
+) -> None:  # fmt: skip
+    """Do `verb(flow, place, by, version)` on a case and print it; place is what each verb of cases begins with.
+
+    `say`: the words that come with it, to tell what of them is masked.
+    """
     from yuanlu.cases import flow
     from yuanlu.terminal import verbs
 
@@ -107,6 +122,7 @@ def _on_case(
         lambda counter: verbs.on_case(
             counter, case_id, key_file, version,
             lambda app, merchant_id, by, seen: verb(flow, (app.desk, merchant_id, case_id), by, seen),
+            say,
         ),
         lambda told, _: told,
     )  # fmt: skip
@@ -140,7 +156,7 @@ def case_ask(case_id: str, say: str, version: int, key_file: Path | None, mercha
     """Ask the customer for more. Prints the case."""
     _on_case(
         case_id, key_file, version, merchant, state,
-        lambda flow, place, by, seen: flow.ask(*place, by, seen, flow.Words(text=say)),
+        lambda flow, place, by, seen: flow.ask(*place, by, seen, flow.Words(text=say)), say,
     )  # fmt: skip
 
 
@@ -161,7 +177,7 @@ def case_approve(
     amount = None if amount_fen is None else Money(amount_fen)
     _on_case(
         case_id, key_file, version, merchant, state,
-        lambda flow, place, by, seen: flow.approve(*place, by, seen, amount, flow.Words(text=say)),
+        lambda flow, place, by, seen: flow.approve(*place, by, seen, amount, flow.Words(text=say)), say,
     )  # fmt: skip
 
 
@@ -194,7 +210,7 @@ def case_decline(
     """Decline, for a coded reason. The customer may object. Prints the case."""
     _on_case(
         case_id, key_file, version, merchant, state,
-        lambda flow, place, by, seen: flow.decline(*place, by, seen, reason, flow.Words(text=say)),
+        lambda flow, place, by, seen: flow.decline(*place, by, seen, reason, flow.Words(text=say)), say,
     )  # fmt: skip
 
 
@@ -223,5 +239,66 @@ def case_offer(
     wish = (OfferKind(kind), Money(amount_fen), timedelta(hours=hours))
     _on_case(
         case_id, key_file, version, merchant, state,
-        lambda flow, place, by, seen: flow.offer(*place, by, seen, *wish, flow.Words(text=say)),
+        lambda flow, place, by, seen: flow.offer(*place, by, seen, *wish, flow.Words(text=say)), say,
     )  # fmt: skip
+
+
+@case.command(
+    "say",
+    **example(
+        "yuanlu case say YC01KATE3S40000000000000000J3 --template received --key-file anna.key",
+        "yuanlu case say YC01KATE3S40000000000000000J3 顾客来电催问 --from customer --how phone --key-file anna.key",
+    ),
+)
+@click.argument("case_id", metavar="CASE")
+@click.argument("text", default="")
+@click.option(
+    "--template", default="", metavar="NAME", help="A ready reply instead of a text: see `yuanlu case replies`."
+)
+@click.option("--lang", type=click.Choice(("zh", "en", "both")), default="both", show_default=True, help="Of a reply.")
+@click.option("--from", "side", type=click.Choice(("staff", "customer")), default="staff", help="Whose words they are.")
+@click.option(
+    "--how",
+    type=click.Choice(("written", "phone", "counter")),
+    default="written",
+    show_default=True,
+    help="Written, or spoken and written down.",
+)
+@click.option("--internal", is_flag=True, help="For staff only: the customer never sees it.")
+@click.option(
+    "--id", "message_id", default="", metavar="YE…", help="The id, where you made it: saying it again is safe."
+)
+@_KEY
+@counter_options
+def case_say(
+    case_id: str, text: str, template: str, lang: str, side: str, how: str, internal: bool, message_id: str,
+    key_file: Path | None, merchant: str, state: Path | None,
+) -> None:  # fmt: skip
+    """Write TEXT or a ready reply into the thread of a CASE. Nothing said is edited or deleted. Prints the case."""
+    from yuanlu import ids
+    from yuanlu.cases.chain import Audience, How, Side
+    from yuanlu.cases.flow import Words
+
+    if bool(text) is bool(template):
+        raise click.UsageError("give a TEXT or --template")
+    if template and (internal or side != "staff"):
+        raise click.UsageError("a template is what staff say to the customer")
+    words = Words(
+        text=text,
+        side=Side(side),
+        audience=Audience.INTERNAL if internal else Audience.CUSTOMER,
+        how=How(how),
+        reply=template,
+        lang=lang,
+        id=ids.checked(message_id, ids.Kind.EVIDENCE) if message_id else "",
+    )
+    _on_case(case_id, key_file, 0, merchant, state, lambda flow, place, by, _: flow.say(*place, by, words), text)
+
+
+@case.command("replies", **example("yuanlu case replies"))
+@json_option
+def case_replies(as_json: bool) -> None:
+    """Print the ready replies to a customer: {items}."""
+    from yuanlu.web.parts.shapes import replies_told
+
+    print_json(plain(replies_told()))

@@ -44,6 +44,7 @@ from yuanlu.channels.contract import (
 from yuanlu.complaints.rules import WATCH_WAKE, Complaint, ComplaintImage, Sealed, day_end, digest_of_text
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
+from yuanlu.masking import kept
 
 ANSWER = "complaints.answer"
 TRIES_MAX = 5
@@ -195,6 +196,9 @@ class AnswerAsk:
     days: int = 0
     feedback_code: str = ""
     images: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", kept(self.text))
 
     @property
     def fingerprint(self) -> str:

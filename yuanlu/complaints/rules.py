@@ -29,6 +29,7 @@ from yuanlu.channels.contract import Channel, ComplaintFacts, Deed, Entry, Evide
 from yuanlu.clock import CHINA, business_day
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
+from yuanlu.masking import kept as masked
 from yuanlu.payments.rules import Payment
 from yuanlu.refunds.rules import Refund
 from yuanlu.refunds.rules import State as RefundState
@@ -267,6 +268,7 @@ def hear(
 
     Law: heard twice is one, an older answer never replaces a newer one, and our state follows from what was told.
     """
+    told, heard = replace(told, text=masked(told.text)), replace(heard, entries=_masked(heard.entries))
     known = seen.complaint
     if known is not None and _is_overtaken(known, heard):
         return Stay(known)
@@ -288,6 +290,10 @@ def hear(
         facts.append(_first_fact(row, told))
     facts += [_said(each) for each in news if each.deed is not Deed.OPENED]
     return _changed(bound, row, known, heard, seen, at, facts)
+
+
+def _masked(entries: tuple[Entry, ...] | None) -> tuple[Entry, ...] | None:
+    return entries and tuple(replace(each, text=masked(each.text)) for each in entries)
 
 
 def _first(merchant_id: str, channel: Channel, told: Grievance, seen: Seen, at: datetime) -> Complaint:

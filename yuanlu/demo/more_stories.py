@@ -41,7 +41,8 @@ async def case_about(on: Stage, payment: Told, state: str) -> Told:
         return found
 
     found = await on.until(look, lambda some: [one["state"] for one in some] == [state], f"one case is in {state}")
-    return found[0]
+    one: Told = await on.cashier.get(f"/v1/cases/{found[0]['id']}")
+    return one
 
 
 async def wrong_payee(on: Stage) -> End:

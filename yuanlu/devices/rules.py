@@ -21,6 +21,7 @@ from yuanlu.channels.codes import CodeKind
 from yuanlu.clock import business_day
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
+from yuanlu.masking import kept
 
 REGISTERED = (CodeKind.RECEIVING_CODE, CodeKind.ORDER_CODE, CodeKind.MERCHANT_EMV, CodeKind.WEB_PAGE)
 """What may hang: codes for being paid, and pages that lead to them. A payer's own code never does."""
@@ -212,6 +213,7 @@ def audit(found: FoundAs, note: str, who: str, code: Code | None, at: datetime) 
         raise Denied("code.unknown")
     if code.state is State.RETIRED:
         raise Denied("code.retired", id=code.id)
+    note = kept(note)
     row = replace(
         code,
         version=code.version + 1,
@@ -234,6 +236,7 @@ def retire(note: str, who: str, code: Code | None, at: datetime) -> Change[Code]
         raise Denied("code.unknown")
     if code.state is State.RETIRED:
         return Stay(code)
+    note = kept(note)
     row = replace(code, version=code.version + 1, state=State.RETIRED, retired_at=at, due_at=None, note=note)
     return Change(row=row, at=at, who=who, facts=(CodeRetired(note=note),))
 

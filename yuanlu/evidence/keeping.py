@@ -282,13 +282,21 @@ async def _forget(desk: Desk, seal: Seal, merchant_id: str, subject: str, who: s
     return await seal.forget(merchant_id, subject, desk.clock.now(), who=who, why=why)
 
 
+ENDS = ("case", "complaint", "handover", "staff")
+"""What has a rule of its own for how long it is kept after its end. (A repayment forgets its account by itself.)"""
 _OVER = """
-  select k.subject from subject_keys k left join cases c on c.merchant_id = k.merchant_id and c.id = k.subject
+  select k.subject from subject_keys k
+  left join cases c on c.merchant_id = k.merchant_id and c.id = k.subject
+  left join complaints n on n.merchant_id = k.merchant_id and n.id = k.subject
+  left join handovers h on h.merchant_id = k.merchant_id and h.id = k.subject
+  left join staff s on s.merchant_id = k.merchant_id and s.id = k.subject
   where k.merchant_id = $1 and k.wrapped <> ''
-    and (k.keep_until <= $2 or (k.keep_until is null and c.state = 'CLOSED' and c.closed_at <= $3))
-    and (c.id is null or c.state = any($4))
-    and coalesce(to_jsonb(c) ->> 'legal_hold', '') in ('', 'false')
-  order by k.subject limit $5
+    and (k.keep_until <= $2 or (k.keep_until is null and (
+      (c.state = 'CLOSED' and c.closed_at <= $5) or n.finished_at <= $6 or h.ended_at <= $7 or s.until <= $8)))
+    and (c.id is null or c.state = any($3))
+    and not exists (select from cases o where o.merchant_id = k.merchant_id and o.legal_hold
+      and (o.id = k.subject or o.payment_id = n.payment_id))
+  order by k.subject limit $4
 """
 _FILES_OF = "select * from case_files where merchant_id = $1 and case_id = $2 and state = 'TAKEN' order by number"
 _FORGOTTEN_BUT_THERE = """
@@ -300,15 +308,13 @@ _FORGOTTEN_BUT_THERE = """
 async def sweep(desk: Desk, files: Files, seal: Seal, pool: asyncpg.Pool[Any], merchant_id: str) -> int:
     """Forget the subjects of a merchant whose time is over and that no legal hold protects; answers how many.
 
-    A subject with a time of its own (`keep_until`) goes by it, a case by the rule for cases. What a run before was
-    broken off at is finished.
+    A subject with a time of its own (`keep_until`) goes by it, all others by the rule for what they are (`ENDS`). What
+    a run before was broken off at is finished.
     """
     now, count = desk.clock.now(), 0
-    days = rule_for("case", business_day(now)).days
+    since = [now - timedelta(days=rule_for(what, business_day(now)).days) for what in ENDS]
     while True:
-        over = await db.read(
-            pool, merchant_id, _OVER, merchant_id, now, now - timedelta(days=days), list(RESTS), SWEPT_AT_ONCE
-        )
+        over = await db.read(pool, merchant_id, _OVER, merchant_id, now, list(RESTS), SWEPT_AT_ONCE, *since)
         for row in over:
             count += await _forget(desk, seal, merchant_id, row["subject"], "system", Why.RETENTION)
             for file in await db.read(pool, merchant_id, _FILES_OF, merchant_id, row["subject"]):

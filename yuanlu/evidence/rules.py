@@ -17,8 +17,8 @@ from enum import StrEnum
 from yuanlu import ids
 from yuanlu.change import Change, Row, Stay
 from yuanlu.errors import Denied
-from yuanlu.evidence.masking import masked
 from yuanlu.facts import Fact
+from yuanlu.masking import masked
 from yuanlu.people.rules import Person, demand, may
 
 NAME_MAX = 120

@@ -94,10 +94,10 @@ READERS: Mapping[Reader, Cut] = {
         audiences=frozenset({"customer"}),
         heard=True,
         books=True,
-        case=_CASE | {"said", "opened_by", "decided_by", "seconded_by", "incident", "legal_hold"},
+        case=_CASE | {"opened_by", "decided_by", "seconded_by", "incident", "legal_hold"},
         payment=_PAYMENT | {"opened_by", "payer", "code", "reason", "last_word", "give_up_at", "incident"},
         refund=_REFUND | {"opened_by", "proposed_by", "done_by", "code", "waiting_for", "last_word", "incident"},
-        facts=_FACTS | {"said", "why", "card_tail", "proposed_by", "till_id", "since", "approver", "decided_by"},
+        facts=_FACTS | {"why", "card_tail", "proposed_by", "till_id", "since", "approver", "decided_by"},
     ),
     Reader.COUNSEL: Cut(
         naming=Naming.NAME,

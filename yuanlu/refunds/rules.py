@@ -47,6 +47,7 @@ from yuanlu.errors import Broken, Denied
 from yuanlu.facts import Fact
 from yuanlu.ledger.accounts import HELD, OWED, SUSPENSE, Move, due
 from yuanlu.machine import Turn, parse
+from yuanlu.masking import kept
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, Payment
 
@@ -346,6 +347,9 @@ class RefundAsk:
     """How long it may still be cancelled before it is sent."""
     lines: tuple[tuple[str, int], ...] = ()
     """Pieces by line; the amount then follows from them."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", kept(self.reason))
 
     @property
     def fingerprint(self) -> str:

@@ -32,6 +32,7 @@ from yuanlu.evidence import flow as files
 from yuanlu.evidence import keeping
 from yuanlu.evidence.rules import Audience, FileAsk, Why
 from yuanlu.ids import Kind
+from yuanlu.masking import masked
 from yuanlu.merchants import store as merchants
 from yuanlu.merchants.store import Merchant, Till
 from yuanlu.money import Money
@@ -450,15 +451,20 @@ def _key_in(file: Path) -> str:
 CaseVerb = Callable[[App, str, Person, int], Awaitable[Case]]
 
 
-async def on_case(counter: Counter, case_id: str, key_file: Path | None, version: int, verb: CaseVerb) -> CaseTold:
+async def on_case(
+    counter: Counter, case_id: str, key_file: Path | None, version: int, verb: CaseVerb, say: str = ""
+) -> CaseTold:
     """Do something with a case as whoever acts here, on the version they saw (0: as it stands now).
+
+    `say`: the words that come with it; the answer tells what was masked in them.
 
     Raises Denied: id.invalid, key.file_unreadable, auth.key_invalid, and what the verb raises.
     """
     by = await acting(counter, key_file)
     seen = await cases.find(counter.app.desk, counter.merchant_id, ids.checked(case_id, Kind.CASE), by)
     assert seen.case is not None
-    return case_told(await verb(counter.app, counter.merchant_id, by, version or seen.case.version))
+    case = await verb(counter.app, counter.merchant_id, by, version or seen.case.version)
+    return case_told(case, masked=masked(say).found)
 
 
 async def case_shown(counter: Counter, case_id: str, key_file: Path | None) -> dict[str, Any]:
@@ -470,8 +476,8 @@ async def case_shown(counter: Counter, case_id: str, key_file: Path | None) -> d
     desk, merchant_id = counter.app.desk, counter.merchant_id
     seen = await cases.find(desk, merchant_id, ids.checked(case_id, Kind.CASE), by)
     assert seen.case is not None
-    said = await cases.thread(desk, merchant_id, case_id, as_customer=not by.is_named, by=by)
-    return {"case": case_told(seen.case), "thread": thread_told(said)}
+    thread = await cases.thread(desk, merchant_id, case_id, as_customer=not by.is_named, by=by)
+    return {"case": case_told(seen.case, await cases.said_of(desk, seen.case)), "thread": thread_told(thread)}
 
 
 async def cases_listed(counter: Counter, state: str, limit: int, after: str, key_file: Path | None) -> CasesTold:
@@ -637,7 +643,8 @@ async def shown(counter: Counter, any_id: str, kinds: Sequence[Kind]) -> Payment
         return payment_told(await payment_of(counter, any_id), now)
     if kind is Kind.REFUND:
         return refund_told(await refund_of(counter, any_id), now)
-    return case_told(_there(await case_of(counter, any_id)))
+    case = _there(await case_of(counter, any_id))
+    return case_told(case, await cases.said_of(counter.app.desk, case))
 
 
 def _kind(any_id: str, kinds: Sequence[Kind]) -> Kind:

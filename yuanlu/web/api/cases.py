@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from yuanlu.cases import flow, store
 from yuanlu.cases.chain import Audience, How, Side
@@ -34,10 +34,12 @@ from yuanlu.web.parts.shapes import (
     MessageWish,
     Nothing,
     OfferWish,
+    RepliesTold,
     SayActWish,
     ThreadTold,
     ThreadWish,
     case_told,
+    replies_told,
     thread_told,
 )
 
@@ -57,14 +59,14 @@ async def request(call: Call) -> Answer:
         asked=None if wish.asked_fen is None else Money(wish.asked_fen),
     )
     done = await flow.requested(call.office.desk, ask)
-    return 201 if done.changed else 200, case_told(done.row)
+    return 201 if done.changed else 200, case_told(done.row, ask.said, ask.masked)
 
 
 async def see(call: Call) -> Answer:
     """One case."""
     seen = await flow.find(call.office.desk, call.merchant_id, call.id(Kind.CASE), call.by)
     assert seen.case is not None
-    return 200, case_told(seen.case)
+    return 200, case_told(seen.case, await flow.said_of(call.office.desk, seen.case))
 
 
 async def page(call: Call) -> Answer:
@@ -109,6 +111,11 @@ def _inner(text: str) -> Words:
     return Words(text=text, audience=Audience.INTERNAL)
 
 
+async def _said(deed: Awaitable[Case], words: Words) -> Answer:
+    """The case after a deed that words came with, and what was masked in them."""
+    return 200, case_told(await deed, masked=words.masked)
+
+
 async def claim(call: Call) -> Answer:
     """Take a case to work at, for half an hour; again takes it anew."""
     return 200, case_told(await flow.claim(*_place(call), call.by))
@@ -122,13 +129,15 @@ async def release(call: Call) -> Answer:
 async def ask(call: Call) -> Answer:
     """Ask the customer for more."""
     wish: SayActWish = call.wish
-    return 200, case_told(await flow.ask(*_place(call), call.by, wish.version, _to_customer(wish.words)))
+    words = _to_customer(wish.words)
+    return await _said(flow.ask(*_place(call), call.by, wish.version, words), words)
 
 
 async def answer(call: Call) -> Answer:
     """The customer answers what was asked: a person decides."""
     wish: SayActWish = call.wish
-    return 200, case_told(await flow.answer(*_place(call), call.by, wish.version, _from_customer(wish.words)))
+    words = _from_customer(wish.words)
+    return await _said(flow.answer(*_place(call), call.by, wish.version, words), words)
 
 
 async def approve(call: Call) -> Answer:
@@ -136,19 +145,21 @@ async def approve(call: Call) -> Answer:
     wish: ApproveWish = call.wish
     amount = None if wish.amount_fen is None else Money(wish.amount_fen)
     words = _to_customer(wish.words)
-    return 200, case_told(await flow.approve(*_place(call), call.by, wish.version, amount, words))
+    return await _said(flow.approve(*_place(call), call.by, wish.version, amount, words), words)
 
 
 async def confirm(call: Call) -> Answer:
     """Second of two people: it is carried out."""
     wish: ActWish = call.wish
-    return 200, case_told(await flow.confirm(*_place(call), call.by, wish.version, _inner(wish.words)))
+    words = _inner(wish.words)
+    return await _said(flow.confirm(*_place(call), call.by, wish.version, words), words)
 
 
 async def send_back(call: Call) -> Answer:
     """Second of two people does not confirm: it is decided again. The words are for staff."""
     wish: SayActWish = call.wish
-    return 200, case_told(await flow.send_back(*_place(call), call.by, wish.version, _inner(wish.words)))
+    words = _inner(wish.words)
+    return await _said(flow.send_back(*_place(call), call.by, wish.version, words), words)
 
 
 async def offer(call: Call) -> Answer:
@@ -156,76 +167,95 @@ async def offer(call: Call) -> Answer:
     wish: OfferWish = call.wish
     words, within = _to_customer(wish.words), timedelta(hours=wish.hours)
     kind, worth = OfferKind(wish.kind), Money(wish.amount_fen)
-    return 200, case_told(await flow.offer(*_place(call), call.by, wish.version, kind, worth, within, words))
+    return await _said(flow.offer(*_place(call), call.by, wish.version, kind, worth, within, words), words)
 
 
 async def accept(call: Call) -> Answer:
     """The customer accepts the offer."""
     wish: ActWish = call.wish
-    return 200, case_told(await flow.accept(*_place(call), call.by, wish.version, _from_customer(wish.words)))
+    words = _from_customer(wish.words)
+    return await _said(flow.accept(*_place(call), call.by, wish.version, words), words)
 
 
 async def turn_down(call: Call) -> Answer:
     """The customer does not accept the offer: a person decides."""
     wish: ActWish = call.wish
-    return 200, case_told(await flow.turn_down(*_place(call), call.by, wish.version, _from_customer(wish.words)))
+    words = _from_customer(wish.words)
+    return await _said(flow.turn_down(*_place(call), call.by, wish.version, words), words)
 
 
 async def decline(call: Call) -> Answer:
     """Decline for a coded reason, with words for the customer. It may be objected to until `object_until`."""
     wish: DeclineWish = call.wish
     words = _to_customer(wish.words)
-    return 200, case_told(await flow.decline(*_place(call), call.by, wish.version, wish.reason, words))
+    return await _said(flow.decline(*_place(call), call.by, wish.version, wish.reason, words), words)
 
 
 async def object_to(call: Call) -> Answer:
     """The customer objects to a decision, once: another person decides."""
     wish: SayActWish = call.wish
-    return 200, case_told(await flow.object_to(*_place(call), call.by, wish.version, _from_customer(wish.words)))
+    words = _from_customer(wish.words)
+    return await _said(flow.object_to(*_place(call), call.by, wish.version, words), words)
 
 
 async def withdraw(call: Call) -> Answer:
     """Whoever asked wants nothing any more."""
     wish: ActWish = call.wish
-    return 200, case_told(await flow.withdraw(*_place(call), call.by, wish.version, _from_customer(wish.words)))
+    words = _from_customer(wish.words)
+    return await _said(flow.withdraw(*_place(call), call.by, wish.version, words), words)
 
 
 async def reopen(call: Call) -> Answer:
     """Take a closed case up again, on new evidence: say what it is. The words are for staff."""
     wish: SayActWish = call.wish
-    return 200, case_told(await flow.reopen(*_place(call), call.by, wish.version, _inner(wish.words)))
+    words = _inner(wish.words)
+    return await _said(flow.reopen(*_place(call), call.by, wish.version, words), words)
 
 
 async def escalate(call: Call) -> Answer:
     """Write down that it is taken further, and how far it is there."""
     wish: EscalationWish = call.wish
     place, status = Place(wish.place), Status(wish.status)
-    return 200, case_told(await flow.escalate(*_place(call), call.by, place, status, _inner(wish.words)))
+    words = _inner(wish.words)
+    return await _said(flow.escalate(*_place(call), call.by, place, status, words), words)
 
 
 async def hold(call: Call) -> Answer:
     """Set or lift the legal hold: while it is on, nothing of the case is deleted."""
     wish: HoldWish = call.wish
-    return 200, case_told(await flow.hold(*_place(call), call.by, _inner(wish.words), on=wish.on))
+    words = _inner(wish.words)
+    return await _said(flow.hold(*_place(call), call.by, words, on=wish.on), words)
 
 
 async def judge(call: Call) -> Answer:
     """Say whose fault it was, and why: a judgement, with your name to it."""
     wish: JudgementWish = call.wish
-    return 200, case_told(await flow.judge(*_place(call), call.by, Fault(wish.fault), _inner(wish.words)))
+    words = _inner(wish.words)
+    return await _said(flow.judge(*_place(call), call.by, Fault(wish.fault), words), words)
 
 
 async def say(call: Call) -> Answer:
     """Write a message down; saying it again under its id is the same. Nothing is edited or deleted."""
     wish: MessageWish = call.wish
+    if (wish.text is UNSET) is (not wish.template):
+        raise msgspec.ValidationError("give a text or a template - at `$.text`")
+    if wish.template and (wish.side, wish.audience) != ("staff", "customer"):
+        raise msgspec.ValidationError("a template is what staff say to the customer - at `$.template`")
     words = Words(
-        text=wish.text,
+        text="" if wish.text is UNSET else wish.text,
+        reply=wish.template,
+        lang=wish.lang,
         side=Side(wish.side),
         audience=Audience(wish.audience),
         how=How(wish.how),
         id=checked(wish.id, Kind.EVIDENCE),
     )
-    return 200, case_told(await flow.say(*_place(call), call.by, words))
+    return await _said(flow.say(*_place(call), call.by, words), words)
+
+
+async def ready_replies(_: Call) -> Answer:
+    """What staff say most to customers, with an apology, in both languages: say one by its name."""
+    return 200, replies_told()
 
 
 async def thread(call: Call) -> Answer:
@@ -285,6 +315,7 @@ ROUTES = (
             "case.asked_unexpected",
             "case.asked_invalid",
             "case.already_open",
+            "seal.forgotten",
         ),
         example={
             "id": "YC01KATE3S40000000000000000J3",
@@ -349,8 +380,17 @@ ROUTES = (
           {"on": True, "words": "律师函已收到"}),
     _verb("judge", judge, "Say whose fault it was", JudgementWish, (*_ROLE, "case.words_missing"),
           {"fault": "cashier", "words": "多按了一个零"}),
-    _verb("messages", say, "Write a message down", MessageWish, (*_ROLE, "id.invalid", "case.words_missing"),
+    _verb("messages", say, "Write a message down", MessageWish,
+          (*_ROLE, "id.invalid", "case.words_missing", "case.message_taken", "case.reply_unknown", "case.reply_lacks",
+           "seal.forgotten"),
           {"id": "YE01KATE3S400000000000000096", "text": "顾客来电说没收到退款。", "side": "customer", "how": "phone"}),
+    Route(
+        method="GET",
+        path="/v1/replies",
+        verb=ready_replies,
+        says="The ready replies to a customer",
+        gives=RepliesTold,
+    ),
     Route(
         method="GET",
         path="/v1/cases/{case}/thread",

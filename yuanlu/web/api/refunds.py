@@ -11,6 +11,7 @@ from yuanlu.amounts.lines import added
 from yuanlu.channels.contract import Evidence, RescueTo, digest_of
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, checked
+from yuanlu.masking import kept
 from yuanlu.money import Money
 from yuanlu.refunds import flow, store
 from yuanlu.refunds.rules import End, Refund, RefundAsk, RescueAsk, Resolution
@@ -104,13 +105,13 @@ async def approve_rescue(call: Call) -> Answer:
 
 def _resolution(call: Call) -> Resolution:
     wish: ResolutionWish = call.wish
-    at = call.office.clock.now()
+    at, text = call.office.clock.now(), kept(wish.proof)
     proof = Evidence(
         id=ids.new(Kind.EVIDENCE, at),
         kind="person",
         at=at,
-        body=wish.proof,
-        digest=digest_of(wish.proof.encode()),
+        body=text,
+        digest=digest_of(text.encode()),
         operation="resolution",
     )
     return Resolution(end=End(wish.end), proof=proof)

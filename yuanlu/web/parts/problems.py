@@ -86,6 +86,7 @@ STATUSES: Mapping[str, int] = {
     "case.words_missing": 422,
     "case.offer_until": 422,
     "case.reason_unknown": 422,
+    "case.reply_unknown": 422,
     "case.own": 403,
     "case.barred": 403,
     "case.same_person": 403,

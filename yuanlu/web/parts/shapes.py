@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from yuanlu.amounts.lines import LINES_MAX, QUANTITY_MAX
+from yuanlu.cases import replies
 from yuanlu.cases.declines import words_of
 from yuanlu.cases.flow import Thread
 from yuanlu.cases.review import escalations_of
@@ -194,10 +195,15 @@ class JudgementWish(Wish):
 
 
 class MessageWish(Wish):
-    """A message. `side`: whose words these are. `how`: written, or spoken and written down. Inner ones stay inside."""
+    """A message: `text`, or the ready reply `template` in `lang`, filled in from the case, which is for the customer.
+
+    `side`: whose words these are. `how`: written, or spoken and written down. Inner ones stay inside.
+    """
 
     id: EvidenceId
-    text: Said
+    text: Said | UnsetType = UNSET
+    template: Annotated[str, Meta(pattern=f"^[a-z_]*{END}", max_length=40, examples=["received"])] = ""
+    lang: Literal["zh", "en", "both"] = "both"
     side: Literal["customer", "staff"] = "staff"
     how: Literal["written", "phone", "counter"] = "written"
     audience: Literal["customer", "internal"] = "customer"
@@ -360,14 +366,19 @@ class RefundTold(Struct, frozen=True, kw_only=True):
 
 
 class CaseTold(Struct, frozen=True, kw_only=True):
-    """A case as it stands. `amount_fen` is what shall go back, by the refund `refund`."""
+    """A case as it stands. `amount_fen` is what shall go back, by the refund `refund`.
+
+    `said`: the words it was reported with, where it is reported and where one case is read; null elsewhere, and where
+    they were forgotten. `masked`: what was masked in the words that came with this call (`card`, `id_number`).
+    """
 
     id: str
     state: str
     payment: str
     what: str
     meant_fen: int | None
-    said: str
+    said: str | None
+    masked: Sequence[str]
     opened_at: datetime
     opened_by: str
     remedy: str
@@ -411,7 +422,10 @@ class CaseTold(Struct, frozen=True, kw_only=True):
 
 
 class SaidTold(Struct, frozen=True, kw_only=True):
-    """Something in a thread. Of a message `text`, `side` and `how`; `text` null where it was forgotten."""
+    """Something in a thread. Of a message `text`, `side` and `how`; `text` null where it was forgotten.
+
+    `reply`: the ready reply it was made of; `masked`: what was masked in it before it was kept.
+    """
 
     place: int
     at: datetime
@@ -423,6 +437,25 @@ class SaidTold(Struct, frozen=True, kw_only=True):
     text: str | None
     side: str
     how: str
+    reply: str
+    masked: Sequence[str]
+
+
+class ReplyTold(Struct, frozen=True, kw_only=True):
+    """A ready reply to a customer. `fills`: what is filled in from the case; it must know all of it."""
+
+    name: str
+    fills: Sequence[str]
+    title_zh: str
+    title_en: str
+    zh: str
+    en: str
+
+
+class RepliesTold(Struct, frozen=True, kw_only=True):
+    """The ready replies."""
+
+    items: Sequence[ReplyTold]
 
 
 class ThreadTold(Struct, frozen=True, kw_only=True):
@@ -673,8 +706,8 @@ def file_told(shown: Shown) -> FileTold:
     )
 
 
-def case_told(case: Case) -> CaseTold:
-    """A case as others see it."""
+def case_told(case: Case, said: str | None = None, masked: Sequence[str] = ()) -> CaseTold:
+    """A case as others see it. `said`: the words it was reported with, for who may read them."""
     says_zh, says_en = says.of_case(case)
     return CaseTold(
         id=case.id,
@@ -682,7 +715,8 @@ def case_told(case: Case) -> CaseTold:
         payment=case.payment_id,
         what=case.what.value,
         meant_fen=case.meant_fen,
-        said=case.said,
+        said=said,
+        masked=list(masked),
         opened_at=case.opened_at,
         opened_by=case.opened_by,
         remedy=case.remedy.value,
@@ -726,6 +760,22 @@ def case_told(case: Case) -> CaseTold:
     )
 
 
+def replies_told() -> RepliesTold:
+    """The ready replies, as they are listed."""
+    items = [
+        ReplyTold(
+            name=name,
+            fills=replies.places(name),
+            title_zh=texts["title_zh"],
+            title_en=texts["title_en"],
+            zh=texts["zh"],
+            en=texts["en"],
+        )
+        for name, texts in replies.replies().items()
+    ]
+    return RepliesTold(items=items)
+
+
 def thread_told(thread: Thread) -> ThreadTold:
     """A thread as it is told."""
     items = [
@@ -740,6 +790,8 @@ def thread_told(thread: Thread) -> ThreadTold:
             text=one.text,
             side=one.side,
             how=one.how,
+            reply=one.reply,
+            masked=one.masked,
         )
         for one in thread.items
     ]
