@@ -380,6 +380,7 @@ class CaseTold(Struct, frozen=True, kw_only=True):
     version: int
     store: str
     cause: str
+    twin: str
     asked_fen: int | None
     holder: str
     due_at: datetime | None
@@ -695,6 +696,7 @@ def case_told(case: Case) -> CaseTold:
         version=case.version,
         store=case.store_id,
         cause=case.cause,
+        twin=case.twin_id,
         asked_fen=case.asked_fen,
         holder=case.holder,
         due_at=case.due_at,
