@@ -167,7 +167,8 @@ def _pair(case: Case, payment: Payment, other: Payment, cases: tuple[Case, ...])
     is_sure = is_known or (found is not None and (has_reason or found.was_unclear))
     if not is_sure and not (has_reason and _unknown(payment, other)):
         return None
-    stands = standing(other) if is_sure or other.state in OPEN else Standing.ALONE
+    is_near = is_sure or other.state in OPEN or other.till_id == payment.till_id
+    stands = standing(other) if is_near else Standing.ALONE
     is_second = (other.opened_at, other.id) < (payment.opened_at, payment.id)
     holder = next(_holders(case, other, cases), None) if is_sure else None
     return Pair(twin=other, standing=stands, holder=holder, is_sure=is_sure, is_second=is_second)
