@@ -80,6 +80,15 @@ _LOST = (
 
 _CROSSED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
+
+def _is_taken(error: Exception, row: Row) -> bool:
+    """Whether another row of this table was there first, by a unique index: deciding again sees it.
+
+    New rows never come here (they stand back, and are stale); a row that changes into a place that is taken does.
+    """
+    return isinstance(error, asyncpg.UniqueViolationError) and error.table_name == row.table
+
+
 _DRAWS = """
   if cardinality(a_draw) > 0 then
     perform 1 from payments t where (t.merchant_id, t.id) in
@@ -434,7 +443,7 @@ class Recorder:
             if len(batch) > 1:
                 await self._halved(batch)
                 return
-            if not isinstance(error, _CROSSED):
+            if not isinstance(error, _CROSSED) and not _is_taken(error, batch[0].change.row):
                 batch[0].refuse(Broken(f"cannot record {batch[0].key}: {error}"))
                 return
             gone = {0}

@@ -1,4 +1,4 @@
-"""Two charges of one mistake: which payments are looked at, and how a pair stands when one of them is put right."""
+"""Two charges of one mistake: which payments are looked at, and the case that opens by itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from tests.making import NOON, after, changed, kinds, payment
 from yuanlu import ids
 from yuanlu.cases import causes, doubles, rules
-from yuanlu.cases.doubles import Standing, standing
 from yuanlu.cases.rules import CaseSeen, State, What
 from yuanlu.change import Stay
 from yuanlu.errors import Denied
@@ -65,35 +64,9 @@ def test_a_pair_opens_a_case_about_its_second_charge_with_what_was_found() -> No
     assert ask == doubles.own_ask("YM1", found)
     change = changed(doubles.open_pair(found, ask, CaseSeen(None, charge("b")), after(30)))
     assert (change.row.state, change.row.remedy_fen) == (State.OPENED, 0)
+    assert change.row.twin_id == found.first.id
     assert kinds(change) == ("CaseOpened", "CauseFound")
     assert found.first.id in str(change.facts[1])
     assert isinstance(doubles.open_pair(found, ask, CaseSeen(change.row, None), after(40)), Stay)
     with pytest.raises(Denied, match="already_open"):
         doubles.open_pair(found, ask, CaseSeen(None, charge("b"), other="YC1"), after(30))
-
-
-@pytest.mark.parametrize(
-    ("twin", "wanted"),
-    [
-        (None, Standing.ALONE),
-        (charge("a"), Standing.GOES_BACK),
-        (charge("a", P.SENT), Standing.ALONE),
-        (charge("a", P.REVERSED), Standing.OTHER_UNPAID),
-        (charge("a", P.FAILED), Standing.OTHER_UNPAID),
-        (charge("a", P.LATE_PAID), Standing.OTHER_WENT_BACK),
-        (charge("a", back_fen=charge("a").amount_fen), Standing.OTHER_WENT_BACK),
-        (charge("a", back_fen=1), Standing.OTHER_PARTLY_BACK),
-        (charge("b"), Standing.ALONE),
-    ],
-)
-def test_how_a_pair_stands(twin: Payment | None, wanted: Standing) -> None:
-    """S41."""
-    assert standing(charge("b"), twin) is wanted
-
-
-def test_reported_on_both_sides_one_after_the_other_only_one_goes_back() -> None:
-    """S41. Whichever is put right first, its money is drawn: the other one then owes nothing."""
-    for one, other in ((charge("a"), charge("b")), (charge("b"), charge("a"))):
-        assert standing(one, other) is Standing.GOES_BACK
-        refunded = replace(one, back_fen=one.amount_fen)
-        assert standing(other, refunded) is Standing.OTHER_WENT_BACK

@@ -17,7 +17,7 @@ import msgspec
 
 from yuanlu import ids
 from yuanlu.amounts.rules import Back, Difference, bill_of, differences
-from yuanlu.cases import causes, clockwork, doubles, store
+from yuanlu.cases import causes, clockwork, doubles, store, twins
 from yuanlu.cases.causes import Finding, Heard, Traces
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen
 from yuanlu.change import Change, Done, Stay
@@ -245,18 +245,17 @@ async def look_twice(desk: Desk, merchant_id: str, payment_id: str) -> Case | No
     return await _open(desk, doubles.own_ask(merchant_id, pair), pair)
 
 
-async def goes_back_by_itself(desk: Desk, merchant_id: str, payment_id: str) -> bool:
-    """Whether a charge reported as made twice may go back without a person, as far as its twin is concerned.
+async def around(desk: Desk, case: Case) -> View[CaseSeen]:
+    """What a decision about the money of a case is made on: where it may be about being charged twice, all charges that
+    may be of the same mistake, and the cases about them.
 
-    Law: of a pair only the second charge ever does, so that reports on both, at once or one after the other, do not
-    send both back. A charge without a twin in our books is for the policy alone.
+    Raises Denied: payment.unknown.
     """
-    near = await alike(desk, merchant_id, payment_id)
-    pair = causes.twin_of(doubles.sibling(near.payment), [doubles.sibling(each) for each in near.others])
-    if pair is None:
-        return True
-    twin = next((each for each in near.others if each.id == pair.of(payment_id).id), None)
-    return pair.second.id == payment_id and doubles.standing(near.payment, twin) is doubles.Standing.GOES_BACK
+    if not twins.binds(case):
+        return store.by_id(case.merchant_id, case.id)
+    near = await alike(desk, case.merchant_id, case.payment_id)
+    found = [each.id for each in near.others if twins.may_be_twin(near.payment, each)]
+    return store.by_id(case.merchant_id, case.id, found)
 
 
 async def _open(desk: Desk, ask: CaseAsk, pair: causes.Twin) -> Case | None:

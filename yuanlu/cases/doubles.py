@@ -2,7 +2,7 @@
 
 Which pairs are suspected is `causes.paired`; here is what becomes of one. A case opens by itself about the *second*
 charge and waits for a person: two equal sales a minute apart are also just two sales. The other charge, the twin, is
-named in it; of a pair exactly one goes back, whoever reports what, and in whichever order.
+named in it; that of a pair only one goes back, whoever reports what, is the law of `twins`.
 
 When is it looked for? Every payment pays for a look, so only what can be the first of a pair is looked at: a payment
 that is paid now and had no clear answer for a while. That is known from its row, without a read.
@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from yuanlu import ids
 from yuanlu.cases.causes import Finding, Sibling, Traces, Twin, as_facts, find, taxonomy
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, What, open_case
 from yuanlu.change import Change, Stay
-from yuanlu.payments.rules import HAS_MONEY, OPEN, Payment
+from yuanlu.payments.rules import OPEN, Payment
 from yuanlu.payments.rules import State as PaymentState
 
 WAKE = "cases.doubles.wake"
@@ -89,35 +88,5 @@ def open_pair(pair: Twin, ask: CaseAsk, seen: CaseSeen, at: datetime) -> Change[
     change = open_case(ask, seen, at)
     if isinstance(change, Stay):
         return change
-    return replace(change, facts=(*change.facts, *as_facts(findings(pair))))
-
-
-class Standing(StrEnum):
-    """How a pair stands when the case of one of its charges is about to be put right."""
-
-    GOES_BACK = "goes_back"
-    """Both have their money: this one may go back."""
-    ALONE = "alone"
-    """There is no second charge in our books: a person must look."""
-    OTHER_UNPAID = "other_unpaid"
-    """The other one was never paid, or was reversed: the customer paid once, nothing is owed."""
-    OTHER_WENT_BACK = "other_went_back"
-    """All of the other one went back, or will (paid late, it goes back by itself): nothing is owed."""
-    OTHER_PARTLY_BACK = "other_partly_back"
-    """Part of the other one went back: only a person knows what is still owed."""
-
-
-def standing(payment: Payment, twin: Payment | None) -> Standing:
-    """Whether a charge reported as made twice may go back.
-
-    Law: of a pair at most one goes back whole. What another case has promised counts: a refund is drawn when asked.
-    """
-    if twin is None or twin.id == payment.id:
-        return Standing.ALONE
-    if twin.state not in HAS_MONEY:
-        return Standing.ALONE if twin.state in OPEN else Standing.OTHER_UNPAID
-    if twin.state is PaymentState.LATE_PAID:
-        return Standing.OTHER_WENT_BACK
-    if not twin.back_fen:
-        return Standing.GOES_BACK
-    return Standing.OTHER_PARTLY_BACK if twin.rest.amount else Standing.OTHER_WENT_BACK
+    row = replace(change.row, twin_id=pair.first.id)
+    return replace(change, row=row, facts=(*change.facts, *as_facts(findings(pair))))

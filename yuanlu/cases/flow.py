@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from yuanlu import ids
-from yuanlu.cases import beside, chain, clockwork, replies, review, rules, store
+from yuanlu.cases import beside, chain, clockwork, replies, review, rules, store, twins
 from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
 from yuanlu.cases.citing import cited
 from yuanlu.cases.clockwork import Clockwork
@@ -45,10 +45,13 @@ S = TypeVar("S", bound=_Sees)
 
 
 async def _decided(desk: Desk, view: View[S], rule: Callable[[S, datetime], Change[Case] | Stay[Case]]) -> Done[Case]:
-    """Decide about a case: what the rule says, with its holder, its deadline and the rules it rests on."""
+    """Decide about a case: what the rule says, with its twin, its holder, its deadline and the rules it rests on."""
 
     def decide(seen: S, at: datetime) -> Change[Case] | Stay[Case]:
-        return cited(desk.book(at), clockwork.passed(seen.case, rule(seen, at), counted(desk, at)))
+        decision = rule(seen, at)
+        if isinstance(seen, CaseSeen):
+            decision = twins.passed(seen, decision)
+        return cited(desk.book(at), clockwork.passed(seen.case, decision, counted(desk, at)))
 
     return await desk.decide(view, decide)
 
@@ -121,6 +124,8 @@ async def drive(desk: Desk, merchant_id: str, case_id: str) -> Case:
     if seen.case.state is State.OPENED:
         return await _check(desk, seen)
     done = await _decided(desk, view, rules.next_step)
+    if twins.binds(done.row) and not done.changed and done.row.state is State.REMEDY:
+        done = await _decided(desk, await beside.around(desk, done.row), twins.next_step)
     if done.changed or done.row.state is not State.REMEDY:
         return done.row
     return await _carry_out(desk, done.row)
@@ -141,24 +146,23 @@ async def tick(desk: Desk, merchant_id: str, case_id: str) -> Case:
 async def ruling_for(desk: Desk, seen: CaseSeen) -> Ruling:
     """What tells the verdict about this report: the policy that was in force when its payment was made."""
     assert seen.payment is not None
-    assert seen.case is not None
-    merchant_id, payment_id = seen.payment.merchant_id, seen.payment.id
-    ruling: Ruling = partial(rules.by_policy, await policies.version(desk, merchant_id, seen.payment.policy))
-    if seen.case.what is What.CHARGED_TWICE and not await beside.goes_back_by_itself(desk, merchant_id, payment_id):
-        return partial(rules.with_a_person, ruling)
-    return ruling
+    table = await policies.version(desk, seen.payment.merchant_id, seen.payment.policy)
+    return partial(twins.ruled, partial(rules.by_policy, table))
 
 
 async def _check(desk: Desk, seen: CaseSeen) -> Case:
-    """Ask the channel what really happened; the payment learns it first, then the remedy is chosen."""
+    """Ask the channel what really happened; the payment learns it first, then the remedy is chosen.
+
+    Its twin is looked for in between: it may have become paid meanwhile.
+    """
     assert seen.case is not None
     assert seen.payment is not None
     case, payment = seen.case, seen.payment
     outcome = await desk.ask(payment_rules.query(payment))
     await payments.learn(desk, case.merchant_id, payment.id, outcome)
     ruling = await ruling_for(desk, seen)
-    done = await _decided(desk, store.by_id(case.merchant_id, case.id), partial(rules.choose, outcome, ruling=ruling))
-    return done.row
+    view = await beside.around(desk, case)
+    return (await _decided(desk, view, partial(rules.choose, outcome, ruling=ruling))).row
 
 
 async def _carry_out(desk: Desk, case: Case) -> Case:
@@ -194,10 +198,10 @@ async def _supersede(desk: Desk, case: Case, by: str) -> None:
 async def decide(desk: Desk, merchant_id: str, case_id: str, decision: Decision) -> Case:
     """A person chooses what becomes of a case whose remedy is in trouble.
 
-    Raises Denied: see `rules.decide`.
+    Raises Denied: see `rules.decide`, `twins.refusal`.
     """
-    done = await _decided(desk, store.by_id(merchant_id, case_id), partial(rules.decide, decision))
-    return done.row
+    view = await _weighing(desk, merchant_id, case_id)
+    return (await _decided(desk, view, partial(rules.decide, decision))).row
 
 
 # --- what people do with it ---
@@ -235,6 +239,16 @@ async def find(desk: Desk, merchant_id: str, case_id: str, by: Person | None = N
     if by is not None:
         demand(by, "see", seen.case.store_id)
     return seen
+
+
+async def _weighing(desk: Desk, merchant_id: str, case_id: str) -> View[CaseSeen]:
+    """What is looked at when people decide about the money of a case.
+
+    Raises Denied: case.unknown.
+    """
+    seen = await find(desk, merchant_id, case_id)
+    assert seen.case is not None
+    return await beside.around(desk, seen.case)
 
 
 async def _act(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Sequence[Words]) -> Act:
@@ -281,6 +295,14 @@ async def _done(
     return (await _decided(desk, store.by_id(merchant_id, case_id), partial(rule, act))).row
 
 
+async def _done_about_money(
+    desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Sequence[Words], rule: Simple
+) -> Case:
+    """The same, where it decides that money goes back: on what is seen of its twin too."""
+    act = await _act(desk, merchant_id, case_id, by, version, words)
+    return (await _decided(desk, await _weighing(desk, merchant_id, case_id), partial(rule, act))).row
+
+
 async def ask(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Words) -> Case:
     """Ask the customer for more.
 
@@ -302,18 +324,20 @@ async def approve(
 ) -> Case:
     """Send the whole back, or a part.
 
-    Raises Denied: see `review.approve`.
+    Raises Denied: see `review.approve`, `twins.refusal`.
     """
-    act = await _act(desk, merchant_id, case_id, by, version, words)
-    return (await _decided(desk, store.by_id(merchant_id, case_id), partial(review.approve, act, amount))).row
+    return await _done_about_money(
+        desk, merchant_id, case_id, by, version, words,
+        lambda act, seen, at: review.approve(act, amount, seen, at),
+    )  # fmt: skip
 
 
 async def confirm(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, *words: Words) -> Case:
     """Second of two people: carry it out.
 
-    Raises Denied: see `review.confirm`.
+    Raises Denied: see `review.confirm`, `twins.refusal`.
     """
-    return await _done(desk, merchant_id, case_id, by, version, words, review.confirm)
+    return await _done_about_money(desk, merchant_id, case_id, by, version, words, review.confirm)
 
 
 async def send_back(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Words) -> Case:
@@ -330,20 +354,21 @@ async def offer(
 ) -> Case:  # fmt: skip
     """Offer something else, for a set time from now on.
 
-    Raises Denied: see `review.offer`.
+    Raises Denied: see `review.offer`, `twins.refusal`.
     """
-    act = await _act(desk, merchant_id, case_id, by, version, [words])
     until = desk.clock.now() + within
-    rule = partial(review.offer, act, kind, amount, until)
-    return (await _decided(desk, store.by_id(merchant_id, case_id), rule)).row
+    return await _done_about_money(
+        desk, merchant_id, case_id, by, version, [words],
+        lambda act, seen, at: review.offer(act, kind, amount, until, seen, at),
+    )  # fmt: skip
 
 
 async def accept(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, *words: Words) -> Case:
     """The customer accepts the offer.
 
-    Raises Denied: see `review.accept`.
+    Raises Denied: see `review.accept`, `twins.refusal`.
     """
-    return await _done(desk, merchant_id, case_id, by, version, words, review.accept)
+    return await _done_about_money(desk, merchant_id, case_id, by, version, words, review.accept)
 
 
 async def turn_down(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, *words: Words) -> Case:

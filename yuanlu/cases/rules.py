@@ -159,6 +159,8 @@ class Case(Row):
     incident: str = ""
     store_id: str = ""
     cause: str = ""
+    twin_id: str = ""
+    """The other charge of one mistake, which stays if this one goes back (see `twins`)."""
     asked_fen: int | None = None
     holder: str = ""
     due_at: datetime | None = None
@@ -312,6 +314,10 @@ class CaseSeen:
     """Id of another open case about the same payment."""
     approvers: tuple[Staff, ...] = ()
     """The staff rows of whoever decided and confirmed it, as they stand."""
+    near: tuple[Payment, ...] = ()
+    """Its twin; when money is decided, all charges that may be of the same mistake."""
+    cases: tuple[Case, ...] = ()
+    """The other cases about its payment and those near it that are open, or by which something was given back."""
 
 
 def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
@@ -513,6 +519,7 @@ def to_review(case: Case, at: datetime, who: str, *facts: Fact) -> Change[Case]:
         conclusion=Conclusion.OPEN,
         closed_at=None,
         note="",
+        twin_id="",
     )
     return turned(row, at, State.REVIEW, who, *facts)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from yuanlu.cases.rules import Case, CaseSeen
+from yuanlu.cases.rules import Case, CaseSeen, State
 from yuanlu.payments import store as payments
 from yuanlu.payments.rules import Payment
 from yuanlu.people import store as people
@@ -31,12 +31,25 @@ def _of_case(names: str, table: str, column: str) -> Select:
     )
 
 
-PAYMENT_OF = _of_case(", ".join(f"t.{each.name}" for each in fields(Payment)), "payments", "payment_id")
+_CASE = ", ".join(f"t.{each.name}" for each in fields(Case))
+PAYMENTS_OF = over_keys(
+    f"select k.place, {', '.join(f't.{each.name}' for each in fields(Payment))} from keys k"
+    " join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
+    " join payments t on t.merchant_id = c.merchant_id and t.id in (c.payment_id, c.twin_id)"
+)
+"""The payment of a case, and its twin."""
 REFUND_OF = _of_case(", ".join(f"t.{each.name}" for each in fields(Refund)), "refunds", "refund_id")
-OPEN_BESIDE = over_keys(
-    "select k.place, t.id from keys k join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
-    " join cases t on t.merchant_id = c.merchant_id and t.payment_id = c.payment_id"
-    " where t.state <> 'CLOSED' and t.id <> c.id"
+_COUNTS = "(t.state <> 'CLOSED' or t.attempt > 0 or t.conclusion = 'settled_otherwise')"
+"""Open, or something was given back by it."""
+CASES_BESIDE = over_keys(
+    f"select k.place, {_CASE} from keys k join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
+    " join cases t on t.merchant_id = c.merchant_id and t.payment_id in (c.payment_id, c.twin_id)"
+    f" where t.id <> c.id and {_COUNTS}"
+)
+"""Other cases about the payment of a case, and about its twin."""
+CASES_OF = over_keys(
+    f"select k.place, {_CASE} from keys k join cases t on t.merchant_id = k.merchant_id and t.payment_id = k.a"
+    f" where {_COUNTS}"
 )
 APPROVERS_OF = over_keys(
     f"select k.place, {', '.join(f't.{each.name}' for each in fields(Staff))} from keys k"
@@ -70,20 +83,37 @@ def one(found: Sequence[Mapping[str, Any]]) -> Case | None:
     return made(found[0]) if found else None
 
 
-def by_id(merchant_id: str, case_id: str) -> View[CaseSeen]:
-    """A case with its payment, the refund of its present attempt, another open case about it, its approvers."""
+def by_id(merchant_id: str, case_id: str, near: Sequence[str] = ()) -> View[CaseSeen]:
+    """A case with its payment, its twin, the refund of its present attempt, the other cases about them, its approvers.
+
+    `near`: further payments that may be its twin; they and the cases about them are read too.
+    """
     reads = (
         Read(BY_ID, merchant_id, case_id),
-        Read(PAYMENT_OF, merchant_id, case_id),
+        Read(PAYMENTS_OF, merchant_id, case_id),
         Read(REFUND_OF, merchant_id, case_id),
-        Read(OPEN_BESIDE, merchant_id, case_id),
+        Read(CASES_BESIDE, merchant_id, case_id),
         Read(APPROVERS_OF, merchant_id, case_id),
+        *(Read(select, merchant_id, each) for each in near for select in (payments.BY_ID, CASES_OF)),
     )
 
     def make(found: Found) -> CaseSeen:
-        other = found[3][0]["id"] if found[3] else None
-        approvers = tuple(people.made(row) for row in found[4])
-        return CaseSeen(one(found[0]), payments.one(found[1]), refunds.one(found[2]), other, approvers)
+        case = one(found[0])
+        if case is None:
+            return CaseSeen(None, None)
+        charges = {row["id"]: payments.made(row) for rows in (found[1], *found[5::2]) for row in rows}
+        cases = {row["id"]: made(row) for rows in (found[3], *found[6::2]) for row in rows}
+        beside = tuple(each for each in cases.values() if each.id != case.id)
+        open_one = (each.id for each in beside if each.payment_id == case.payment_id and each.state is not State.CLOSED)
+        return CaseSeen(
+            case,
+            charges.pop(case.payment_id, None),
+            refunds.one(found[2]),
+            next(open_one, None),
+            tuple(people.made(row) for row in found[4]),
+            tuple(charges.values()),
+            beside,
+        )
 
     return View(reads, make)
 

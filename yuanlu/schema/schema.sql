@@ -214,6 +214,7 @@ CREATE TABLE public.cases (
     chain text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     chain_length bigint DEFAULT 0 NOT NULL,
     said_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    twin_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT cases_approved_has_refund CHECK (((state <> 'REMEDY'::text) OR (remedy = 'cancel'::text) OR ((refund_id <> ''::text) AND (remedy_fen > 0)))),
     CONSTRAINT cases_asked_fen_check CHECK ((asked_fen > 0)),
     CONSTRAINT cases_one_deadline CHECK (((state = 'CLOSED'::text) OR ((holder <> ''::text) AND (due_at IS NOT NULL) AND (due_what <> ''::text)) OR (state = 'ATTENTION'::text))),
@@ -997,6 +998,8 @@ CREATE INDEX audit_pages_until ON public.audit_pages USING btree (until, merchan
 CREATE UNIQUE INDEX case_files_number ON public.case_files USING btree (case_id, number, merchant_id);
 
 CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_id);
+
+CREATE UNIQUE INDEX cases_one_of_twins ON public.cases USING btree (LEAST(payment_id, twin_id), GREATEST(payment_id, twin_id), merchant_id) WHERE ((twin_id <> ''::text) AND ((state = ANY (ARRAY['SECOND'::text, 'OFFERED'::text])) OR ((state = 'REMEDY'::text) AND (remedy <> 'cancel'::text)) OR ((state = 'ATTENTION'::text) AND (refund_id <> ''::text)) OR ((state = 'CLOSED'::text) AND (conclusion = ANY (ARRAY['money_back'::text, 'settled_otherwise'::text])))));
 
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (payment_id, merchant_id) WHERE (state <> 'CLOSED'::text);
 

@@ -270,7 +270,8 @@ _ROLE = ("case.unknown", "staff.not_allowed", "staff.other_store")
 _SAYS = (*_ROLE, "case.stale", "case.not_now")
 _DECIDES = (*_SAYS, "case.claimed")
 _PERSON = (*_DECIDES, "case.own", "case.barred")
-_MONEY = ("case.amount", "case.refund_open")
+_TWIN = ("case.twin_open", "case.twin_back", "case.twin_gone", "case.twin_unpaid", "case.twin_unclear")
+_MONEY = ("case.amount", "case.refund_open", *_TWIN)
 
 
 def _verb(
@@ -360,7 +361,7 @@ ROUTES = (
     _verb("send-back", send_back, "Second of two people does not confirm", SayActWish,
           (*_DECIDES, "case.words_missing"), _SAID),
     _verb("offer", offer, "Offer a part, a voucher or an exchange", OfferWish,
-          (*_PERSON, "case.words_missing", "case.amount", "case.offer_until"),
+          (*_PERSON, "case.words_missing", "case.amount", "case.offer_until", *_TWIN),
           {"version": 3, "kind": "voucher", "amount_fen": 2000, "hours": 48, "words": "送您 20 元代金券可以吗？"}),
     _verb("accept", accept, "The customer accepts the offer", ActWish, (*_SAYS, "case.offer_over", *_MONEY),
           {"version": 4}),

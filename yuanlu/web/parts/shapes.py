@@ -391,6 +391,7 @@ class CaseTold(Struct, frozen=True, kw_only=True):
     version: int
     store: str
     cause: str
+    twin: str
     asked_fen: int | None
     holder: str
     due_at: datetime | None
@@ -729,6 +730,7 @@ def case_told(case: Case, said: str | None = None, masked: Sequence[str] = ()) -
         version=case.version,
         store=case.store_id,
         cause=case.cause,
+        twin=case.twin_id,
         asked_fen=case.asked_fen,
         holder=case.holder,
         due_at=case.due_at,
