@@ -11,16 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar
 
 from yuanlu import ids
-from yuanlu.cases import beside, chain, clockwork, review, rules, store
+from yuanlu.cases import beside, chain, clockwork, review, rules, store, windows
 from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
 from yuanlu.cases.citing import cited
 from yuanlu.cases.clockwork import Clockwork
 from yuanlu.cases.review import Act, Fault, OfferKind, Place, Status
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, Ruling, State, What
 from yuanlu.change import Change, Done, Stay
+from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.evidence import store as evidence_store
@@ -35,19 +35,14 @@ from yuanlu.refunds import flow as refunds
 from yuanlu.seal import Sealed
 
 
-class _Sees(Protocol):
-    @property
-    def case(self) -> Case | None: ...
+async def _decided(
+    desk: Desk, view: View[CaseSeen], rule: Callable[[CaseSeen, datetime], Change[Case] | Stay[Case]]
+) -> Done[Case]:
+    """Decide about a case: what the rule says, wound by its clock, with the rules it rests on."""
 
-
-S = TypeVar("S", bound=_Sees)
-
-
-async def _decided(desk: Desk, view: View[S], rule: Callable[[S, datetime], Change[Case] | Stay[Case]]) -> Done[Case]:
-    """Decide about a case: what the rule says, with its holder, its deadline and the rules it rests on."""
-
-    def decide(seen: S, at: datetime) -> Change[Case] | Stay[Case]:
-        return cited(desk.book(at), clockwork.passed(seen.case, rule(seen, at), counted(desk, at)))
+    def decide(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
+        book = desk.book(at)
+        return cited(book, windows.wound(FACTS, book, seen, rule(seen, at)))
 
     return await desk.decide(view, decide)
 
@@ -111,7 +106,7 @@ async def drive(desk: Desk, merchant_id: str, case_id: str) -> Case:
 
 
 async def tick(desk: Desk, merchant_id: str, case_id: str) -> Case:
-    """A deadline may have gone by: an offer or the time to object is over, or somebody is late.
+    """A deadline may have gone by (an offer or the time to object is over, somebody is late), or a window is near.
 
     Raises Denied: case.unknown.
     """
@@ -406,8 +401,8 @@ async def add(desk: Desk, merchant_id: str, case_id: str, item: Item) -> Case:
     Raises Denied: case.unknown.
     """
 
-    def rule(seen: store.ItemSeen, at: datetime) -> Change[Case] | Stay[Case]:
-        return review.add(item, seen.case, at, known=seen.known)
+    def rule(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
+        return review.add(item, seen.case, at, known=seen.has_item)
 
     return (await _decided(desk, store.for_item(merchant_id, case_id, item.id), rule)).row
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any
 
 from yuanlu.cases.rules import Case, CaseSeen
@@ -11,6 +12,8 @@ from yuanlu.payments import store as payments
 from yuanlu.payments.rules import Payment
 from yuanlu.people import store as people
 from yuanlu.people.rules import Staff
+from yuanlu.policies import store as policies
+from yuanlu.policies.rules import Policy
 from yuanlu.reading import Read, Select, View, maker, over_keys, rows_by_id
 from yuanlu.refunds import store as refunds
 from yuanlu.refunds.rules import Refund
@@ -43,6 +46,20 @@ APPROVERS_OF = over_keys(
     " join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
     " join staff t on t.merchant_id = c.merchant_id and t.id in (c.decided_by, c.seconded_by)"
 )
+_LIMITS = (
+    f"select k.place, {', '.join(f't.{each.name}' for each in fields(Policy))},"
+    " array(select q.reply_by from complaints q where q.merchant_id = k.merchant_id and q.payment_id = p.id"
+    " and q.payment_id <> '' and q.reply_by is not null) as replies from keys k {}"
+    " left join policies t on t.merchant_id = k.merchant_id and t.id = p.policy"
+)
+LIMITS_OF = over_keys(
+    _LIMITS.format(
+        "join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
+        " join payments p on p.merchant_id = c.merchant_id and p.id = c.payment_id"
+    )
+)
+"""What sets a case times beside its channel: the policy of its payment, and by when complaints must be answered."""
+LIMITS_OF_PAYMENT = over_keys(_LIMITS.format("join payments p on p.merchant_id = k.merchant_id and p.id = k.a"))
 ITEM_OF = over_keys(
     "select k.place, k.a as object_id from keys k where exists (select from facts t"
     " where t.merchant_id = k.merchant_id and t.object_id = k.a"
@@ -67,6 +84,10 @@ def one(found: Sequence[Mapping[str, Any]]) -> Case | None:
     return made(found[0]) if found else None
 
 
+def _limits(found: Sequence[Mapping[str, Any]]) -> tuple[Policy | None, tuple[datetime, ...]]:
+    return policies.one(found), tuple(sorted(found[0]["replies"])) if found else ()
+
+
 def by_id(merchant_id: str, case_id: str) -> View[CaseSeen]:
     """A case with its payment, the refund of its present attempt, another open case about it, its approvers."""
     reads = (
@@ -75,12 +96,15 @@ def by_id(merchant_id: str, case_id: str) -> View[CaseSeen]:
         Read(REFUND_OF, merchant_id, case_id),
         Read(OPEN_BESIDE, merchant_id, case_id),
         Read(APPROVERS_OF, merchant_id, case_id),
+        Read(LIMITS_OF, merchant_id, case_id),
     )
 
     def make(found: Found) -> CaseSeen:
         other = found[3][0]["id"] if found[3] else None
         approvers = tuple(people.made(row) for row in found[4])
-        return CaseSeen(one(found[0]), payments.one(found[1]), refunds.one(found[2]), other, approvers)
+        policy, replies = _limits(found[5])
+        refund = refunds.one(found[2])
+        return CaseSeen(one(found[0]), payments.one(found[1]), refund, other, approvers, policy, replies)
 
     return View(reads, make)
 
@@ -91,27 +115,22 @@ def for_ask(merchant_id: str, case_id: str, payment_id: str) -> View[CaseSeen]:
         Read(BY_ID, merchant_id, case_id),
         Read(payments.BY_ID, merchant_id, payment_id),
         Read(OPEN_OF_PAYMENT, merchant_id, payment_id, case_id),
+        Read(LIMITS_OF_PAYMENT, merchant_id, payment_id),
     )
 
     def make(found: Found) -> CaseSeen:
         other = found[2][0]["id"] if found[2] else None
-        return CaseSeen(one(found[0]), payments.one(found[1]), None, other)
+        policy, replies = _limits(found[3])
+        return CaseSeen(one(found[0]), payments.one(found[1]), None, other, policy=policy, replies=replies)
 
     return View(reads, make)
 
 
-@dataclass(frozen=True, slots=True)
-class ItemSeen:
-    """What it is decided on whether something enters a case: the case, and whether it is in there already."""
-
-    case: Case | None
-    known: bool
-
-
-def for_item(merchant_id: str, case_id: str, item_id: str) -> View[ItemSeen]:
+def for_item(merchant_id: str, case_id: str, item_id: str) -> View[CaseSeen]:
     """A case, and whether this is in it."""
-    reads = (Read(BY_ID, merchant_id, case_id), Read(ITEM_OF, merchant_id, case_id, item_id))
-    return View(reads, lambda found: ItemSeen(one(found[0]), bool(found[1])))
+    whole = by_id(merchant_id, case_id)
+    reads = (*whole.reads, Read(ITEM_OF, merchant_id, case_id, item_id))
+    return View(reads, lambda found: replace(whole.make(found[:-1]), has_item=bool(found[-1])))
 
 
 @dataclass(frozen=True, slots=True)
