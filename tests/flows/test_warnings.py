@@ -24,6 +24,7 @@ from yuanlu.channels.contract import Channel
 from yuanlu.complaints.rules import Complaint, ComplaintHeard
 from yuanlu.complaints.rules import State as ComplaintState
 from yuanlu.db import Database, Pools
+from yuanlu.letters import Way
 from yuanlu.money import Money
 from yuanlu.policies import flow as policies
 from yuanlu.policies.rules import PolicyAsk
@@ -179,7 +180,7 @@ async def test_that_an_offer_ends_is_told_to_everyone_who_asked(
     database: Database, pools: Pools, tmp_path: Path
 ) -> None:
     """S67. S75. S63."""
-    async with noticing(database, pools, tmp_path) as shop, receiving() as receiver:
+    async with noticing(database, pools, tmp_path, within={Way.WEBHOOK: 5.0}) as shop, receiving() as receiver:
         await shop.hook(receiver.url, "case.warned")
         payment = await shop.paid(2000)
         ask = CaseAsk(
@@ -197,8 +198,9 @@ async def test_that_an_offer_ends_is_told_to_everyone_who_asked(
         await cases.offer(*place, anna, case.version, OfferKind.PART, Money(800), 3 * DAY, SORRY)
         await shop.work()
         shop.clock.step(2 * DAY)
-        for _ in range(4):  # the clock, whom to tell, the letter
+        for _ in range(3):  # the clock, whom to tell, the letter
             await shop.work()
+        await shop.until_told()  # on a busy machine it may be tried again
         (letter,) = [got.told for got in receiver.once]
     assert (letter["type"], letter["data"]["facts"]["window"], letter["data"]["facts"]["holder"]) == (
         "case.warned", "offer", "customer",
