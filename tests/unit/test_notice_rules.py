@@ -396,6 +396,25 @@ def test_the_steps_a_payer_cares_about_each_have_a_letter() -> None:
     } <= set(LETTERS)  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("kind", "facts", "letter"),
+    [
+        ("CaseAnswered", {}, "person"),
+        ("CaseUnanswered", {}, "person"),
+        ("CaseObjected", {"decided_by": "YW1"}, "person"),
+        ("OfferExpired", {"offer": "part"}, "person"),
+        ("CaseClosed", {"conclusion": "withdrawn"}, "closed_withdrawn"),
+        ("CaseClosed", {"conclusion": "settled_otherwise"}, "closed_settled"),
+        ("CaseClosed", {"conclusion": "declined"}, "closed_declined"),
+    ],
+)
+def test_what_a_payer_or_time_turned_is_told_to_the_payer_too(kind: str, facts: dict[str, str], letter: str) -> None:
+    """S63."""
+    told = templates.text(kind, facts, case(), shop="小店", lang="zh")
+    assert told is not None
+    assert told.line == templates.written(letter, {**SHOWN, "shop": "小店", "number": case().id}, "zh").line
+
+
 def test_a_promised_date_is_said_only_where_there_is_one() -> None:
     row = refund(State.SENT)
     unsure = templates.text("RefundSent", {"times": 1}, row, shop="小店", lang="zh")

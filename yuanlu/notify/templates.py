@@ -41,6 +41,9 @@ def _closed(facts: Facts, _: Row | None) -> str:
         "nothing_paid": "closed_unpaid",
         "ended_unpaid": "closed_unpaid",
         "nothing_owed": "closed_nothing_owed",
+        "withdrawn": "closed_withdrawn",
+        "settled_otherwise": "closed_settled",
+        "declined": "closed_declined",
     }.get(str(facts.get("conclusion")), "")
 
 
@@ -77,6 +80,7 @@ KINDS: Mapping[str, Pick] = {
     "CaseOverdue": _overdue,
     "CaseWarned": _warned,
     "CaseNeedsPerson": _always("person"),
+    **dict.fromkeys(("CaseAnswered", "CaseUnanswered", "CaseObjected", "OfferExpired"), _always("person")),
     "CaseReopened": _always("reopened"),
     "CaseClosed": _closed,
     "RefundSent": _sent,
