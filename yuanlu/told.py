@@ -42,6 +42,7 @@ _VOCABULARIES = {
     "bearer": "bearer",
     "alarm": "alarm",
     "side": "side",
+    "window": "window",
     "deed": "deed",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""

@@ -178,7 +178,7 @@ async def test_who_is_late_hands_it_up(scene: Scene) -> None:
         await scene.work()
         case = await now(scene, case)
         holders.append(case.holder)
-    assert (holders, case.state, case.due_steps) == (["owner", "owner", "owner"], State.REVIEW, 3)
+    assert (holders, case.state, case.due_steps) == (["manager", "finance", "owner"], State.REVIEW, 3)
     assert (await scene.facts(case.id)).count("CaseOverdue") == 3
 
 

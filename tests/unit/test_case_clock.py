@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.making import NOON, after, case, changed, kinds, payment
 from yuanlu.cases import clockwork, review
-from yuanlu.cases.clockwork import CLOCK, LADDER, PLAIN, TERMS, Clockwork, Holder
+from yuanlu.cases.clockwork import CLOCK, PLAIN, RANKS, TERMS, Clockwork, Holder
 from yuanlu.cases.rules import Case, CaseSeen, Conclusion, Remedy, State
 from yuanlu.change import Change, Look, Stay
 from yuanlu.clock import business_day
+from yuanlu.lawbook import shelf
+from yuanlu.lawbook.shapes import Promises
+from yuanlu.lawbook.workdays import day_end
 from yuanlu.payments.rules import State as PaymentState
 
 S = State
+BOOK = shelf.read().on(date(2026, 11, 23))
 
 
 def wound(row: Case, before: Case | None = None, work: Clockwork = PLAIN, at: datetime = NOON) -> Change[Case]:
@@ -75,17 +79,41 @@ def test_a_day_is_promised_when_a_refund_is_approved_and_said_openly_when_not_ke
     assert change.row.promised_on == business_day(NOON + TERMS[S.REMEDY].within)
     assert kinds(change) == ("CasePromised",)
     for days, told in ((3, ()), (4, ("PromiseBroken",))):
-        done = replace(
-            change.row, state=S.CLOSED, conclusion=Conclusion.MONEY_BACK, closed_at=NOON + timedelta(days=days)
-        )
-        assert kinds(wound(done, change.row)) == told
+        done = replace(change.row, state=S.CLOSED, conclusion=Conclusion.MONEY_BACK)
+        closed = wound(done, change.row, at=NOON + timedelta(days=days))
+        assert kinds(closed) == told
+        late = wound(replace(closed.row, version=9), closed.row, at=NOON + timedelta(days=99))
+        assert kinds(late) == (), "what is closed promises nothing any more"
+
+
+def test_a_promised_day_that_went_by_is_said_to_be_broken_on_the_next_morning_and_once() -> None:
+    """S62. S69: nobody waits for the money to say so."""
+    row = wound(case(S.REMEDY, remedy=Remedy.REFUND_ALL)).row
+    assert row.due_at is not None
+    late = changed(clockwork.passed(row, ticked(row, row.due_at))).row
+    over = day_end(business_day(NOON + TERMS[S.REMEDY].within))
+    assert clockwork.look_at(late) == over
+    assert ticked(late, over - timedelta(seconds=1)) == Stay(late)
+    change = changed(clockwork.passed(late, ticked(late, over)))
+    assert kinds(change) == ("PromiseBroken",)
+    assert change.looks == (Look(CLOCK, row.id, late.due_at),)
+    assert ticked(change.row, over) == Stay(change.row)
+
+
+def test_a_day_in_a_year_that_is_not_published_is_promised_as_not_certain() -> None:
+    """S62."""
+    row = case(S.REMEDY, remedy=Remedy.REFUND_ALL)
+    for at, sure in ((datetime(2026, 12, 28, 4, tzinfo=UTC), True), (datetime(2026, 12, 30, 4, tzinfo=UTC), False)):
+        change = wound(row, None, clockwork.of_book(BOOK), at)
+        assert change.row.promised_certain is sure
+        assert kinds(change) == ("CasePromised",) + (() if sure else ("PromiseUncertain",))
 
 
 # Late.
 
 
-def ticked(row: Case, at: datetime) -> Change[Case] | Stay[Case]:
-    return review.tick(PLAIN, CaseSeen(row, payment(PaymentState.PAID)), at)
+def ticked(row: Case, at: datetime, work: Clockwork = PLAIN) -> Change[Case] | Stay[Case]:
+    return review.tick(work, CaseSeen(row, payment(PaymentState.PAID)), at)
 
 
 def test_before_the_deadline_nothing_happens() -> None:
@@ -99,16 +127,35 @@ def test_before_the_deadline_nothing_happens() -> None:
 def test_who_is_late_hands_it_up_the_ladder_and_no_outcome_is_decided(state: State) -> None:
     """S69."""
     row = wound(case(state)).row
-    holders = [row.holder]
-    for step in (1, 2, 3):
+    first = row.due_at
+    holders = [Holder(row.holder)]
+    for step in (1, 2, 3, 4):
         assert row.due_at is not None
-        change = changed(ticked(row, row.due_at))
+        change = changed(ticked(row, row.due_at, clockwork.of_book(BOOK)))
         assert (change.row.state, change.row.due_steps, kinds(change)) == (state, step, ("CaseOverdue",))
-        assert change.row.due_at == row.due_at + TERMS[state].within
+        assert change.row.due_at is not None
+        assert change.row.due_at > row.due_at
+        assert change.row.overdue_since == first
         row = changed(clockwork.passed(row, change)).row
-        holders.append(row.holder)
-    assert holders[1] == LADDER[Holder(holders[0])]
+        holders.append(Holder(row.holder))
+    ladder = [Holder(step.to) for step in BOOK.one(Promises).ladder]
+    assert holders[1:] == [max(holders[0], up, key=RANKS.index) for up in [*ladder, ladder[-1]]]
     assert holders[-1] == Holder.OWNER
+
+
+def test_a_clock_that_slept_takes_the_step_of_today_at_once() -> None:
+    """S69."""
+    row = wound(case(S.REVIEW)).row
+    assert row.due_at is not None
+    change = changed(ticked(row, row.due_at + timedelta(days=14), clockwork.of_book(BOOK)))
+    assert (change.row.holder, change.row.due_steps) == (Holder.OWNER, 1)
+
+
+def test_what_is_late_never_goes_down_the_ladder() -> None:
+    """S69: the ladder asks the manager first; what finance has stays with finance."""
+    row = wound(case(S.ATTENTION)).row
+    assert row.due_at is not None
+    assert changed(ticked(row, row.due_at, clockwork.of_book(BOOK))).row.holder == Holder.FINANCE
 
 
 def test_a_late_step_is_looked_at_again_at_its_new_time() -> None:
@@ -134,9 +181,3 @@ def test_what_waits_for_the_customer_ends_by_time(state: State, goal: State, fac
     assert (change.row.state, kinds(change)) == (goal, (fact,))
     if goal is S.CLOSED:
         assert change.row.conclusion is Conclusion.DECLINED
-
-
-def test_the_ladder_ends_with_the_owner() -> None:
-    for holder in Holder:
-        up = LADDER[LADDER[LADDER[holder]]]
-        assert up is Holder.OWNER

@@ -62,5 +62,7 @@ def test_what_was_promised_to_the_customer_is_a_day_that_is_worked() -> None:
 def test_who_is_late_over_a_holiday_is_given_working_days_again() -> None:
     """S69."""
     late = clockwork.overdue(turned(State.REVIEW, EVE), datetime(2026, 10, 9, 4, tzinfo=UTC), WORK)
-    assert late.row.due_at == datetime(2026, 10, 12, 4, tzinfo=UTC)
-    assert late.row.holder == "owner"
+    assert late.row.due_at == datetime(2026, 10, 10, 16, tzinfo=UTC)  # when the Saturday that is worked is over
+    assert late.row.holder == "manager"
+    later = clockwork.overdue(late.row, late.row.due_at, WORK)
+    assert (later.row.holder, later.row.due_at) == ("finance", datetime(2026, 10, 13, 16, tzinfo=UTC))

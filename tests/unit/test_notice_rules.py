@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.making import MERCHANT, NOON, PAYMENT, after, changed, refund
+from tests.making import MERCHANT, NOON, PAYMENT, after, case, changed, refund
 from yuanlu import ids
 from yuanlu.change import Change, Stay
 from yuanlu.errors import Denied
@@ -396,6 +396,25 @@ def test_the_steps_a_payer_cares_about_each_have_a_letter() -> None:
     } <= set(LETTERS)  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("kind", "facts", "letter"),
+    [
+        ("CaseAnswered", {}, "person"),
+        ("CaseUnanswered", {}, "person"),
+        ("CaseObjected", {"decided_by": "YW1"}, "person"),
+        ("OfferExpired", {"offer": "part"}, "person"),
+        ("CaseClosed", {"conclusion": "withdrawn"}, "closed_withdrawn"),
+        ("CaseClosed", {"conclusion": "settled_otherwise"}, "closed_settled"),
+        ("CaseClosed", {"conclusion": "declined"}, "closed_declined"),
+    ],
+)
+def test_what_a_payer_or_time_turned_is_told_to_the_payer_too(kind: str, facts: dict[str, str], letter: str) -> None:
+    """S63."""
+    told = templates.text(kind, facts, case(), shop="小店", lang="zh")
+    assert told is not None
+    assert told.line == templates.written(letter, {**SHOWN, "shop": "小店", "number": case().id}, "zh").line
+
+
 def test_a_promised_date_is_said_only_where_there_is_one() -> None:
     row = refund(State.SENT)
     unsure = templates.text("RefundSent", {"times": 1}, row, shop="小店", lang="zh")
@@ -405,6 +424,20 @@ def test_a_promised_date_is_said_only_where_there_is_one() -> None:
     assert "暂无准信" in unsure.text
     assert "2026年12月1日" in sure.text
     assert templates.text("RefundSent", {"times": 2}, row, shop="小店", lang="zh") is None
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_payer_is_warned_of_what_they_were_given_time_for_and_of_nothing_else(lang: str) -> None:
+    """S67."""
+    row = case()
+    for window in ("answer", "offer", "objection", "reply", "refund", "reverse", "close", "policy"):
+        facts = {"window": window, "shuts_at": "2026-11-29T16:30:00+00:00", "holder": "customer", "lead": 86400}
+        told = templates.text("CaseWarned", facts, row, shop="小店", lang=lang)
+        if window in ("answer", "offer", "objection"):
+            assert told is not None
+            assert ("2026年11月30日" if lang == "zh" else "2026-11-30") in told.line
+        else:
+            assert told is None
 
 
 @given(st.text(max_size=300))

@@ -121,7 +121,7 @@ def test_a_slip_in_the_writing_names_file_and_line(tmp_path: Path, old: str, new
 
 
 LAW = own("law-cn-2026-01.toml").replace('version = "2026-01"', 'version = "mine"')
-RAILS = own("rails-cn-2026-01.toml").replace('version = "2026-01"', 'version = "mine"')
+RAILS = own("rails-cn-2026-02.toml").replace('version = "2026-02"', 'version = "mine"')
 PROMISES = own("promises-cn-2026-01.toml").replace('version = "2026-01"', 'version = "mine"')
 PROOF = own("proof-cn-2026-01.toml").replace('version = "2026-01"', 'version = "mine"')
 
@@ -152,8 +152,9 @@ PROOF = own("proof-cn-2026-01.toml").replace('version = "2026-01"', 'version = "
         (RAILS, 'within = "PT5M"', "", "channels.wechat.arrivals[0]"),
         (RAILS, "working_days_max = 3", "working_days_max = 0", "channels.wechat.arrivals[1].working_days_max"),
         (RAILS, 'into = "card"', 'into = "wallet"', "channels.wechat.arrivals"),
-        (RAILS, 'other = "PT4H"', "", "warn_before.other"),
-        (RAILS, 'reply = "PT4H"', 'reply = "-PT4H"', "warn_before.reply"),
+        (RAILS, 'other = ["PT4H"]', "", "warn_before.other"),
+        (RAILS, 'reply = ["PT4H", "PT1H"]', 'reply = ["PT4H", "-PT1H"]', "warn_before.reply"),
+        (RAILS, 'reply = ["PT4H", "PT1H"]', "reply = []", "warn_before.reply"),
         (PROMISES, 'id = "review"', 'id = "look"', "steps and waits"),
         (PROMISES, "working_days = 2", "working_days = 0", "review.working_days"),
         (PROMISES, 'id = "offer"', 'id = "review"', "steps and waits"),

@@ -6,8 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import product
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.making import ALIPAY, NOON, WECHAT, after, payment, refund, shown
 from yuanlu import words
@@ -17,7 +15,7 @@ from yuanlu.payments.rules import HAS_MONEY, Mode, Payment, State
 from yuanlu.refunds.routes import Route, Way, route
 from yuanlu.refunds.rules import OPEN, Refund
 from yuanlu.refunds.rules import State as RefundState
-from yuanlu.refunds.windows import next_warning, parts_left, warnings, window, windows
+from yuanlu.refunds.windows import parts_left, window, windows
 
 BOOK = shelf.read().on(date(2026, 11, 23))
 YEAR = timedelta(days=365)
@@ -83,29 +81,21 @@ def test_parts_that_are_left_are_counted_down_where_the_channel_limits_them() ->
     assert parts_left(ALIPAY, payment(State.PAID, parts=99)) is None
 
 
-SPANS = st.lists(st.integers(1, 60 * 24 * 40), min_size=1, max_size=5)
-
-
-@given(SPANS, st.lists(st.integers(1, 60 * 24 * 5), min_size=1, max_size=30))
-def test_each_window_that_is_looked_at_often_enough_is_warned_of_once_before_it_shuts(
-    ends: list[int], pauses: list[int]
-) -> None:
-    """S67: a look at each next warning, and at any moments between, warns of every window once."""
-    all_windows = [
-        window(BOOK, ("reverse", "refund", "reply", "policy", "other")[n], after(minutes=end))
-        for n, end in enumerate(ends)
+def test_a_window_is_warned_of_with_the_latest_lead_time_that_has_come_and_never_after_it_shut() -> None:
+    """S67."""
+    found = window(BOOK, "refund", NOON)
+    two_weeks, two_days = timedelta(days=14), timedelta(days=2)
+    assert (found.warn_at, found.leads) == (NOON - two_weeks, (two_weeks, two_days))
+    told = [
+        (timedelta(days=15), None, NOON - two_weeks),
+        (two_weeks, two_weeks, NOON - two_days),
+        (timedelta(days=3), two_weeks, NOON - two_days),
+        (two_days, two_days, None),
+        (timedelta(seconds=1), two_days, None),
+        (timedelta(), None, None),
     ]
-    told: list[str] = []
-    since, at = None, NOON
-    for pause in [*pauses, *[60 * 24 * 5] * 20]:
-        still_open = [each for each in all_windows if each.shuts_at > at]
-        warned = warnings(still_open, since, at)
-        assert all(each.shuts_at > at for each in warned)
-        told += [each.name for each in warned]
-        upcoming = next_warning(still_open, at)
-        since = at
-        at = min(at + timedelta(minutes=pause), upcoming.warn_at if upcoming else at + timedelta(days=5))
-    assert sorted(told) == sorted(each.name for each in all_windows)
+    for before, lead, later in told:
+        assert (found.lead(NOON - before), found.next_warning(NOON - before)) == (lead, later), before
 
 
 # --- the way ---

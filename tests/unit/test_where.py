@@ -173,3 +173,14 @@ def test_the_answer_says_all_that_is_asked_for() -> None:
     """S78."""
     asked = {"stage", "holder", "reference", "next_event", "next_at", "overdue"}
     assert asked < {each.name for each in fields(Where)}
+
+
+def test_a_day_over_a_year_that_is_not_published_is_said_not_to_be_certain() -> None:
+    """S62. S78."""
+    for day, sure in ((date(2026, 12, 1), True), (date(2026, 12, 30), False)):
+        sent_at = datetime.combine(day, NOON.timetz())
+        found = at(sent_at, refund(State.SENT, received_into="招商银行信用卡0403", sent_at=sent_at))
+        assert found.next_at is not None
+        assert (found.certain, words.say("where.uncertain") in found.zh) == (sure, not sure)
+    promised = CaseNow(state="REMEDY", holder="channel", promised_on=date(2027, 1, 5), promised_certain=False)
+    assert not at(NOON, None, promised).certain

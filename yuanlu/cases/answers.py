@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from yuanlu.cases import store
 from yuanlu.cases.rules import Case, CaseSeen, State
 from yuanlu.cases.where import CaseNow, Where, where
+from yuanlu.cases.windows import of_case
 from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
@@ -17,6 +18,7 @@ from yuanlu.lawbook.shapes import Need, Part, Promises, Stage
 from yuanlu.payments.rules import Payment
 from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.routes import Route, Way, route
+from yuanlu.refunds.rules import Refund
 from yuanlu.refunds.windows import Window, parts_left, windows
 
 
@@ -70,11 +72,10 @@ async def where_is_refund(desk: Desk, merchant_id: str, refund_id: str) -> Where
     seen = await desk.see(refunds_store.with_payment(merchant_id, refund_id))
     if seen.refund is None or seen.payment is None:
         raise Denied("refund.unknown")
-    case = None
+    about = CaseSeen(None, seen.payment)
     if seen.refund.case_id:
-        case = (await desk.see(store.by_id(merchant_id, seen.refund.case_id))).case
-    at = desk.clock.now()
-    return where(desk.book(at), seen.payment, seen.refund, _now(case), at)
+        about = await desk.see(store.by_id(merchant_id, seen.refund.case_id))
+    return _where(desk, about, seen.payment, seen.refund)
 
 
 async def where_is_case(desk: Desk, merchant_id: str, case_id: str) -> Where:
@@ -84,8 +85,16 @@ async def where_is_case(desk: Desk, merchant_id: str, case_id: str) -> Where:
     """
     seen = await _seen(desk, merchant_id, case_id)
     assert seen.payment is not None
+    return _where(desk, seen, seen.payment, seen.refund)
+
+
+def _where(desk: Desk, seen: CaseSeen, payment: Payment, refund: Refund | None) -> Where:
+    """Where money is, and which window of its case shuts next."""
     at = desk.clock.now()
-    return where(desk.book(at), seen.payment, seen.refund, _now(seen.case), at)
+    book = desk.book(at)
+    found = where(book, payment, refund, _now(seen.case), at)
+    shown = of_case(FACTS, book, seen, seen.case, at) if seen.case is not None else ()
+    return replace(found, window=shown[0].name, shuts_at=shown[0].shuts_at) if shown else found
 
 
 async def completeness(desk: Desk, merchant_id: str, case_id: str) -> Completeness:
@@ -128,4 +137,5 @@ def _now(case: Case | None) -> CaseNow | None:
         holder=case.holder,
         due_at=case.due_at,
         promised_on=case.promised_on,
+        promised_certain=case.promised_certain,
     )

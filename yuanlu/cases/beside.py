@@ -17,11 +17,12 @@ import msgspec
 
 from yuanlu import ids
 from yuanlu.amounts.rules import Back, Difference, bill_of, differences
-from yuanlu.cases import causes, clockwork, doubles, store, twins
+from yuanlu.cases import causes, doubles, store, twins, windows
 from yuanlu.cases.causes import Finding, Heard, Traces
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen
 from yuanlu.change import Change, Done, Stay
 from yuanlu.channels.contract import Figures
+from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
 from yuanlu.payments import store as payments
@@ -262,7 +263,7 @@ async def _open(desk: Desk, ask: CaseAsk, pair: causes.Twin) -> Case | None:
     view = store.for_ask(ask.merchant_id, ask.id, ask.payment_id)
 
     def rule(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
-        return clockwork.passed(seen.case, doubles.open_pair(pair, ask, seen, at), clockwork.of_book(desk.book(at)))
+        return windows.wound(FACTS, desk.book(at), seen, doubles.open_pair(pair, ask, seen, at))
 
     try:
         done = await desk.decide(view, rule)

@@ -11,16 +11,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from yuanlu import ids
-from yuanlu.cases import beside, chain, clockwork, replies, review, rules, store, twins
+from yuanlu.cases import beside, chain, clockwork, replies, review, rules, store, twins, windows
 from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
 from yuanlu.cases.citing import cited
 from yuanlu.cases.clockwork import Clockwork
 from yuanlu.cases.review import Act, Fault, OfferKind, Place, Status
-from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, Ruling, State, What
+from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, KeptItem, Remedy, Ruling, State, What
 from yuanlu.change import Change, Done, Stay
+from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.evidence import store as evidence_store
@@ -36,22 +37,14 @@ from yuanlu.refunds import flow as refunds
 from yuanlu.seal import Sealed
 
 
-class _Sees(Protocol):
-    @property
-    def case(self) -> Case | None: ...
+async def _decided(
+    desk: Desk, view: View[CaseSeen], rule: Callable[[CaseSeen, datetime], Change[Case] | Stay[Case]]
+) -> Done[Case]:
+    """Decide about a case: what the rule says, with its twin, wound by its clock, with the rules it rests on."""
 
-
-S = TypeVar("S", bound=_Sees)
-
-
-async def _decided(desk: Desk, view: View[S], rule: Callable[[S, datetime], Change[Case] | Stay[Case]]) -> Done[Case]:
-    """Decide about a case: what the rule says, with its twin, its holder, its deadline and the rules it rests on."""
-
-    def decide(seen: S, at: datetime) -> Change[Case] | Stay[Case]:
-        decision = rule(seen, at)
-        if isinstance(seen, CaseSeen):
-            decision = twins.passed(seen, decision)
-        return cited(desk.book(at), clockwork.passed(seen.case, decision, counted(desk, at)))
+    def decide(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
+        book = desk.book(at)
+        return cited(book, windows.wound(FACTS, book, seen, twins.passed(seen, rule(seen, at))))
 
     return await desk.decide(view, decide)
 
@@ -132,7 +125,7 @@ async def drive(desk: Desk, merchant_id: str, case_id: str) -> Case:
 
 
 async def tick(desk: Desk, merchant_id: str, case_id: str) -> Case:
-    """A deadline may have gone by: an offer or the time to object is over, or somebody is late.
+    """A deadline may have gone by (an offer or the time to object is over, somebody is late), or a window is near.
 
     Raises Denied: case.unknown.
     """
@@ -456,8 +449,8 @@ async def add(desk: Desk, merchant_id: str, case_id: str, item: Item) -> Case:
     Raises Denied: case.unknown.
     """
 
-    def rule(seen: store.ItemSeen, at: datetime) -> Change[Case] | Stay[Case]:
-        return review.add(item, seen.case, at, known=seen.known)
+    def rule(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
+        return review.add(item, seen.case, at, known=seen.item is not None)
 
     return (await _decided(desk, store.for_item(merchant_id, case_id, item.id), rule)).row
 
@@ -488,22 +481,22 @@ async def say(desk: Desk, merchant_id: str, case_id: str, by: Person, words: Wor
     demand(by, "note" if words.audience is Audience.INTERNAL else "say", seen.case.store_id)
     view = store.for_item(merchant_id, case_id, words.id)
     known = await desk.see(view) if words.id else None
-    if words.reply and not (known and known.known):  # what was filled in once is not filled in anew
+    if words.reply and not (known and known.item):  # what was filled in once is not filled in anew
         words = replace(words, text=replies.filled(words.reply, words.lang, seen.case, seen.payment))
     if not (words.text.strip() or words.reply):
         raise Denied("case.words_missing")
     item = await _message(desk, merchant_id, case_id, by.id, words)
     sealed = await desk.sealed(merchant_id, case_id)
 
-    def rule(there: store.ItemSeen, at: datetime) -> Change[Case] | Stay[Case]:
-        if there.known and not _is_same(words, there, sealed):
+    def rule(there: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
+        if there.item is not None and not _is_same(words, there.item, sealed):
             raise Denied("case.message_taken", id=words.id)
-        return review.add(item, there.case, at, known=there.known)
+        return review.add(item, there.case, at, known=there.item is not None)
 
     return (await _decided(desk, store.for_item(merchant_id, case_id, item.id), rule)).row
 
 
-def _is_same(words: Words, there: store.ItemSeen, sealed: Sealed) -> bool:
+def _is_same(words: Words, there: KeptItem, sealed: Sealed) -> bool:
     """Whether this is what was said under this id before."""
     told = _opened(there.said, sealed)
     what = told.get("reply", "") == words.reply and (bool(words.reply) or told.get("text") == words.text)
@@ -515,7 +508,7 @@ async def said_of(desk: Desk, case: Case) -> str | None:
     if not case.said_id:
         return ""
     there = await desk.see(store.for_item(case.merchant_id, case.id, case.said_id))
-    return _opened(there.said, await desk.sealed(case.merchant_id, case.id)).get("text")
+    return _opened(there.item.said if there.item else "", await desk.sealed(case.merchant_id, case.id)).get("text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

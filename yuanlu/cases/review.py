@@ -605,13 +605,15 @@ def add(item: Item, case: Case | None, at: datetime, *, known: bool) -> Decided:
 
 
 def tick(work: clockwork.Clockwork, seen: CaseSeen, at: datetime) -> Decided:
-    """What it means that a deadline went by. Law: no time decides about money.
+    """What it means that a deadline went by, or that a warning is due. Law: no time decides about money.
 
     Raises Denied: case.unknown.
     """
     case = _there(seen)
     if not clockwork.is_due(case, at):
-        return Stay(case)
+        if not clockwork.is_to_look(case, at):
+            return Stay(case)
+        return Change(row=replace(case, version=case.version + 1), at=at, who="system")  # `passed` says what there is
     match case.state:
         case State.OFFERED:
             return to_review(case, at, "system", OfferExpired(offer=case.offer_kind))

@@ -35,8 +35,8 @@ from yuanlu.payments.rules import State as PaymentState
 from yuanlu.people.rules import LIMITS_FEN, Person, Role, Staff, demand, is_within, may
 from yuanlu.policies import rules as policies
 from yuanlu.policies.rules import Facts as PolicyFacts
+from yuanlu.policies.rules import Policy, Table, Verdict
 from yuanlu.policies.rules import Ruling as Ruled
-from yuanlu.policies.rules import Table, Verdict
 from yuanlu.policies.table import default as default_policy
 from yuanlu.refunds.rules import Refund, RefundAsk
 from yuanlu.refunds.rules import State as RefundState
@@ -169,6 +169,16 @@ class Case(Row):
     """How often its deadline went by since it came into its state."""
     promised_on: date | None = None
     """The day by which the money is promised to be on its way back."""
+    promised_certain: bool = True
+    """False: it lies in a year whose working days are not published yet."""
+    promise_broken: bool = False
+    """It was said openly that the promised day was not kept."""
+    overdue_since: datetime | None = None
+    """When what is overdue was due first."""
+    warn_at: datetime | None = None
+    """When a window that is about to shut is warned of next."""
+    warned: str = ""
+    """Of which windows was warned, and with which lead time (seconds): `name@end=lead`, by blanks."""
     stands_since: int = 1
     claimed_by: str = ""
     claimed_until: datetime | None = None
@@ -237,7 +247,16 @@ class CasePromised(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseUncertain(Fact):
+    """The promised day lies in a year whose working days are not published yet."""
+
+    on: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromiseBroken(Fact):
+    """The promised day is over, and the money is not back."""
+
     on: str
 
 
@@ -304,6 +323,14 @@ class CaseAsk:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptItem:
+    """A thing that is in a case: who may read it, and the words of a message, sealed."""
+
+    audience: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaseSeen:
     """What a case is decided on: itself, its payment, its refund of this attempt, another open case, its approvers."""
 
@@ -318,6 +345,12 @@ class CaseSeen:
     """Its twin; when money is decided, all charges that may be of the same mistake."""
     cases: tuple[Case, ...] = ()
     """The other cases about its payment and those near it that are open, or by which something was given back."""
+    policy: Policy | None = None
+    """The version that was frozen onto the payment; None: the built-in one."""
+    replies: tuple[datetime, ...] = ()
+    """By when complaints about the payment must be answered."""
+    item: KeptItem | None = None
+    """The thing that shall enter it, where it is in it already."""
 
 
 def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
@@ -328,20 +361,24 @@ def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime) -> Verd
     """
     assert seen.case is not None
     assert seen.payment is not None
-    age = at - (seen.payment.paid_at or seen.payment.opened_at)
-    facts = PolicyFacts(
-        amount_fen=back_fen,
-        age_hours=max(age // timedelta(hours=1), 0),
-        what=seen.case.what.value,
-        cause=seen.case.cause,
-        channel=seen.payment.channel.value,
-        tender=seen.payment.mode.value,
-    )
-    verdict = policies.decide(table, facts)
+    verdict = policies.decide(table, policy_facts(seen.case, seen.payment, back_fen, at))
     found_by_itself = seen.case.what is What.CHARGED_TWICE and seen.case.opened_by == "system"
     if found_by_itself and not table.policy and verdict.verdict is Ruled.APPROVE:
         return replace(verdict, verdict=Ruled.REVIEW)
     return verdict
+
+
+def policy_facts(case: Case, payment: Payment, back_fen: int, at: datetime) -> PolicyFacts:
+    """What a policy decides on, when so many fen shall go back."""
+    age = at - (payment.paid_at or payment.opened_at)
+    return PolicyFacts(
+        amount_fen=back_fen,
+        age_hours=max(age // timedelta(hours=1), 0),
+        what=case.what.value,
+        cause=case.cause,
+        channel=payment.channel.value,
+        tender=payment.mode.value,
+    )
 
 
 def with_a_person(ruling: Ruling, seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from typing import Any
 
-from yuanlu.cases.rules import Case, CaseSeen, State
+from yuanlu.cases.rules import Case, CaseSeen, KeptItem, State
 from yuanlu.payments import store as payments
 from yuanlu.payments.rules import Payment
 from yuanlu.people import store as people
 from yuanlu.people.rules import Staff
+from yuanlu.policies import store as policies
+from yuanlu.policies.rules import Policy
 from yuanlu.reading import Read, Select, View, maker, over_keys, rows_by_id
 from yuanlu.refunds import store as refunds
 from yuanlu.refunds.rules import Refund
@@ -56,6 +59,20 @@ APPROVERS_OF = over_keys(
     " join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
     " join staff t on t.merchant_id = c.merchant_id and t.id in (c.decided_by, c.seconded_by)"
 )
+_LIMITS = (
+    f"select k.place, {', '.join(f't.{each.name}' for each in fields(Policy))},"
+    " array(select q.reply_by from complaints q where q.merchant_id = k.merchant_id and q.payment_id = p.id"
+    " and q.payment_id <> '' and q.reply_by is not null) as replies from keys k {}"
+    " left join policies t on t.merchant_id = k.merchant_id and t.id = p.policy"
+)
+LIMITS_OF = over_keys(
+    _LIMITS.format(
+        "join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
+        " join payments p on p.merchant_id = c.merchant_id and p.id = c.payment_id"
+    )
+)
+"""What sets a case times beside its channel: the policy of its payment, and by when complaints must be answered."""
+LIMITS_OF_PAYMENT = over_keys(_LIMITS.format("join payments p on p.merchant_id = k.merchant_id and p.id = k.a"))
 ITEM_OF = over_keys(
     "select k.place, t.body::jsonb ->> 'audience' as audience, e.body as said from keys k"
     " join facts t on t.merchant_id = k.merchant_id and t.object_id = k.a"
@@ -83,6 +100,10 @@ def one(found: Sequence[Mapping[str, Any]]) -> Case | None:
     return made(found[0]) if found else None
 
 
+def _limits(found: Sequence[Mapping[str, Any]]) -> tuple[Policy | None, tuple[datetime, ...]]:
+    return policies.one(found), tuple(sorted(found[0]["replies"])) if found else ()
+
+
 def by_id(merchant_id: str, case_id: str, near: Sequence[str] = ()) -> View[CaseSeen]:
     """A case with its payment, its twin, the refund of its present attempt, the other cases about them, its approvers.
 
@@ -94,6 +115,7 @@ def by_id(merchant_id: str, case_id: str, near: Sequence[str] = ()) -> View[Case
         Read(REFUND_OF, merchant_id, case_id),
         Read(CASES_BESIDE, merchant_id, case_id),
         Read(APPROVERS_OF, merchant_id, case_id),
+        Read(LIMITS_OF, merchant_id, case_id),
         *(Read(select, merchant_id, each) for each in near for select in (payments.BY_ID, CASES_OF)),
     )
 
@@ -101,10 +123,11 @@ def by_id(merchant_id: str, case_id: str, near: Sequence[str] = ()) -> View[Case
         case = one(found[0])
         if case is None:
             return CaseSeen(None, None)
-        charges = {row["id"]: payments.made(row) for rows in (found[1], *found[5::2]) for row in rows}
-        cases = {row["id"]: made(row) for rows in (found[3], *found[6::2]) for row in rows}
+        charges = {row["id"]: payments.made(row) for rows in (found[1], *found[6::2]) for row in rows}
+        cases = {row["id"]: made(row) for rows in (found[3], *found[7::2]) for row in rows}
         beside = tuple(each for each in cases.values() if each.id != case.id)
         open_one = (each.id for each in beside if each.payment_id == case.payment_id and each.state is not State.CLOSED)
+        policy, by = _limits(found[5])
         return CaseSeen(
             case,
             charges.pop(case.payment_id, None),
@@ -113,6 +136,8 @@ def by_id(merchant_id: str, case_id: str, near: Sequence[str] = ()) -> View[Case
             tuple(people.made(row) for row in found[4]),
             tuple(charges.values()),
             beside,
+            policy,
+            by,
         )
 
     return View(reads, make)
@@ -124,36 +149,26 @@ def for_ask(merchant_id: str, case_id: str, payment_id: str) -> View[CaseSeen]:
         Read(BY_ID, merchant_id, case_id),
         Read(payments.BY_ID, merchant_id, payment_id),
         Read(OPEN_OF_PAYMENT, merchant_id, payment_id, case_id),
+        Read(LIMITS_OF_PAYMENT, merchant_id, payment_id),
     )
 
     def make(found: Found) -> CaseSeen:
         other = found[2][0]["id"] if found[2] else None
-        return CaseSeen(one(found[0]), payments.one(found[1]), None, other)
+        policy, replies = _limits(found[3])
+        return CaseSeen(one(found[0]), payments.one(found[1]), None, other, policy=policy, replies=replies)
 
     return View(reads, make)
 
 
-@dataclass(frozen=True, slots=True)
-class ItemSeen:
-    """What it is decided on whether something enters a case: the case, and whether it is in there already.
-
-    Of what is: who may read it, and the words of a message, sealed.
-    """
-
-    case: Case | None
-    known: bool
-    audience: str = ""
-    said: str = ""
-
-
-def for_item(merchant_id: str, case_id: str, item_id: str) -> View[ItemSeen]:
+def for_item(merchant_id: str, case_id: str, item_id: str) -> View[CaseSeen]:
     """A case, and whether this is in it."""
-    reads = (Read(BY_ID, merchant_id, case_id), Read(ITEM_OF, merchant_id, case_id, item_id))
+    whole = by_id(merchant_id, case_id)
+    reads = (*whole.reads, Read(ITEM_OF, merchant_id, case_id, item_id))
 
-    def make(found: Found) -> ItemSeen:
-        if not found[1]:
-            return ItemSeen(one(found[0]), known=False)
-        return ItemSeen(one(found[0]), True, found[1][0]["audience"], found[1][0]["said"] or "")
+    def make(found: Found) -> CaseSeen:
+        rows = found[-1]
+        item = KeptItem(rows[0]["audience"], rows[0]["said"] or "") if rows else None
+        return replace(whole.make(found[:-1]), item=item)
 
     return View(reads, make)
 

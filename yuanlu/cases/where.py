@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from yuanlu import words
 from yuanlu.clock import business_day
 from yuanlu.lawbook import promises
+from yuanlu.lawbook.promises import Expected
 from yuanlu.lawbook.shelf import Book
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.payments.rules import State as PaymentState
@@ -36,6 +37,7 @@ class CaseNow:
     holder: str = ""
     due_at: datetime | None = None
     promised_on: date | None = None
+    promised_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Where:
     """Where money on its way back is. Words are under `where.<stage>`.
 
     Shape: `holder` is one of customer, cashier, manager, finance, owner, channel, system, or nobody when it has an end;
-    `reference` is the number to ask with: the channel's, else ours.
+    `reference` is the number to ask with: the channel's, else ours. `certain` False: `next_at` is counted over a year
+    whose working days are not published yet. `window` is what shuts next, where something does, at `shuts_at`.
     """
 
     stage: str
@@ -52,8 +55,11 @@ class Where:
     next_event: str
     next_at: datetime | None
     overdue: bool
+    certain: bool
     zh: str
     en: str
+    window: str = ""
+    shuts_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ class _Standing:
     next_event: str = ""
     next_at: datetime | None = None
     overdue: bool = False
+    certain: bool = True
 
 
 OF_REFUND: Mapping[RefundState, _Standing] = {
@@ -126,6 +133,7 @@ def where(book: Book, payment: Payment, refund: Refund | None, case: CaseNow | N
         next_event=standing.next_event,
         next_at=standing.next_at,
         overdue=standing.overdue,
+        certain=standing.certain,
         zh=said["zh"],
         en=said["en"],
     )
@@ -133,9 +141,9 @@ def where(book: Book, payment: Payment, refund: Refund | None, case: CaseNow | N
 
 def _told(standing: _Standing, reference: str) -> dict[str, str]:
     said = words.both(f"where.{standing.stage}", reference=reference)
-    if standing.overdue:
-        late = words.both("where.overdue")
-        said = {lang: f"{said[lang]}\n{late[lang]}" for lang in said}
+    for code, holds in (("where.uncertain", not standing.certain), ("where.overdue", standing.overdue)):
+        if holds:
+            said = {lang: f"{said[lang]}\n{more}" for lang, more in words.both(code).items()}
     return said
 
 
@@ -166,10 +174,11 @@ def _due(standing: _Standing, case: CaseNow | None, at: datetime) -> _Standing:
 
 
 def _late_promise(standing: _Standing, case: CaseNow | None, at: datetime) -> _Standing:
-    """Late too, when the promised day is over and the money is neither there nor declined."""
+    """Late too, when the promised day is over and the money is neither there nor declined; and how sure that day is."""
     if case is None or case.promised_on is None or standing.holder in NOT_OURS:
         return standing
-    return replace(standing, overdue=standing.overdue or business_day(at) > case.promised_on)
+    late = standing.overdue or business_day(at) > case.promised_on
+    return replace(standing, overdue=late, certain=standing.certain and case.promised_certain)
 
 
 def _timed(standing: _Standing, next_at: datetime | None, at: datetime, grace: timedelta = GRACE) -> _Standing:
@@ -190,21 +199,22 @@ def _of_refund(book: Book, refund: Refund, at: datetime) -> _Standing:
             by = refund.unclear_since + UNCLEAR_MAX
             return _timed(replace(standing, stage="confirming", next_event="resolved"), by, at)
         case RefundState.SENT:
-            return _timed(standing, _expected(book, refund, refund.sent_at or refund.opened_at), at)
+            said = _expected(book, refund, refund.sent_at or refund.opened_at)
+            return _timed(replace(standing, certain=said.certain), said.by, at)
         case state if state in ARRIVING:
             return _arriving(book, refund, standing, at)
         case _:
             return standing
 
 
-def _expected(book: Book, refund: Refund, sent_at: datetime) -> datetime | None:
+def _expected(book: Book, refund: Refund, sent_at: datetime) -> Expected:
     into = promises.place_of(book, refund.channel, refund.received_into)
-    return promises.expected(book, refund.channel, into, sent_at).by
+    return promises.expected(book, refund.channel, into, sent_at)
 
 
 def _arriving(book: Book, refund: Refund, standing: _Standing, at: datetime) -> _Standing:
     """The channel says it is done: it is there once the channel's own span is over, at once where it promises none."""
-    by = _expected(book, refund, refund.done_at or refund.ended_at or refund.opened_at)
-    if by is None or at >= by:
+    said = _expected(book, refund, refund.done_at or refund.ended_at or refund.opened_at)
+    if said.by is None or at >= said.by:
         return replace(standing, stage="arrived", holder=NOBODY, next_event="")
-    return replace(standing, next_at=by)
+    return replace(standing, next_at=said.by, certain=said.certain)

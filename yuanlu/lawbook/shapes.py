@@ -197,16 +197,17 @@ class Rail(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Rails(Pack, frozen=True, kw_only=True, tag="rails"):
     """The promises of all channels, and how long before a window shuts people are warned."""
 
-    warn_before: Mapping[Id, timedelta]
+    warn_before: Mapping[Id, tuple[timedelta, ...]]
+    """By the name of a window: so long before it shuts, once for each of these."""
     channels: Mapping[Id, Rail]
 
     def check(self) -> None:
         Pack.check(self)
         if "other" not in self.warn_before:
             raise Invalid("warn_before.other", "it is missing: it is for windows of any other name")
-        for name, span in self.warn_before.items():
-            if span < timedelta():
-                raise Invalid(f"warn_before.{name}", "nobody is warned after the end")
+        for name, spans in self.warn_before.items():
+            if not spans or min(spans) < timedelta():
+                raise Invalid(f"warn_before.{name}", "say at least one span; nobody is warned after the end")
         for name, rail in self.channels.items():
             _once(f"channels.{name}.arrivals", [arrival.into for arrival in rail.arrivals])
             for place, arrival in enumerate(rail.arrivals):

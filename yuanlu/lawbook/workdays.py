@@ -44,6 +44,10 @@ class Calendar:
             return True
         return day.weekday() < 5 and day not in self.rests
 
+    def knows(self, day: date) -> bool:
+        """Whether the working days of this day's year are published."""
+        return day.year in self.years
+
     def add_working_days(self, day: date, days: int) -> Promised:
         """The day that lies so many working days after this one.
 

@@ -82,7 +82,9 @@ TYPES: Mapping[str, str] = {
     "OfferExpired": "case.offer_expired",
     "RemedyChosen": "case.remedy_chosen",
     "CasePromised": "case.promised",
+    "PromiseUncertain": "case.promise_uncertain",
     "PromiseBroken": "case.promise_broken",
+    "CaseWarned": "case.warned",
     "CaseOverdue": "case.overdue",
     "CaseNeedsPerson": "case.needs_person",
     "CaseEscalated": "case.escalated",
@@ -304,7 +306,7 @@ class DeliverySeen:
     shop: str = ""
     gateway: Hook | None = None
     promised_on: date | None = None
-    """Of the payer's case: the day by which the money is promised to be back."""
+    """Of the payer's case: the day by which the money is promised to be back, where that is certain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

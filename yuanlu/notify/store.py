@@ -64,7 +64,8 @@ NEXT = over_keys(
     " order by f.transition, f.seq limit 2) f order by k.place, f.transition, f.seq"
 )
 PROMISED = over_keys(
-    "select k.place, c.promised_on from keys k join deliveries d on d.merchant_id = k.merchant_id and d.id = k.a"
+    "select k.place, case when c.promised_certain then c.promised_on end as promised_on"
+    " from keys k join deliveries d on d.merchant_id = k.merchant_id and d.id = k.a"
     " join hooks h on h.merchant_id = d.merchant_id and h.id = d.hook_id"
     " join cases c on c.merchant_id = h.merchant_id and c.id = h.about"
 )

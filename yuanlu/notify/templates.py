@@ -41,6 +41,9 @@ def _closed(facts: Facts, _: Row | None) -> str:
         "nothing_paid": "closed_unpaid",
         "ended_unpaid": "closed_unpaid",
         "nothing_owed": "closed_nothing_owed",
+        "withdrawn": "closed_withdrawn",
+        "settled_otherwise": "closed_settled",
+        "declined": "closed_declined",
     }.get(str(facts.get("conclusion")), "")
 
 
@@ -62,6 +65,11 @@ def _overdue(facts: Facts, _: Row | None) -> str:
     return "overdue" if facts.get("step") == 1 and facts.get("holder") != "customer" else ""
 
 
+def _warned(facts: Facts, _: Row | None) -> str:
+    """Only of what the payer was given time for: the other windows are the shop's to keep."""
+    return {"answer": "answer_ends", "offer": "offer_ends", "objection": "objection_ends"}.get(str(facts["window"]), "")
+
+
 KINDS: Mapping[str, Pick] = {
     "CaseOpened": _always("reported"),
     "CaseToReview": _always("person"),
@@ -70,7 +78,9 @@ KINDS: Mapping[str, Pick] = {
     "CaseDeclined": _always("declined"),
     "RemedyChosen": _chosen,
     "CaseOverdue": _overdue,
+    "CaseWarned": _warned,
     "CaseNeedsPerson": _always("person"),
+    **dict.fromkeys(("CaseAnswered", "CaseUnanswered", "CaseObjected", "OfferExpired"), _always("person")),
     "CaseReopened": _always("reopened"),
     "CaseClosed": _closed,
     "RefundSent": _sent,
@@ -138,7 +148,7 @@ def _shown(facts: Facts, row: Row | None, shop: str, lang: str) -> dict[str, str
         "channel_number": "—",
         "code": one_line(str(facts.get("code") or "—"), NAME_MAX),
         "reason": words_of(str(facts.get("reason_code", "")))[lang != "zh"],
-        "until": _day(str(facts.get("object_until") or facts.get("until") or ""), lang) or unsure,
+        "until": _until(facts, lang) or unsure,
     }
     if isinstance(row, Refund):
         told |= {"channel_number": row.channel_number or "—", "number": row.case_id or row.id}
@@ -152,6 +162,11 @@ def _amount(facts: Facts, row: Row | None) -> str:
     if not isinstance(fen, int):
         fen = row.amount_fen if isinstance(row, Refund) else row.remedy_fen if isinstance(row, Case) else 0
     return str(Money(fen))
+
+
+def _until(facts: Facts, lang: str) -> str:
+    """The day by which something must be done, by whichever name a fact calls it."""
+    return next((_day(str(facts[name]), lang) for name in ("object_until", "until", "shuts_at") if facts.get(name)), "")
 
 
 def _promised(facts: Facts, lang: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -152,6 +152,19 @@ def decide(table: Table, facts: Facts) -> Verdict:
     if place < 0:
         raise Broken(f"policy {table.policy or 'default'} has no row for {facts}")
     return table.verdicts[place]
+
+
+def declines_from(table: Table, facts: Facts) -> int | None:
+    """The age, in hours, from which the table declines what it does not decline yet; None: never, or it does already.
+
+    Law: between two ages that rows name, what the table says does not change.
+    """
+    if decide(table, facts).verdict is Ruling.DECLINE:
+        return None
+    edges = {edge for line in table.lines for edge in (line.age.low, (line.age.high or 0) + 1)}
+    later = (hours for hours in sorted(edges) if hours > facts.age_hours)
+    found = (hours for hours in later if decide(table, replace(facts, age_hours=hours)).verdict is Ruling.DECLINE)
+    return next(found, None)
 
 
 def first_fit(lines: Iterable[Line], facts: Facts) -> int:

@@ -1,14 +1,15 @@
 """What shuts, and when: the windows in which a payment can still be put right, and the warning before each (S67).
 
 Windows follow from the payment and the channel's facts alone, so nothing is stored and no job watches a payment: who
-has a reason to look (an open case) works them out again when it looks.
+has a reason to look (an open case, `cases/clockwork.py`) works them out again when it looks, and keeps of which it
+has warned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from yuanlu.channels.contract import Facts
 from yuanlu.clock import business_day
@@ -24,17 +25,31 @@ REVERSE, CLOSE, REFUND, POLICY, REPLY = "reverse", "close", "refund", "policy", 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Something that can be done until `shuts_at`; people are warned at `warn_at`."""
+    """Something that can be done until `shuts_at`; people are warned so long before, once for each of `leads`."""
 
     name: str
     shuts_at: datetime
-    warn_at: datetime
+    leads: tuple[timedelta, ...]
+
+    @property
+    def warn_at(self) -> datetime:
+        """When people are warned first."""
+        return self.shuts_at - max(self.leads)
+
+    def lead(self, at: datetime) -> timedelta | None:
+        """The lead time to warn with now: of all that have come, the latest. None: none has come, or it has shut."""
+        come = [lead for lead in self.leads if self.shuts_at - lead <= at < self.shuts_at]
+        return min(come, default=None)
+
+    def next_warning(self, at: datetime) -> datetime | None:
+        """When the next warning comes; None: there is none to come."""
+        return min((self.shuts_at - lead for lead in self.leads if self.shuts_at - lead > at), default=None)
 
 
 def window(book: Book, name: str, shuts_at: datetime) -> Window:
-    """A window with the warning that the pack sets for its name."""
+    """A window with the warnings that the pack sets for its name."""
     before = book.one(Rails).warn_before
-    return Window(name, shuts_at, shuts_at - before.get(name, before["other"]))
+    return Window(name, shuts_at, before.get(name, before["other"]))
 
 
 def windows(
@@ -76,19 +91,3 @@ def reverse_shuts_at(bound: Facts, book: Book, payment: Payment) -> datetime:
 def parts_left(bound: Facts, payment: Payment) -> int | None:
     """How many more refunds the channel takes of a payment. None: it sets no limit."""
     return None if bound.refund_parts_max is None else max(bound.refund_parts_max - payment.parts, 0)
-
-
-def next_warning(shown: Sequence[Window], at: datetime) -> Window | None:
-    """The window whose warning is next to come."""
-    later = [each for each in shown if each.warn_at > at]
-    return min(later, key=lambda each: (each.warn_at, each.name), default=None)
-
-
-def warnings(shown: Sequence[Window], since: datetime | None, at: datetime) -> tuple[Window, ...]:
-    """The windows of which to warn now: their warning fell due after `since`, and they have not shut.
-
-    Law: asked again and again, each time since the time before, it warns of each window once. `since` None: nobody
-    looked before.
-    """
-    due = (each for each in shown if each.warn_at <= at < each.shuts_at)
-    return tuple(each for each in due if since is None or each.warn_at > since)

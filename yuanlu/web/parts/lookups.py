@@ -150,7 +150,10 @@ class WayBackTold(Struct, frozen=True, kw_only=True):
 
 
 class WhereTold(Struct, frozen=True, kw_only=True):
-    """Where money on its way back is: the stage, who has it, the number to ask with, what comes next."""
+    """Where money on its way back is: the stage, who has it, the number to ask with, what comes next.
+
+    `certain` false: `next_at` counts over a year whose working days are not published. `window`: what shuts next.
+    """
 
     stage: str
     holder: str
@@ -158,6 +161,9 @@ class WhereTold(Struct, frozen=True, kw_only=True):
     next_event: str
     next_at: datetime | None
     overdue: bool
+    certain: bool
+    window: str
+    shuts_at: datetime | None
     says_zh: str
     says_en: str
 
@@ -246,6 +252,9 @@ def where_told(found: Where) -> WhereTold:
         next_event=found.next_event,
         next_at=found.next_at,
         overdue=found.overdue,
+        certain=found.certain,
+        window=found.window,
+        shuts_at=found.shuts_at,
         says_zh=found.zh,
         says_en=found.en,
     )

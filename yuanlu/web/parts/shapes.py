@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from yuanlu.amounts.lines import LINES_MAX, QUANTITY_MAX
 from yuanlu.cases import replies
+from yuanlu.cases.clockwork import warned_ends
 from yuanlu.cases.declines import words_of
 from yuanlu.cases.flow import Thread
 from yuanlu.cases.review import escalations_of
@@ -396,7 +397,12 @@ class CaseTold(Struct, frozen=True, kw_only=True):
     holder: str
     due_at: datetime | None
     due_what: str
+    overdue_since: datetime | None
+    warn_at: datetime | None
+    warned: Mapping[str, datetime]
     promised_on: date | None
+    promised_certain: bool
+    promise_broken: bool
     claimed_by: str
     claimed_until: datetime | None
     verdict: str
@@ -735,7 +741,12 @@ def case_told(case: Case, said: str | None = None, masked: Sequence[str] = ()) -
         holder=case.holder,
         due_at=case.due_at,
         due_what=case.due_what,
+        overdue_since=case.overdue_since,
+        warn_at=case.warn_at,
+        warned=warned_ends(case),
         promised_on=case.promised_on,
+        promised_certain=case.promised_certain,
+        promise_broken=case.promise_broken,
         claimed_by=case.claimed_by,
         claimed_until=case.claimed_until,
         verdict=case.verdict,
