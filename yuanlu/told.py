@@ -43,6 +43,7 @@ _VOCABULARIES = {
     "alarm": "alarm",
     "side": "side",
     "deed": "deed",
+    "way": "way",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
 

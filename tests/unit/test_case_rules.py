@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.making import CASE, MERCHANT, NOON, PAYMENT, after, case, changed, fen, heard, kinds, payment, refund
+from tests.making import CASE, GUIDE, MERCHANT, NOON, PAYMENT, after, case, changed, fen, heard, kinds, payment, refund
 from yuanlu import ids
 from yuanlu.cases import rules
 from yuanlu.cases.rules import DRIVE, Case, CaseAsk, CaseSeen, Conclusion, Decision, Remedy, State, What
@@ -36,7 +36,7 @@ def wish(**given: Any) -> CaseAsk:
 
 
 def chosen(row: Case, paid: Payment, word: Word = W.SETTLED) -> Change[Case]:
-    return changed(rules.choose(heard(word), CaseSeen(row, paid), after(60)))
+    return changed(rules.choose(heard(word), CaseSeen(row, paid), after(60), guide=GUIDE))
 
 
 def stands(change: Change[Case], state: State, **fields: Any) -> bool:
@@ -194,7 +194,9 @@ def test_an_unclear_check_is_repeated_ever_more_slowly() -> None:
 
 @pytest.mark.parametrize("state", [S.REMEDY, S.ATTENTION, S.CLOSED])
 def test_a_remedy_is_chosen_once(state: State) -> None:
-    assert rules.choose(heard(W.SETTLED), CaseSeen(case(state), payment(P.PAID)), NOON) == Stay(case(state))
+    assert rules.choose(heard(W.SETTLED), CaseSeen(case(state), payment(P.PAID)), NOON, guide=GUIDE) == Stay(
+        case(state)
+    )
 
 
 # Carrying it out.
@@ -344,7 +346,7 @@ def test_nobody_decides_what_needs_nobody(state: State) -> None:
 def test_nobody_can_do_anything_with_a_case_that_is_not_there() -> None:
     nothing = CaseSeen(None, payment(P.PAID))
     for call in (
-        lambda: rules.choose(heard(W.SETTLED), nothing, NOON),
+        lambda: rules.choose(heard(W.SETTLED), nothing, NOON, guide=GUIDE),
         lambda: rules.next_step(nothing, NOON),
         lambda: rules.wait(nothing, NOON),
         lambda: rules.attend("x", nothing, NOON),

@@ -19,8 +19,9 @@ from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
 from yuanlu.cases.citing import cited
 from yuanlu.cases.clockwork import Clockwork
 from yuanlu.cases.review import Act, Fault, OfferKind, Place, Status
-from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Remedy, Ruling, State, What
+from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Guide, Judge, Remedy, State, What
 from yuanlu.change import Change, Done, Stay
+from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.evidence import store as evidence_store
@@ -122,12 +123,17 @@ async def tick(desk: Desk, merchant_id: str, case_id: str) -> Case:
     return (await _decided(desk, store.by_id(merchant_id, case_id), rule)).row
 
 
-async def ruling_for(desk: Desk, seen: CaseSeen) -> Ruling:
+def guide_of(desk: Desk) -> Guide:
+    """What tells the way of a case: the facts of its channel, and the lawbook of the day."""
+    return lambda seen, at: rules.guided(FACTS, desk.book(at), seen, at)
+
+
+async def ruling_for(desk: Desk, seen: CaseSeen) -> Judge:
     """What tells the verdict about this report: the policy that was in force when its payment was made."""
     assert seen.payment is not None
     assert seen.case is not None
     merchant_id, payment_id = seen.payment.merchant_id, seen.payment.id
-    ruling: Ruling = partial(rules.by_policy, await policies.version(desk, merchant_id, seen.payment.policy))
+    ruling: Judge = partial(rules.by_policy, await policies.version(desk, merchant_id, seen.payment.policy))
     if seen.case.what is What.CHARGED_TWICE and not await beside.goes_back_by_itself(desk, merchant_id, payment_id):
         return partial(rules.with_a_person, ruling)
     return ruling
@@ -141,12 +147,15 @@ async def _check(desk: Desk, seen: CaseSeen) -> Case:
     outcome = await desk.ask(payment_rules.query(payment))
     await payments.learn(desk, case.merchant_id, payment.id, outcome)
     ruling = await ruling_for(desk, seen)
-    done = await _decided(desk, store.by_id(case.merchant_id, case.id), partial(rules.choose, outcome, ruling=ruling))
-    return done.row
+    rule = partial(rules.choose, outcome, guide=guide_of(desk), ruling=ruling)
+    return (await _decided(desk, store.by_id(case.merchant_id, case.id), rule)).row
 
 
 async def _carry_out(desk: Desk, case: Case) -> Case:
     view = store.by_id(case.merchant_id, case.id)
+    case = (await _decided(desk, view, partial(rules.set_out, guide_of(desk)))).row
+    if case.state is not State.REMEDY or case.remedy is Remedy.REPAYMENT:
+        return case
     try:
         if case.remedy is Remedy.CANCEL:
             await payments.cancel(desk, case.merchant_id, case.payment_id, case.opened_by)

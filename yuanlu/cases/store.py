@@ -14,6 +14,8 @@ from yuanlu.people.rules import Staff
 from yuanlu.reading import Read, Select, View, maker, over_keys, rows_by_id
 from yuanlu.refunds import store as refunds
 from yuanlu.refunds.rules import Refund
+from yuanlu.repayments import store as repayments
+from yuanlu.repayments.rules import Repayment
 
 Found = Sequence[Sequence[Mapping[str, Any]]]
 
@@ -33,6 +35,19 @@ def _of_case(names: str, table: str, column: str) -> Select:
 
 PAYMENT_OF = _of_case(", ".join(f"t.{each.name}" for each in fields(Payment)), "payments", "payment_id")
 REFUND_OF = _of_case(", ".join(f"t.{each.name}" for each in fields(Refund)), "refunds", "refund_id")
+OWN_REFUNDS = over_keys(
+    f"select k.place, {', '.join(f't.{each.name}' for each in fields(Refund))} from keys k"
+    " join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
+    " join refunds t on t.merchant_id = c.merchant_id and t.payment_id = c.payment_id"
+    " where t.case_id = c.id or t.incident <> ''"
+)
+REPAYMENTS_OF = over_keys(
+    f"select k.place, {', '.join(f't.{each.name}' for each in fields(Repayment))}, e.digest as proof_digest,"
+    " t.id = c.repayment_id as is_own from keys k"
+    " join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
+    " join repayments t on t.merchant_id = c.merchant_id and t.payment_id = c.payment_id"
+    " left join evidence e on e.merchant_id = t.merchant_id and e.object_id = t.id and e.id = t.proof order by t.id"
+)
 OPEN_BESIDE = over_keys(
     "select k.place, t.id from keys k join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
     " join cases t on t.merchant_id = c.merchant_id and t.payment_id = c.payment_id"
@@ -68,19 +83,31 @@ def one(found: Sequence[Mapping[str, Any]]) -> Case | None:
 
 
 def by_id(merchant_id: str, case_id: str) -> View[CaseSeen]:
-    """A case with its payment, the refund of its present attempt, another open case about it, its approvers."""
+    """A case with its payment, its refunds and repayments, another open case about it, its approvers."""
     reads = (
         Read(BY_ID, merchant_id, case_id),
         Read(PAYMENT_OF, merchant_id, case_id),
         Read(REFUND_OF, merchant_id, case_id),
         Read(OPEN_BESIDE, merchant_id, case_id),
         Read(APPROVERS_OF, merchant_id, case_id),
+        Read(OWN_REFUNDS, merchant_id, case_id),
+        Read(REPAYMENTS_OF, merchant_id, case_id),
     )
 
     def make(found: Found) -> CaseSeen:
         other = found[3][0]["id"] if found[3] else None
         approvers = tuple(people.made(row) for row in found[4])
-        return CaseSeen(one(found[0]), payments.one(found[1]), refunds.one(found[2]), other, approvers)
+        proof = next((row["proof_digest"] or "" for row in found[6] if row["is_own"]), "")
+        return CaseSeen(
+            one(found[0]),
+            payments.one(found[1]),
+            refunds.one(found[2]),
+            other,
+            approvers,
+            refunds=tuple(map(refunds.made, found[5])),
+            repayments=tuple(map(repayments.made, found[6])),
+            proof_digest=proof,
+        )
 
     return View(reads, make)
 

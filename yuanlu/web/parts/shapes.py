@@ -360,7 +360,10 @@ class RefundTold(Struct, frozen=True, kw_only=True):
 
 
 class CaseTold(Struct, frozen=True, kw_only=True):
-    """A case as it stands. `amount_fen` is what shall go back, by the refund `refund`."""
+    """A case as it stands. `amount_fen` is what shall go back: by the refund `refund`, or by `repayment`.
+
+    `way`: how the remedy is carried out, once it sets out.
+    """
 
     id: str
     state: str
@@ -373,6 +376,8 @@ class CaseTold(Struct, frozen=True, kw_only=True):
     remedy: str
     amount_fen: int
     refund: str
+    repayment: str
+    way: str
     attempt: int
     conclusion: str
     note: str
@@ -688,6 +693,8 @@ def case_told(case: Case) -> CaseTold:
         remedy=case.remedy.value,
         amount_fen=case.remedy_fen,
         refund=case.refund_id,
+        repayment=case.repayment_id,
+        way=case.way,
         attempt=case.attempt,
         conclusion=case.conclusion.value,
         note=case.note,
