@@ -133,7 +133,9 @@ async def ruling_for(desk: Desk, seen: CaseSeen) -> Judge:
     assert seen.payment is not None
     assert seen.case is not None
     merchant_id, payment_id = seen.payment.merchant_id, seen.payment.id
-    ruling: Judge = partial(rules.by_policy, await policies.version(desk, merchant_id, seen.payment.policy))
+    table = await policies.version(desk, merchant_id, seen.payment.policy)
+    cause = await beside.cause_of(desk, seen) if table.asks_cause else seen.case.cause
+    ruling: Judge = partial(rules.by_policy, table, cause=cause)
     if seen.case.what is What.CHARGED_TWICE and not await beside.goes_back_by_itself(desk, merchant_id, payment_id):
         return partial(rules.with_a_person, ruling)
     return ruling

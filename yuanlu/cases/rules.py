@@ -335,8 +335,8 @@ def guided(facts: Mapping[Channel, Facts], book: Book, seen: CaseSeen, at: datet
     return route(facts[seen.payment.channel], book, seen.payment, seen.refunds, at, is_repaying=is_repaying)
 
 
-def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
-    """The verdict of the policy that was frozen onto the payment.
+def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime, *, cause: str = "") -> Verdict:
+    """The verdict of the policy that was frozen onto the payment. `cause`: the one found, where nobody reported one.
 
     What was charged twice and nobody reported waits for a person, unless the merchant's own policy says otherwise: two
     equal sales a minute apart are also just two sales.
@@ -348,7 +348,7 @@ def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime) -> Verd
         amount_fen=back_fen,
         age_hours=max(age // timedelta(hours=1), 0),
         what=seen.case.what.value,
-        cause=seen.case.cause,
+        cause=seen.case.cause or cause,
         channel=seen.payment.channel.value,
         tender=seen.payment.mode.value,
     )
