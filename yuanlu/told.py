@@ -44,6 +44,7 @@ _VOCABULARIES = {
     "side": "side",
     "deed": "deed",
     "way": "way",
+    "item_kind": "item",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
 
