@@ -597,7 +597,7 @@ def _why(road: Route, seen: CaseSeen) -> str:
             return "nothing of it can go back any more"
 
 
-ROADS: Mapping[Remedy, tuple[Way, ...]] = {
+WAYS: Mapping[Remedy, tuple[Way, ...]] = {
     Remedy.CANCEL: (Way.CLOSE, Way.REVERSE),
     Remedy.REFUND_ALL: (Way.REFUND,),
     Remedy.REFUND_DIFFERENCE: (Way.REFUND,),
@@ -613,10 +613,10 @@ def set_out(guide: Guide, seen: CaseSeen, at: datetime) -> Change[Case] | Stay[C
     case, payment = seen.case, seen.payment
     if case is None or payment is None:
         raise Denied("case.unknown")
-    if case.state is not State.REMEDY or case.way or case.remedy not in ROADS or seen.refund is not None:
+    if case.state is not State.REMEDY or case.way or case.remedy not in WAYS or seen.refund is not None:
         return Stay(case)
     road = guide(_known(seen) if case.decided_by not in ("", "system") else seen, at)
-    if road.way in ROADS[case.remedy]:
+    if road.way in WAYS[case.remedy]:
         due_at = case.due_at if road.until is None or case.due_at is None else min(case.due_at, road.until)
         row = replace(case, version=case.version + 1, way=road.way.value, due_at=due_at)
         until = "" if road.until is None else road.until.isoformat()
