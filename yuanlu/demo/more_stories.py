@@ -16,6 +16,7 @@ LINES = (
     {"id": "cake", "name": "蛋糕", "quantity": 1, "amount_fen": 1990},
 )
 """¥29.90 by its lines; ¥2.00 is taken off the whole, and three cups do not part evenly."""
+NAMES = {line["id"]: str(line["name"]) for line in LINES}
 OFF_FEN, COUPON_FEN = 200, 500
 RETURNS: Sequence[Sequence[Mapping[str, str | int]]] = (
     ({"id": "tea", "quantity": 1},),
@@ -108,7 +109,7 @@ async def coupon_partial(on: Stage) -> End:
     on.expect(wanted.items() <= amounts.items(), f"{wanted} is explained: {amounts}")
     refund, back_fen = payment, 0
     for pieces in RETURNS:
-        on.tell("customer", "退回：" + "、".join(str(one["id"]) for one in pieces),
+        on.tell("customer", "退回：" + "、".join(NAMES[one["id"]] for one in pieces),
                 "Brings back: " + ", ".join(str(one["id"]) for one in pieces) + ".")  # fmt: skip
         refund = await _returned(on, payment, pieces)
         back_fen += refund["amount_fen"]
