@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from yuanlu import ids
@@ -11,6 +12,7 @@ from yuanlu.cases import rules as cases
 from yuanlu.change import Change
 from yuanlu.channels.contract import Channel, Evidence, Facts, Outcome, Reason, Word
 from yuanlu.ids import Kind
+from yuanlu.lawbook import shelf
 from yuanlu.money import Money
 from yuanlu.payments import rules as payments
 from yuanlu.refunds import rules as refunds
@@ -55,6 +57,8 @@ ALIPAY = replace(
     has_rescue=False,
 )
 RAILS = {Channel.WECHAT: WECHAT, Channel.ALIPAY: ALIPAY}
+GUIDE = partial(cases.guided, RAILS, shelf.read().on(date(2026, 11, 23)))
+"""Which way the money of a case goes back."""
 
 
 FRESH = NOON + timedelta(days=4000)

@@ -131,6 +131,11 @@ def _case_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return looks
 
 
+def _case_of_repayment(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    assert isinstance(row, Repayment)
+    return (Look(WAKE, row.case_id, at),) if row.case_id else ()
+
+
 def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     """New need of a channel account is looked at soon, together with what else comes meanwhile."""
     assert isinstance(row, Refund)
@@ -162,6 +167,9 @@ _OWN: Mapping[str, Sequence[Follower]] = {
     "RefundRequested": (_float_of_refund,),
     "RefundWaits": (_float_of_refund,),
     "FileTaken": (_file_taken,),
+    **dict.fromkeys(
+        ("RepaymentProposed", "RepaymentPaid", "RepaymentRefused", "RepaymentExpired"), (_case_of_repayment,)
+    ),
     **dict.fromkeys(
         (
             "RefundDone",

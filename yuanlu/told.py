@@ -8,9 +8,11 @@ there in both languages (`advice_zh`, `advice_en`), the right one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from yuanlu import words
 from yuanlu.cases.declines import words_of
+from yuanlu.clock import CHINA
 from yuanlu.money import Money
 
 _VOCABULARIES = {
@@ -44,8 +46,12 @@ _VOCABULARIES = {
     "side": "side",
     "window": "window",
     "deed": "deed",
+    "way": "way",
+    "item_kind": "item",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
+_MOMENTS = ("until", "object_until")
+"""Fields that hold a moment (ISO 8601), shown to the minute as clocks in China have it."""
 
 
 def shown_money(fen: int, currency: str = "CNY") -> str:
@@ -87,6 +93,8 @@ def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:
         elif name.endswith(("_zh", "_en")):
             if name.endswith(f"_{lang}"):
                 found[name[:-3]] = value
+        elif name in _MOMENTS and isinstance(value, str) and value:
+            found[name] = _moment(value)
         elif isinstance(value, list | tuple):
             found[name] = ", ".join(map(str, value))
         else:
@@ -98,6 +106,14 @@ def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:
     return found
 
 
+def _moment(text: str) -> str:
+    """A moment to the minute; what is none, as it stands."""
+    try:
+        return datetime.fromisoformat(text).astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return text
+
+
 def _worded(vocabulary: str, value: str, lang: str, facts: Mapping[str, object]) -> str:
     """A value in words, which may show other facts.
 
@@ -106,7 +122,7 @@ def _worded(vocabulary: str, value: str, lang: str, facts: Mapping[str, object])
     if not value:
         return _none(lang)
     if vocabulary == "decline":
-        return words_of(value)[lang == "en"]
+        return words_of(value)[lang == "en"].rstrip(".")
     head, colon, detail = value.partition(": ")
     code = f"{vocabulary}.{head.replace(' ', '_')}"
     if code in words.catalogue():

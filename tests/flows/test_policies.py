@@ -8,10 +8,13 @@ import asyncpg
 import pytest
 
 from tests.flows.shop import Shop
+from tests.making import heard
 from yuanlu import ids
+from yuanlu.cases import beside
 from yuanlu.cases import flow as cases
-from yuanlu.cases.rules import CaseAsk, What
+from yuanlu.cases.rules import Case, CaseAsk, State, What
 from yuanlu.change import Done
+from yuanlu.channels.contract import Word
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.money import Money
@@ -109,6 +112,44 @@ async def test_setting_the_same_twice_is_one_version_and_a_fault_keeps_nothing(s
         await put(shop, STRICT, store_id=ids.new(Kind.STORE))
     assert await shop.pools.recorder.fetchval("select count(*) from policies") == 1
     assert await shop.facts(first.row.id) == ["PolicySet"]
+
+
+SLIPS = "amount_fen,reason,verdict,zh,en\n*,input.amount.decimal_slip,decline,不退,No\n*,*,approve,马上退,At once\n"
+
+
+async def slipped(shop: Shop, meant: int) -> Case:
+    """A wrong amount that was checked live, with its cause looked for."""
+    payment = await shop.paid(12800)
+    shop.will_hear(heard(Word.SETTLED, amount=Money(12800)))
+    ask = CaseAsk(
+        merchant_id=shop.merchant, id=ids.new(Kind.CASE), payment_id=payment.id, what=What.WRONG_AMOUNT,
+        who="cashier", meant=Money(meant),
+    )  # fmt: skip
+    case = await cases.request(shop.desk, ask)
+    case = await cases.drive(shop.desk, shop.merchant, case.id)
+    await beside.find(shop.desk, shop.merchant, case.id)
+    return case
+
+
+async def test_a_table_is_tried_with_the_causes_that_were_found_and_says_what_of_each_class(shop: Shop) -> None:
+    """S68."""
+    since = shop.clock.now()
+    slips = [await slipped(shop, 1280), await slipped(shop, 1280)]
+    await slipped(shop, 9000)
+    trial = await told.trial(shop.pools.reader, shop.merchant, flow.checked(SLIPS), since)
+    assert (trial.cases, trial.different, trial.changes) == (3, 2, {"approve>decline": 2})
+    (one,) = trial.classes
+    assert (one.was, one.would_be, one.reason) == ("approve", "decline", "input.amount.decimal_slip")
+    assert (one.cases, one.amount_fen, sorted(one.examples)) == (2, 23040, sorted(case.id for case in slips))
+    assert slips[0].id in one.zh
+    assert one.en in trial.summary_en
+
+
+async def test_the_policy_in_force_knows_the_cause_that_the_dry_run_promised(shop: Shop) -> None:
+    """S68: what is tried on the past is what happens from then on."""
+    await put(shop, SLIPS)
+    assert (await slipped(shop, 1280)).state is State.DECLINED
+    assert (await slipped(shop, 9000)).state is State.REMEDY
 
 
 async def test_a_new_table_is_tried_on_past_cases_and_changes_nothing(shop: Shop) -> None:

@@ -73,7 +73,7 @@ async def test_a_wish_is_checked_live_decided_by_a_person_and_paid_back(scene: S
     told = [kind for kind in await scene.facts(case.id) if kind != "RulesCited"]
     assert told == [
         "CaseOpened", "CaseChecked", "CaseToReview", "CaseItemAdded", "CaseClaimed",
-        "CaseApproved", "RemedyChosen", "CaseItemAdded", "CasePromised", "CaseClosed",
+        "CaseApproved", "RemedyChosen", "CaseItemAdded", "CasePromised", "RouteTaken", "CaseClosed",
     ]  # fmt: skip
     assert await cases.broken(*at(scene, case)) is None
     assert await scene.pools.recorder.fetch("select * from jobs where object_id = $1", case.id) == []

@@ -120,6 +120,12 @@ def test_a_reason_with_a_detail_keeps_the_detail() -> None:
     assert told("CaseNeedsPerson", {"why": "refund.too_late (channel=wechat)"})[0].startswith("需要人来处理：超过")
 
 
+def test_a_moment_is_told_to_the_minute_as_clocks_in_china_have_it() -> None:
+    offered = {"offer": "part", "amount_fen": 2500, "until": "2026-11-28T17:53:43.252087+00:00", "on_chain": ""}
+    assert told("OfferMade", offered)[0] == "提议：退一部分 ¥25.00，2026-11-29 01:53 前有效"
+    assert "until soon" in told("OfferMade", offered | {"until": "soon"})[1]
+
+
 def reasons() -> set[str]:
     """Why a case needs a person: each sentence of its rules, up to what is filled in."""
     found: set[str] = set()

@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.making import CASE, MERCHANT, NOON, PAYMENT, fen, heard, payment, refund
+from tests.making import CASE, GUIDE, MERCHANT, NOON, PAYMENT, fen, heard, payment, refund
 from yuanlu import ids
 from yuanlu.cases import chain, clockwork, review, rules
 from yuanlu.cases.chain import Audience, CaseItemAdded, Item, Link
@@ -55,7 +55,9 @@ class CaseLife(RuleBasedStateMachine):
         self.case: Case | None = None
         ask = CaseAsk(merchant_id=MERCHANT, id=CASE, payment_id=PAYMENT, what=What.REQUEST, who=asker.id)
         self.do(lambda seen, at: rules.open_case(ask, seen, at))
-        self.do(lambda seen, at: rules.choose(heard(Word.SETTLED), seen, at, ruling=lambda *_: self.ruling))
+        self.do(
+            lambda seen, at: rules.choose(heard(Word.SETTLED), seen, at, guide=GUIDE, ruling=lambda *_: self.ruling)
+        )
 
     def seen(self) -> CaseSeen:
         case = self.case

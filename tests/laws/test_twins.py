@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.making import MERCHANT, NOON, after, case, fen, heard, payment, refund
+from tests.making import GUIDE, MERCHANT, NOON, after, case, fen, heard, payment, refund
 from yuanlu import ids
 from yuanlu.cases import chain, clockwork, review, rules, twins
 from yuanlu.cases.chain import Audience
@@ -127,7 +127,7 @@ class Pairs(RuleBasedStateMachine):
             "approve": lambda told, at: review.approve(act, None, told, at),
             "offer": lambda told, at: review.offer(act, OfferKind.VOUCHER, fen(500), until, told, at),
             "check": lambda told, at: rules.choose(
-                heard(Word.SETTLED), told, at,
+                heard(Word.SETTLED), told, at, guide=GUIDE,
                 ruling=lambda s, back, when: twins.ruled(rules.built_in, s, back, when)),
         }  # fmt: skip
         decide = verbs.get(verb) or (lambda told, at: getattr(review, verb)(act, told, at))

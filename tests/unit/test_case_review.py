@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.making import CASE, MERCHANT, NOON, STORE, after, case, changed, fen, heard, kinds, payment, refund
+from tests.making import CASE, GUIDE, MERCHANT, NOON, STORE, after, case, changed, fen, heard, kinds, payment, refund
 from yuanlu import ids
 from yuanlu.cases import chain, clockwork, review, rules
 from yuanlu.cases.chain import Audience, Item
@@ -473,7 +473,7 @@ def ruled(word: Ruled, **given: Any) -> Change[Case]:
     row = case(what=What.REQUEST, meant_fen=None, **given)
     said = Verdict(verdict=word, policy="YL1", line=3, zh="", en="")
     one = CaseSeen(row, payment(PaymentState.PAID))
-    return changed(rules.choose(heard(Word.SETTLED), one, LATER, ruling=lambda _, __, ___: said))
+    return changed(rules.choose(heard(Word.SETTLED), one, LATER, guide=GUIDE, ruling=lambda _, __, ___: said))
 
 
 @pytest.mark.parametrize(
@@ -493,7 +493,7 @@ def test_the_policy_decides_what_becomes_of_a_checked_report(word: Ruled, state:
 def test_no_policy_is_asked_before_the_channel_said_that_it_is_paid() -> None:
     """S54."""
     one = CaseSeen(case(what=What.REQUEST, meant_fen=None), payment(PaymentState.PAID))
-    change = changed(rules.choose(heard(Word.UNKNOWN), one, LATER, ruling=lambda _, __, ___: 1 / 0))  # type: ignore[arg-type, return-value]
+    change = changed(rules.choose(heard(Word.UNKNOWN), one, LATER, guide=GUIDE, ruling=lambda _, __, ___: 1 / 0))  # type: ignore[arg-type, return-value]
     assert change.row.state is S.OPENED
 
 
@@ -501,8 +501,11 @@ def test_without_a_policy_a_wish_goes_to_a_person_and_a_mistake_is_put_right() -
     """S53."""
     for what in (What.REQUEST, What.WRONG_PAYEE):
         one = CaseSeen(case(what=what, meant_fen=None), payment(PaymentState.PAID))
-        assert rules.choose(heard(Word.SETTLED), one, LATER).row.state is S.REVIEW
-    assert rules.choose(heard(Word.SETTLED), CaseSeen(case(), payment(PaymentState.PAID)), LATER).row.state is S.REMEDY
+        assert rules.choose(heard(Word.SETTLED), one, LATER, guide=GUIDE).row.state is S.REVIEW
+    assert (
+        rules.choose(heard(Word.SETTLED), CaseSeen(case(), payment(PaymentState.PAID)), LATER, guide=GUIDE).row.state
+        is S.REMEDY
+    )
 
 
 @pytest.mark.parametrize(

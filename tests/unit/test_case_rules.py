@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.making import CASE, MERCHANT, NOON, PAYMENT, after, case, changed, fen, heard, kinds, payment, refund
+from tests.making import (
+    CASE,
+    GUIDE,
+    MERCHANT,
+    NOON,
+    PAYMENT,
+    RAILS,
+    REFUND,
+    after,
+    case,
+    changed,
+    fen,
+    heard,
+    kinds,
+    payment,
+    refund,
+)
 from yuanlu import ids
 from yuanlu.cases import rules
 from yuanlu.cases.rules import DRIVE, Case, CaseAsk, CaseSeen, Conclusion, Decision, Remedy, State, What
@@ -15,7 +32,8 @@ from yuanlu.change import Change, Look, Stay
 from yuanlu.channels.contract import Word
 from yuanlu.errors import Denied
 from yuanlu.money import Money
-from yuanlu.payments.rules import Payment
+from yuanlu.payments import rules as payments
+from yuanlu.payments.rules import Mode, Payment
 from yuanlu.payments.rules import State as PaymentState
 from yuanlu.refunds.rules import Refund
 from yuanlu.refunds.rules import State as RefundState
@@ -36,7 +54,7 @@ def wish(**given: Any) -> CaseAsk:
 
 
 def chosen(row: Case, paid: Payment, word: Word = W.SETTLED) -> Change[Case]:
-    return changed(rules.choose(heard(word), CaseSeen(row, paid), after(60)))
+    return changed(rules.choose(heard(word), CaseSeen(row, paid), after(60), guide=GUIDE))
 
 
 def stands(change: Change[Case], state: State, **fields: Any) -> bool:
@@ -194,7 +212,9 @@ def test_an_unclear_check_is_repeated_ever_more_slowly() -> None:
 
 @pytest.mark.parametrize("state", [S.REMEDY, S.ATTENTION, S.CLOSED])
 def test_a_remedy_is_chosen_once(state: State) -> None:
-    assert rules.choose(heard(W.SETTLED), CaseSeen(case(state), payment(P.PAID)), NOON) == Stay(case(state))
+    assert rules.choose(heard(W.SETTLED), CaseSeen(case(state), payment(P.PAID)), NOON, guide=GUIDE) == Stay(
+        case(state)
+    )
 
 
 # Carrying it out.
@@ -344,7 +364,7 @@ def test_nobody_decides_what_needs_nobody(state: State) -> None:
 def test_nobody_can_do_anything_with_a_case_that_is_not_there() -> None:
     nothing = CaseSeen(None, payment(P.PAID))
     for call in (
-        lambda: rules.choose(heard(W.SETTLED), nothing, NOON),
+        lambda: rules.choose(heard(W.SETTLED), nothing, NOON, guide=GUIDE),
         lambda: rules.next_step(nothing, NOON),
         lambda: rules.wait(nothing, NOON),
         lambda: rules.attend("x", nothing, NOON),
@@ -372,3 +392,64 @@ def test_a_case_that_opens_by_itself_opens_once_each_time_something_new_is_heard
     assert rules.own_id(outside, What.OUTSIDE_REFUND) != rules.own_id(replace(outside, parts=2), What.OUTSIDE_REFUND)
     clash = payment(P.PAID, incident="a")
     assert rules.own_id(clash, What.CONTRADICTED) != rules.own_id(replace(clash, incident="b"), What.CONTRADICTED)
+
+
+# The way it takes.
+
+REFUNDING = case(S.REMEDY, remedy=Remedy.REFUND_DIFFERENCE, remedy_fen=11520, attempt=1, refund_id=REFUND)
+CANCELLING = case(S.REMEDY, remedy=Remedy.CANCEL)
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("state", P)
+def test_what_is_not_paid_is_ended_the_way_the_rule_says(state: P, mode: Mode) -> None:
+    """S53. S64: the payment's own rule closes what the route closes, and reverses what the route reverses."""
+    if state is P.SHOWN and mode is Mode.SCANNED:
+        return  # only our own code is shown
+    paid = payment(state, mode=mode)
+    out = rules.set_out(GUIDE, CaseSeen(CANCELLING, paid), after(60))
+    if state in (P.SENT, P.SHOWN):
+        ended = changed(payments.cancel(RAILS, "cashier", paid, after(60))).row.state
+        assert out.row.way == {P.CLOSING: "close", P.REVERSING: "reverse"}[ended]
+    else:
+        assert out.row.way in ("", "close", "reverse")
+        assert out.row.state is S.REMEDY
+
+
+def test_a_refund_sets_out_once_and_is_due_before_its_window_shuts() -> None:
+    """S67."""
+    paid, shuts_at = payment(P.PAID), after(10) + timedelta(days=365)
+    at = shuts_at - timedelta(hours=1)
+    row = replace(REFUNDING, due_at=at + timedelta(days=3))
+    change = changed(rules.set_out(GUIDE, CaseSeen(row, paid), at))
+    assert stands(change, S.REMEDY, way="refund", due_at=shuts_at)
+    assert change.facts == (rules.RouteTaken(way="refund", route="paid", until=shuts_at.isoformat()),)
+    assert rules.set_out(GUIDE, CaseSeen(change.row, paid), at) == Stay(change.row)
+
+
+@pytest.mark.parametrize(
+    ("given", "days", "why"),
+    [
+        ({}, 366, "too late for the way it came; two people repay it"),
+        ({"parts": 50}, 1, "the channel takes no further part; two people repay it"),
+        ({"incident": "two words"}, 1, "the channel contradicts our books: two words"),
+        ({"back_fen": 12800}, 1, "nothing of it can go back any more"),
+    ],
+)
+def test_what_has_no_way_by_itself_is_for_people(given: dict[str, Any], days: int, why: str) -> None:
+    """S64."""
+    change = changed(rules.set_out(GUIDE, CaseSeen(REFUNDING, payment(P.PAID, **given)), after(days=days)))
+    assert stands(change, S.ATTENTION, note=why, way="")
+
+
+def test_a_person_who_saw_that_the_channel_contradicts_our_books_may_decide_all_the_same() -> None:
+    paid = payment(P.PAID, incident="two words")
+    decided = replace(REFUNDING, decided_by="anna")
+    assert stands(changed(rules.set_out(GUIDE, CaseSeen(decided, paid), after(60))), S.REMEDY, way="refund")
+    late = changed(rules.set_out(GUIDE, CaseSeen(decided, paid), after(days=366)))
+    assert stands(late, S.ATTENTION, note="too late for the way it came; two people repay it")
+
+
+def test_a_refund_that_was_made_already_needs_no_way_any_more() -> None:
+    seen = CaseSeen(REFUNDING, payment(P.PAID), refund(RefundState.SENT))
+    assert rules.set_out(GUIDE, seen, after(days=400)) == Stay(REFUNDING)

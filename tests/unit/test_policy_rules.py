@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.making import MERCHANT, NOON, changed
 from yuanlu import ids
+from yuanlu.cases import causes
 from yuanlu.change import Stay
 from yuanlu.errors import Broken, Denied
 from yuanlu.policies import check, flow, rules, table
@@ -325,3 +326,17 @@ def test_the_codes_a_reason_may_name_are_those_of_the_cases_room() -> None:
     from yuanlu.cases.rules import What
 
     assert table.vocabulary()[0] == {what.value for what in What}
+
+
+REASONLESS: dict[str, str] = {}
+"""Causes that no policy may name, each with its why."""
+CAUSELESS: dict[str, str] = {}
+"""Reasons of a policy that are no cause, each with its why."""
+
+
+def test_each_cause_can_be_named_by_a_policy_and_each_reason_is_a_cause() -> None:
+    """S68: two files, one taxonomy."""
+    _, reasons = table.vocabulary()
+    known = frozenset(causes.taxonomy().kinds)
+    assert known - reasons == frozenset(REASONLESS)
+    assert reasons - known == frozenset(CAUSELESS)

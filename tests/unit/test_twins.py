@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.making import NOON, after, case, changed, heard, kinds, payment, refund
+from tests.making import GUIDE, NOON, after, case, changed, heard, kinds, payment, refund
 from yuanlu import ids
 from yuanlu.cases import review, rules, twins
 from yuanlu.cases.chain import Audience, How, Side, message, said
@@ -27,6 +27,11 @@ from yuanlu.refunds.rules import State as R
 
 OWNER, OTHER_OWNER = Person("YW1", Role.OWNER), Person("YW2", Role.OWNER)
 WHOLE = 12800
+
+
+def chosen(at: CaseSeen, **more: Any) -> Change[Case] | Stay[Case]:
+    """The remedy of a case whose charge was just heard to be paid."""
+    return rules.choose(heard(Word.SETTLED), at, after(90), guide=GUIDE, **more)
 
 
 def charge(name: str, state: P = P.PAID, **given: Any) -> Payment:
@@ -306,7 +311,7 @@ def test_by_itself_only_a_later_charge_goes_back_while_an_earlier_one_stays(
     def ruling(told: CaseSeen, back: int, when: Any) -> Any:
         return twins.ruled(rules.built_in, told, back, when)
 
-    change = changed(twins.passed(at, rules.choose(heard(Word.SETTLED), at, after(90), ruling=ruling)))
+    change = changed(twins.passed(at, chosen(at, ruling=ruling)))
     assert change.row.state is wanted
     is_sure = [each for each in near if each.payer]
     assert bool(change.row.twin_id) is bool(is_sure)
@@ -319,15 +324,15 @@ def test_what_was_paid_late_does_not_go_back_by_itself_after_its_twin_did() -> N
     of = about(late, State.OPENED, what=What.LATE_PAID, opened_by="system")
     went, its_case = gone(B)
     at = seen(of, went, cases=(its_case,), payment=late)
-    change = changed(twins.passed(at, rules.choose(heard(Word.SETTLED), at, after(90))))
+    change = changed(twins.passed(at, chosen(at)))
     assert (change.row.state, change.row.refund_id, change.row.remedy_fen) == (State.REVIEW, "", 0)
     assert change.row.version == of.version + 1
     assert kinds(change) == ("CaseChecked", "CaseItemAdded", "TwinInTheWay")
     assert change.evidence
     at = seen(of, B, payment=late)
-    assert changed(twins.passed(at, rules.choose(heard(Word.SETTLED), at, after(90)))).row.state is State.REMEDY
+    assert changed(twins.passed(at, chosen(at))).row.state is State.REMEDY
     at = seen(of, replace(B, **BACK), payment=late)  # for another reason: what was paid late still goes back
-    assert changed(twins.passed(at, rules.choose(heard(Word.SETTLED), at, after(90)))).row.state is State.REMEDY
+    assert changed(twins.passed(at, chosen(at))).row.state is State.REMEDY
 
 
 def remedied(of: Payment, **given: Any) -> Case:

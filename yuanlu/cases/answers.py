@@ -20,6 +20,7 @@ from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.routes import Route, Way, route
 from yuanlu.refunds.rules import Refund
 from yuanlu.refunds.windows import Window, parts_left, windows
+from yuanlu.repayments import store as repayments_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,12 @@ async def way_back(desk: Desk, merchant_id: str, payment_id: str, cause: str = "
     Raises Denied: payment.unknown, pack.none_valid.
     """
     seen = await desk.see(refunds_store.of_payment(merchant_id, payment_id))
+    is_repaying = await desk.see(repayments_store.is_open(merchant_id, payment_id))
     payment, at = seen.payment, desk.clock.now()
     if payment is None:
         raise Denied("payment.unknown")
     bound, book = FACTS[payment.channel], desk.book(at)
-    way = route(bound, book, payment, seen.refunds, at)
+    way = route(bound, book, payment, seen.refunds, at, is_repaying=is_repaying)
     steps = book.one(Promises).steps if way.way is Way.REFUND else ()
     names = [step.id for step in steps]
     return WayBack(

@@ -228,6 +228,19 @@ def as_told(bodies: Sequence[str]) -> list[Finding]:
     return sorted(newest.values(), key=lambda found: -found.confidence)
 
 
+async def cause_of(desk: Desk, seen: CaseSeen) -> str:
+    """The cause of a case, for a policy that speaks about causes: as it was reported, else the likeliest one found.
+
+    It is found from what is known now; it is kept by `find`, once the live check is. Empty: none is known.
+    """
+    case = seen.case
+    if case is None or case.cause:
+        return "" if case is None else case.cause
+    near = await alike(desk, case.merchant_id, case.payment_id)
+    found = causes.find(traces(case, near, seen.refund))
+    return found[0].cause if found else ""
+
+
 # --- the second charge ---------------------------------------------------------------------------------------------
 
 

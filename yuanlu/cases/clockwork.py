@@ -192,7 +192,8 @@ def _wound(case: Case, at: datetime, clockwork: Clockwork) -> Case:
     if case.state is State.CLOSED:
         return replace(row, holder="", due_at=None, due_what="")
     term = clockwork.term(case.state)
-    holder = Holder.SYSTEM if case.state is State.REMEDY and case.remedy is Remedy.CANCEL else term.holder
+    held = {Remedy.CANCEL: Holder.SYSTEM, Remedy.REPAYMENT: Holder.FINANCE} if case.state is State.REMEDY else {}
+    holder = held.get(case.remedy, term.holder)
     return replace(row, holder=holder.value, due_at=clockwork.due(case, at), due_what=term.due.value)
 
 

@@ -19,7 +19,7 @@ from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
 from yuanlu.cases.citing import cited
 from yuanlu.cases.clockwork import Clockwork
 from yuanlu.cases.review import Act, Fault, OfferKind, Place, Status
-from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, KeptItem, Remedy, Ruling, State, What
+from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Guide, Judge, KeptItem, Remedy, State, What
 from yuanlu.change import Change, Done, Stay
 from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
@@ -110,12 +110,14 @@ async def drive(desk: Desk, merchant_id: str, case_id: str) -> Case:
 
     Raises Denied: case.unknown.
     """
-    view = store.by_id(merchant_id, case_id)
-    seen = await desk.see(view)
+    seen = await desk.see(store.glance(merchant_id, case_id))
     if seen.case is None:
         raise Denied("case.unknown")
     if seen.case.state is State.OPENED:
         return await _check(desk, seen)
+    view = store.by_id(merchant_id, case_id)
+    if seen.case.state is State.ATTENTION:  # it may take a repayment up: that decides about money
+        view = await beside.around(desk, seen.case)
     done = await _decided(desk, view, rules.next_step)
     if twins.binds(done.row) and not done.changed and done.row.state is State.REMEDY:
         done = await _decided(desk, await beside.around(desk, done.row), twins.next_step)
@@ -136,11 +138,18 @@ async def tick(desk: Desk, merchant_id: str, case_id: str) -> Case:
     return (await _decided(desk, store.by_id(merchant_id, case_id), rule)).row
 
 
-async def ruling_for(desk: Desk, seen: CaseSeen) -> Ruling:
+def guide_of(desk: Desk) -> Guide:
+    """What tells the way of a case: the facts of its channel, and the lawbook of the day."""
+    return lambda seen, at: rules.guided(FACTS, desk.book(at), seen, at)
+
+
+async def ruling_for(desk: Desk, seen: CaseSeen) -> Judge:
     """What tells the verdict about this report: the policy that was in force when its payment was made."""
     assert seen.payment is not None
+    assert seen.case is not None
     table = await policies.version(desk, seen.payment.merchant_id, seen.payment.policy)
-    return partial(twins.ruled, partial(rules.by_policy, table))
+    cause = await beside.cause_of(desk, seen) if table.asks_cause else seen.case.cause
+    return partial(twins.ruled, partial(rules.by_policy, table, cause=cause))
 
 
 async def _check(desk: Desk, seen: CaseSeen) -> Case:
@@ -155,11 +164,15 @@ async def _check(desk: Desk, seen: CaseSeen) -> Case:
     await payments.learn(desk, case.merchant_id, payment.id, outcome)
     ruling = await ruling_for(desk, seen)
     view = await beside.around(desk, case)
-    return (await _decided(desk, view, partial(rules.choose, outcome, ruling=ruling))).row
+    rule = partial(rules.choose, outcome, guide=guide_of(desk), ruling=ruling)
+    return (await _decided(desk, view, rule)).row
 
 
 async def _carry_out(desk: Desk, case: Case) -> Case:
     view = store.by_id(case.merchant_id, case.id)
+    case = (await _decided(desk, view, partial(rules.set_out, guide_of(desk)))).row
+    if case.state is not State.REMEDY or case.remedy is Remedy.REPAYMENT:
+        return case
     try:
         if case.remedy is Remedy.CANCEL:
             await payments.cancel(desk, case.merchant_id, case.payment_id, case.opened_by)

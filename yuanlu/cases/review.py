@@ -108,6 +108,7 @@ ROADS: Mapping[tuple[State, str], State] = {
     (State.REMEDY, "paid meanwhile"): State.OPENED,
     (State.REMEDY, "the approval lapsed"): State.REVIEW,
     (State.ATTENTION, "decide"): State.REMEDY,
+    (State.ATTENTION, "a repayment is proposed"): State.REMEDY,
     (State.ATTENTION, "note"): State.CLOSED,
     (State.NEEDS_INFO, "no answer in time"): State.REVIEW,
     (State.OFFERED, "not accepted in time"): State.REVIEW,

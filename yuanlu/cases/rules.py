@@ -10,24 +10,26 @@ or a refund carry it out under ids taken from the case, so doing it again is doi
     NEEDS_INFO  the customer was asked for more             CLOSED     see `conclusion`
     OFFERED     a counter-offer is open
 
-Whether the remedy is carried out at once or a person decides is told by a `Ruling`: the verdict of the policy, handed
-in. Holder and deadline are set by `clockwork.passed`, through which every Change goes.
+Whether the remedy is carried out at once or a person decides is told by a `Judge`: the verdict of the policy, handed
+in. The way it takes is told by a `Guide`: `refunds.routes.route`, the one rule for that. Holder and deadline are set by
+`clockwork.passed`, through which every Change goes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from yuanlu import ids
-from yuanlu.cases.chain import CaseItemAdded, Item, linked
+from yuanlu.cases.chain import Audience, CaseItemAdded, Item, linked
 from yuanlu.change import Change, Look, Row, Stay
-from yuanlu.channels.contract import Outcome, Word
+from yuanlu.channels.contract import Channel, Facts, Outcome, Word
 from yuanlu.errors import Busy, Denied
 from yuanlu.facts import Fact
+from yuanlu.lawbook.shelf import Book
 from yuanlu.masking import Found, masked
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, OPEN, Payment
@@ -38,8 +40,11 @@ from yuanlu.policies.rules import Facts as PolicyFacts
 from yuanlu.policies.rules import Policy, Table, Verdict
 from yuanlu.policies.rules import Ruling as Ruled
 from yuanlu.policies.table import default as default_policy
+from yuanlu.refunds.routes import Route, Way, route
 from yuanlu.refunds.rules import Refund, RefundAsk
 from yuanlu.refunds.rules import State as RefundState
+from yuanlu.repayments import rules as repayments
+from yuanlu.repayments.rules import Repayment
 
 DRIVE = "cases.drive"
 WAKE = "cases.drive.wake"
@@ -107,6 +112,8 @@ class Remedy(StrEnum):
     """Not paid yet: the payment is reversed (scanned) or closed (shown)."""
     REFUND_ALL = "refund_all"
     REFUND_DIFFERENCE = "refund_difference"
+    REPAYMENT = "repayment"
+    """The way it came is shut: two people pay to a named account."""
 
 
 class Conclusion(StrEnum):
@@ -125,8 +132,10 @@ class Conclusion(StrEnum):
     """By a voucher or an exchange that the customer accepted."""
 
 
-Ruling = Callable[["CaseSeen", int, datetime], Verdict]
+Judge = Callable[["CaseSeen", int, datetime], Verdict]
 """Tells the verdict about a report whose payment was checked, for so many fen that shall go back. Pure."""
+Guide = Callable[["CaseSeen", datetime], Route]
+"""Tells which way the money of a case goes back, and until when that is open. Pure: see `guided`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +159,10 @@ class Case(Row):
     remedy: Remedy = Remedy.NONE
     remedy_fen: int = 0
     refund_id: str = ""
+    repayment_id: str = ""
+    """The repayment it waits for, or that paid it."""
+    way: str = ""
+    """How this remedy is carried out: `close`, `reverse`, `refund`, `offline`. Empty until it sets out."""
     attempt: int = 0
     looks: int = 0
     conclusion: Conclusion = Conclusion.OPEN
@@ -276,6 +289,15 @@ class RemedyChosen(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouteTaken(Fact):
+    """The way that the remedy takes, why, and until when it is open (empty: no end is known)."""
+
+    way: str
+    route: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseNeedsPerson(Fact):
     why: str
 
@@ -332,7 +354,10 @@ class KeptItem:
 
 @dataclass(frozen=True, slots=True)
 class CaseSeen:
-    """What a case is decided on: itself, its payment, its refund of this attempt, another open case, its approvers."""
+    """What a case is decided on: itself, its payment, its refund of this attempt, another open case, its approvers.
+
+    `refunds`: those of its payment that are its own or contradict our books; `repayments`: all of its payment.
+    """
 
     case: Case | None
     payment: Payment | None
@@ -351,37 +376,48 @@ class CaseSeen:
     """By when complaints about the payment must be answered."""
     item: KeptItem | None = None
     """The thing that shall enter it, where it is in it already."""
+    refunds: tuple[Refund, ...] = ()
+    repayments: tuple[Repayment, ...] = ()
+    proof_digest: str = ""
+    """Of the proof that its repayment was paid."""
 
 
-def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
-    """The verdict of the policy that was frozen onto the payment.
+def guided(facts: Mapping[Channel, Facts], book: Book, seen: CaseSeen, at: datetime) -> Route:
+    """The way for what a case is to put right."""
+    assert seen.payment is not None
+    is_repaying = any(each.state in repayments.OPEN for each in seen.repayments)
+    return route(facts[seen.payment.channel], book, seen.payment, seen.refunds, at, is_repaying=is_repaying)
+
+
+def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime, *, cause: str = "") -> Verdict:
+    """The verdict of the policy that was frozen onto the payment. `cause`: the one found, where nobody reported one.
 
     What was charged twice and nobody reported waits for a person, unless the merchant's own policy says otherwise: two
     equal sales a minute apart are also just two sales.
     """
     assert seen.case is not None
     assert seen.payment is not None
-    verdict = policies.decide(table, policy_facts(seen.case, seen.payment, back_fen, at))
+    verdict = policies.decide(table, policy_facts(seen.case, seen.payment, back_fen, at, cause))
     found_by_itself = seen.case.what is What.CHARGED_TWICE and seen.case.opened_by == "system"
     if found_by_itself and not table.policy and verdict.verdict is Ruled.APPROVE:
         return replace(verdict, verdict=Ruled.REVIEW)
     return verdict
 
 
-def policy_facts(case: Case, payment: Payment, back_fen: int, at: datetime) -> PolicyFacts:
-    """What a policy decides on, when so many fen shall go back."""
+def policy_facts(case: Case, payment: Payment, back_fen: int, at: datetime, cause: str = "") -> PolicyFacts:
+    """What a policy decides on, when so many fen shall go back. `cause`: as for `by_policy`."""
     age = at - (payment.paid_at or payment.opened_at)
     return PolicyFacts(
         amount_fen=back_fen,
         age_hours=max(age // timedelta(hours=1), 0),
         what=case.what.value,
-        cause=case.cause,
+        cause=case.cause or cause,
         channel=payment.channel.value,
         tender=payment.mode.value,
     )
 
 
-def with_a_person(ruling: Ruling, seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
+def with_a_person(ruling: Judge, seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
     """The verdict of a ruling, but nothing is approved without a person."""
     verdict = ruling(seen, back_fen, at)
     return replace(verdict, verdict=Ruled.REVIEW) if verdict.verdict is Ruled.APPROVE else verdict
@@ -488,7 +524,13 @@ def refund_ask(case: Case) -> RefundAsk:
 
 
 def choose(
-    outcome: Outcome, seen: CaseSeen, at: datetime, *, ruling: Ruling = built_in, object_within: timedelta = TO_OBJECT
+    outcome: Outcome,
+    seen: CaseSeen,
+    at: datetime,
+    *,
+    guide: Guide,
+    ruling: Judge = built_in,
+    object_within: timedelta = TO_OBJECT,
 ) -> Change[Case] | Stay[Case]:
     """Choose the remedy, once the channel was asked live and the payment has learnt what it answered.
 
@@ -501,7 +543,7 @@ def choose(
     if case.state is not State.OPENED:
         return Stay(case)
     checked = (CaseChecked(word=outcome.word, code=outcome.code),)
-    change = _chosen(case, payment, outcome, at)
+    change = _chosen(case, payment, outcome, guide(seen, at), seen, at)
     if change.row.state is State.REMEDY and change.row.remedy is not Remedy.CANCEL and case.what in BY_PEOPLE:
         change = _ruled(change, seen, ruling(seen, change.row.remedy_fen, at), at, object_within)
     change = replace(change, facts=(*checked, *change.facts))
@@ -574,20 +616,82 @@ def declined(case: Case, at: datetime, who: str, until: datetime) -> Change[Case
     return turned(row, at, State.DECLINED, who, told)
 
 
-def _chosen(case: Case, payment: Payment, outcome: Outcome, at: datetime) -> Change[Case]:
-    match payment.state:
-        case _ if payment.incident:
-            return _attention(case, at, f"the channel contradicts our books: {payment.incident}")
-        case PaymentState.PAID | PaymentState.LATE_PAID if outcome.word is Word.SETTLED:
-            return _refund_of(case, payment, at)
-        case PaymentState.PAID | PaymentState.LATE_PAID if outcome.word is Word.ENDED and not payment.rest.amount:
-            return _refund_of(case, payment, at)  # all of it went back already: some channels call that closed
-        case PaymentState.FAILED | PaymentState.REVERSED | PaymentState.CLOSED if outcome.word in UNPAID:
-            return closed(case, at, Conclusion.NOTHING_PAID)
-        case state if state in OPEN:
+def _chosen(case: Case, payment: Payment, outcome: Outcome, road: Route, seen: CaseSeen, at: datetime) -> Change[Case]:
+    match road.way:
+        case Way.WAIT if road.why in ("incident", "repaying"):
+            return _attention(case, at, _why(road, seen))
+        case Way.CLOSE | Way.REVERSE:
             return remedied(case, at, Remedy.CANCEL, 0)
+        case Way.NONE if payment.state not in HAS_MONEY and outcome.word in UNPAID:
+            return closed(case, at, Conclusion.NOTHING_PAID)
+        case _ if payment.state in OPEN:
+            return remedied(case, at, Remedy.CANCEL, 0)  # its end is under way, or can only be waited for
+        case _ if payment.state in HAS_MONEY and outcome.word is Word.SETTLED:
+            return _refund_of(case, payment, at)
+        case _ if payment.state in HAS_MONEY and outcome.word is Word.ENDED and not payment.rest.amount:
+            return _refund_of(case, payment, at)  # all of it went back already: some channels call that closed
         case _:
             return _again(case, at)  # the live check was not answered clearly: ask again before anything is decided
+
+
+def _why(road: Route, seen: CaseSeen) -> str:
+    """Why a person must look: there is no way that the system may take by itself."""
+    match road.why:
+        case "too_late":
+            return "too late for the way it came; two people repay it"
+        case "no_parts_left":
+            return "the channel takes no further part; two people repay it"
+        case "no_rescue":
+            return "it cannot reach the payer, and the channel has no other card"
+        case "stranded":
+            return "the money cannot reach the payer; two people choose another card"
+        case "repaying":
+            return "the payment is being repaid by another road"
+        case "under_way":
+            return "a refund is under way"
+        case "incident":
+            assert seen.payment is not None
+            told = [seen.payment.incident, *(refund.incident for refund in seen.refunds)]
+            return f"the channel contradicts our books: {next(filter(None, told))}"
+        case _:
+            return "nothing of it can go back any more"
+
+
+WAYS: Mapping[Remedy, tuple[Way, ...]] = {
+    Remedy.CANCEL: (Way.CLOSE, Way.REVERSE),
+    Remedy.REFUND_ALL: (Way.REFUND,),
+    Remedy.REFUND_DIFFERENCE: (Way.REFUND,),
+}
+"""Which ways carry a remedy out by themselves. Of a repayment people do."""
+
+
+def set_out(guide: Guide, seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
+    """Choose the way of a remedy, when it is about to be carried out: the window may have shut since it was decided.
+
+    Law: a case sets out one way only, and on none that is shut. What is due is due before the way shuts.
+    """
+    case, payment = seen.case, seen.payment
+    if case is None or payment is None:
+        raise Denied("case.unknown")
+    if case.state is not State.REMEDY or case.way or case.remedy not in WAYS or seen.refund is not None:
+        return Stay(case)
+    road = guide(_known(seen) if case.decided_by not in ("", "system") else seen, at)
+    if road.way in WAYS[case.remedy]:
+        due_at = case.due_at if road.until is None or case.due_at is None else min(case.due_at, road.until)
+        row = replace(case, version=case.version + 1, way=road.way.value, due_at=due_at)
+        until = "" if road.until is None else road.until.isoformat()
+        told = RouteTaken(way=road.way, route=road.why, until=until)
+        return Change(row=row, at=at, who="system", facts=(told,))
+    if case.remedy is Remedy.CANCEL and road.why != "incident":
+        return Stay(case)  # closing or reversing already, too late to, or it has its end: the payment says what comes
+    return _attention(case, at, _why(road, seen))
+
+
+def _known(seen: CaseSeen) -> CaseSeen:
+    """As a person saw it who decided all the same: what contradicts our books is never taken back by the channel."""
+    assert seen.payment is not None
+    settled = tuple(replace(refund, incident="") for refund in seen.refunds)
+    return replace(seen, payment=replace(seen.payment, incident=""), refunds=settled)
 
 
 def _refund_of(case: Case, payment: Payment, at: datetime) -> Change[Case]:
@@ -637,6 +741,7 @@ def remedied(
         remedy_fen=amount_fen,
         attempt=attempt,
         refund_id=refund_id(case, attempt) if remedy is not Remedy.CANCEL else "",
+        way="",
         note="",
         conclusion=Conclusion.OPEN,
         closed_at=None,
@@ -689,6 +794,10 @@ def next_step(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
         raise Denied("case.unknown")
     if refund is not None and not _is_own(case, refund):
         return Stay(case) if case.state is State.CLOSED else _attend_stranger(case, at)
+    if case.remedy is Remedy.REPAYMENT and case.state in (State.REMEDY, State.CLOSED):
+        return _repaid(seen, case, at)
+    if case.state is State.ATTENTION and (found := _offered(seen)) is not None:
+        return _waits_for(case, found, at)
     if case.state is State.CLOSED:
         return _reopened(seen, case, at)
     if case.state is State.REMEDY and case.remedy is Remedy.CANCEL:
@@ -702,6 +811,66 @@ def next_step(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
     why = _trouble(refund)
     known = case.state is State.ATTENTION and case.note == why
     return _attention(case, at, why) if why and not known else Stay(case)
+
+
+def _offered(seen: CaseSeen) -> Repayment | None:
+    """The repayment that people proposed for this case, if nothing else may still pay."""
+    case, refund = seen.case, seen.refund
+    if case is None or (refund is not None and (refund.state not in DEAD or refund.incident)):
+        return None
+    open_ones = (each for each in seen.repayments if each.state in repayments.OPEN and each.case_id == case.id)
+    return next((each for each in open_ones if case.remedy_fen in (0, each.amount_fen)), None)
+
+
+def _waits_for(case: Case, repayment: Repayment, at: datetime) -> Change[Case]:
+    """From now on the case waits for this repayment, and takes no other way.
+
+    The number and amount of a refund of before stay: that is how the case knows it as its own.
+    """
+    row = replace(
+        case,
+        version=case.version + 1,
+        state=State.REMEDY,
+        remedy=Remedy.REPAYMENT,
+        remedy_fen=repayment.amount_fen,
+        repayment_id=repayment.id,
+        way=Way.OFFLINE.value,
+        note="",
+        claimed_by="",
+        claimed_until=None,
+    )
+    chosen = RemedyChosen(remedy=Remedy.REPAYMENT, amount_fen=repayment.amount_fen, refund_id="")
+    road = RouteTaken(way=Way.OFFLINE, route=repayment.because, until=repayment.expires_at.isoformat())
+    return Change(row=row, at=at, who=repayment.opened_by, facts=(chosen, road), looks=(Look(DRIVE, row.id, None),))
+
+
+_UNPAID = {
+    repayments.State.REFUSED: "the repayment was refused",
+    repayments.State.EXPIRED: "nobody agreed to the repayment in time",
+}
+
+
+def _repaid(seen: CaseSeen, case: Case, at: datetime) -> Change[Case] | Stay[Case]:
+    """What became of the repayment a case waits for, or was closed with.
+
+    Law: it pays one way only; should the channel say that a refund of before arrived after all, a person must look.
+    """
+    own = next((each for each in seen.repayments if each.id == case.repayment_id), None)
+    refund = seen.refund
+    both = refund is not None and (refund.state not in DEAD or refund.incident)
+    if own is None or own.state in repayments.OPEN:
+        return Stay(case)
+    if own.state is not repayments.State.PAID:
+        return _attention(case, at, _UNPAID[own.state]) if case.state is State.REMEDY else Stay(case)
+    if case.state is State.REMEDY:
+        change = closed(case, at, Conclusion.MONEY_BACK, own.amount_fen, who=own.paid_by)
+        proof = Item(kind="person", id=own.proof, digest=seen.proof_digest, who=own.paid_by, audience=Audience.INTERNAL)
+        return entered(change, proof)
+    if not both or case.conclusion is not Conclusion.MONEY_BACK:
+        return Stay(case)
+    if seen.other is not None:
+        raise Busy("case.already_open")
+    return _attention(case, at, "repaid, and the refund of before may have arrived too")
 
 
 def _lapsed(seen: CaseSeen, case: Case, at: datetime) -> Change[Case] | Stay[Case]:
@@ -817,7 +986,8 @@ def decide(decision: Decision, seen: CaseSeen, at: datetime) -> Change[Case] | S
     """A person chooses the remedy of a case that needs one.
 
     A refund that may still pay out is never replaced by another. Raises Denied: case.unknown, case.not_waiting,
-    case.refund_open, case.amount, case.own, case.barred, staff.not_allowed, staff.other_store, staff.over_limit.
+    case.refund_open, case.repayment_open, case.amount, case.own, case.barred, staff.not_allowed, staff.other_store,
+    staff.over_limit.
     """
     case, payment = seen.case, seen.payment
     if case is None or payment is None:
@@ -827,6 +997,7 @@ def decide(decision: Decision, seen: CaseSeen, at: datetime) -> Change[Case] | S
     by = Person(decision.who, decision.role, decision.store_id)
     demand(by, "attend", case.store_id)
     demand_refund_ended(seen, DEAD)
+    demand_no_repayment(seen)
     if decision.refund is None:
         return closed(case, at, Conclusion.NOTED, who=decision.who)
     if not 0 < decision.refund.amount <= payment.rest.amount:
@@ -852,6 +1023,16 @@ def demand_refund_ended(seen: CaseSeen, ended: tuple[RefundState, ...]) -> None:
     assert case is not None
     if refund is not None and _is_own(case, refund) and (refund.state not in ended or refund.incident):
         raise Denied("case.refund_open", refund=refund.id, state=refund.state)
+
+
+def demand_no_repayment(seen: CaseSeen) -> None:
+    """Nothing else is decided while a repayment of the payment is open, which may pay the same.
+
+    Raises Denied: case.repayment_open.
+    """
+    for each in seen.repayments:
+        if each.state in repayments.OPEN:
+            raise Denied("case.repayment_open", repayment=each.id, state=each.state)
 
 
 def demand_may_decide(case: Case, by: Person) -> None:

@@ -17,6 +17,8 @@ from yuanlu.policies.rules import Policy
 from yuanlu.reading import Read, Select, View, maker, over_keys, rows_by_id
 from yuanlu.refunds import store as refunds
 from yuanlu.refunds.rules import Refund
+from yuanlu.repayments import store as repayments
+from yuanlu.repayments.rules import Repayment
 
 Found = Sequence[Sequence[Mapping[str, Any]]]
 
@@ -53,6 +55,19 @@ CASES_BESIDE = over_keys(
 CASES_OF = over_keys(
     f"select k.place, {_CASE} from keys k join cases t on t.merchant_id = k.merchant_id and t.payment_id = k.a"
     f" where {_COUNTS}"
+)
+OWN_REFUNDS = over_keys(
+    f"select k.place, {', '.join(f't.{each.name}' for each in fields(Refund))} from keys k"
+    " join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
+    " join refunds t on t.merchant_id = c.merchant_id and t.payment_id = c.payment_id"
+    " where t.case_id = c.id or t.incident <> ''"
+)
+REPAYMENTS_OF = over_keys(
+    f"select k.place, {', '.join(f't.{each.name}' for each in fields(Repayment))}, e.digest as proof_digest,"
+    " t.id = c.repayment_id as is_own from keys k"
+    " join cases c on c.merchant_id = k.merchant_id and c.id = k.a"
+    " join repayments t on t.merchant_id = c.merchant_id and t.payment_id = c.payment_id"
+    " left join evidence e on e.merchant_id = t.merchant_id and e.object_id = t.id and e.id = t.proof order by t.id"
 )
 APPROVERS_OF = over_keys(
     f"select k.place, {', '.join(f't.{each.name}' for each in fields(Staff))} from keys k"
@@ -104,8 +119,20 @@ def _limits(found: Sequence[Mapping[str, Any]]) -> tuple[Policy | None, tuple[da
     return policies.one(found), tuple(sorted(found[0]["replies"])) if found else ()
 
 
+def glance(merchant_id: str, case_id: str) -> View[CaseSeen]:
+    """A case and its payment: to see what is to be done, not to decide on."""
+    reads = (Read(BY_ID, merchant_id, case_id), Read(PAYMENTS_OF, merchant_id, case_id))
+
+    def make(found: Found) -> CaseSeen:
+        case = one(found[0])
+        own = [payments.made(row) for row in found[1] if case is not None and row["id"] == case.payment_id]
+        return CaseSeen(case, own[0] if own else None)
+
+    return View(reads, make)
+
+
 def by_id(merchant_id: str, case_id: str, near: Sequence[str] = ()) -> View[CaseSeen]:
-    """A case with its payment, its twin, the refund of its present attempt, the other cases about them, its approvers.
+    """A case with its payment, its twin, its refunds and repayments, the other cases about them, its approvers.
 
     `near`: further payments that may be its twin; they and the cases about them are read too.
     """
@@ -116,6 +143,8 @@ def by_id(merchant_id: str, case_id: str, near: Sequence[str] = ()) -> View[Case
         Read(CASES_BESIDE, merchant_id, case_id),
         Read(APPROVERS_OF, merchant_id, case_id),
         Read(LIMITS_OF, merchant_id, case_id),
+        Read(OWN_REFUNDS, merchant_id, case_id),
+        Read(REPAYMENTS_OF, merchant_id, case_id),
         *(Read(select, merchant_id, each) for each in near for select in (payments.BY_ID, CASES_OF)),
     )
 
@@ -123,8 +152,8 @@ def by_id(merchant_id: str, case_id: str, near: Sequence[str] = ()) -> View[Case
         case = one(found[0])
         if case is None:
             return CaseSeen(None, None)
-        charges = {row["id"]: payments.made(row) for rows in (found[1], *found[6::2]) for row in rows}
-        cases = {row["id"]: made(row) for rows in (found[3], *found[7::2]) for row in rows}
+        charges = {row["id"]: payments.made(row) for rows in (found[1], *found[8::2]) for row in rows}
+        cases = {row["id"]: made(row) for rows in (found[3], *found[9::2]) for row in rows}
         beside = tuple(each for each in cases.values() if each.id != case.id)
         open_one = (each.id for each in beside if each.payment_id == case.payment_id and each.state is not State.CLOSED)
         policy, by = _limits(found[5])
@@ -138,6 +167,9 @@ def by_id(merchant_id: str, case_id: str, near: Sequence[str] = ()) -> View[Case
             beside,
             policy,
             by,
+            refunds=tuple(map(refunds.made, found[6])),
+            repayments=tuple(map(repayments.made, found[7])),
+            proof_digest=next((row["proof_digest"] or "" for row in found[7] if row["is_own"]), ""),
         )
 
     return View(reads, make)

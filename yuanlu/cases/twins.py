@@ -28,9 +28,9 @@ from yuanlu.cases.rules import (
     Case,
     CaseSeen,
     Conclusion,
+    Judge,
     Remedy,
     RemedyChosen,
-    Ruling,
     State,
     What,
     to_review,
@@ -216,7 +216,7 @@ def goes_by_itself(pair: Pair | None) -> bool:
     return pair is None or (pair.stays and pair.is_second)
 
 
-def ruled(ruling: Ruling, seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
+def ruled(ruling: Judge, seen: CaseSeen, back_fen: int, at: datetime) -> Verdict:
     """The verdict of a ruling, with a person where a pair wants one."""
     assert seen.case is not None
     if goes_by_itself(look(seen.case, seen)):
@@ -297,8 +297,8 @@ def next_step(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
     decision, case = rules.next_step(seen, at), seen.case
     if isinstance(decision, Change) or case is None or seen.refund is not None:
         return decision
-    if case.state is not State.REMEDY or not holds(case):
-        return decision
+    if case.state is not State.REMEDY or not holds(case) or case.remedy is Remedy.REPAYMENT:
+        return decision  # of a repayment two people decide, and a case that waits for one holds its pair already
     pair = look(case, seen)
     no = refusal(case, pair)
     if no is not None:

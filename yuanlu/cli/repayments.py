@@ -28,7 +28,7 @@ def _repayment(merchant: str, state: Path | None, verb: Callable[[Counter], Any]
 @repayment.command("propose", **example("yuanlu repayment propose YP… --amount-fen 1280 --because window_over …"))
 @click.argument("payment", metavar="PAYMENT")
 @click.option("--amount-fen", type=FEN, required=True, help="Whole fen: 1280 is ¥12.80.")
-@click.option("--because", type=click.Choice(("window_over", "refund_refused")), required=True)
+@click.option("--because", type=click.Choice(("window_over", "no_parts_left", "refund_refused")), required=True)
 @click.option("--payer-name", required=True, help="Who paid.")
 @click.option("--account-name", required=True, help="Whose account it is.")
 @click.option("--number", required=True, help="The account's number; - reads it from standard input.")

@@ -84,15 +84,23 @@ async def counter_offer(on: Stage) -> End:
 
 
 async def named_account(on: Stage) -> End:
-    """A year on, the road back is shut: two people pay to a named account, which is sealed and then forgotten."""
+    """A year on, the road back is shut: the case is repaid to a named account, which is sealed and then forgotten."""
     payment = await paid(on, await charge(on, "wechat", "ok", 8800))
     await on.leap(timedelta(days=400))
-    on.tell("customer", "四百天后才来退，原路已过期", "Comes 400 days later: the way it came is shut.")
+    on.tell("customer", "四百天后才来退", "Comes 400 days later, and wants the money back.")
+    case = await report(on, payment, "request")
+    case = await on.until(lambda: see(on, case), lambda one: one["state"] == "REVIEW", "a person decides")
+    await act(on, on.manager, case, "approve", words="确实没有用，退给您。")
+    await act(on, on.finance, case, "confirm")
+    case = await on.until(lambda: see(on, case), lambda one: one["state"] == "ATTENTION", "the way it came is shut")
+    on.expect(not case["way"], f"it has set out on no way, not on {case['way']}")
     repayment_id = ids.new(Kind.REPAYMENT)
     path = f"/v1/repayments/{repayment_id}"
     await on.finance.post("/v1/repayments", id=repayment_id, payment=payment["id"], amount_fen=8800,
-                          because="window_over", account=ACCOUNT)  # fmt: skip
+                          because="window_over", account=ACCOUNT, case=case["id"])  # fmt: skip
     await on.catch_up()
+    case = await see(on, case)
+    on.expect((case["state"], case["repayment"]) == ("REMEDY", repayment_id), "the case waits for the repayment")
     problem = await refused(on, on.finance.post(f"{path}/approve"), "repayment.same_person")
     on.tell("finance", f"想自己同意，被拦下：{problem['title_zh']}",
             f"Tries to approve it too, and is stopped: {problem['title_en']}")  # fmt: skip
@@ -104,6 +112,8 @@ async def named_account(on: Stage) -> End:
     happened = await on.cashier.get(f"/v1/payments/{payment['id']}/timeline")
     on.expect(ACCOUNT["account_number"] not in f"{row}{happened}", "the account stands nowhere in the clear")
     await on.catch_up()
+    case = await closed(on, case)
+    on.expect((case["way"], case["amount_fen"]) == ("offline", 8800), "the case closed with the money back")
     await on.leap(timedelta(days=31))
     row = await on.until(
         lambda: on.cashier.get(path), lambda one: bool(one["is_forgotten"]), "the account is forgotten"
@@ -112,7 +122,7 @@ async def named_account(on: Stage) -> End:
     on.tell("finance", f"想再看账户：{problem['title_zh']}", f"Wants to read the account again: {problem['title_en']}")
     books = await on.cashier.get("/v1/books")
     on.expect(books["accounts"]["repaid:offline"] == 8800, "the repayment stands in an account of its own")
-    return End(await payment_of(on, payment))
+    return End(await payment_of(on, payment), await see(on, case))
 
 
 def picture() -> bytes:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 from yuanlu import ids
 from yuanlu.demo.people import Told, Wire
 from yuanlu.demo.stage import Stage
 from yuanlu.demo.stories import End, Story, books_agree, charge, closed, paid, payment_of, refund_of, refused, yuan
 from yuanlu.ids import Kind
-from yuanlu.terminal import verbs
 from yuanlu.terminal.screen import flat
 
 LINES = (
@@ -18,19 +16,13 @@ LINES = (
     {"id": "cake", "name": "蛋糕", "quantity": 1, "amount_fen": 1990},
 )
 """¥29.90 by its lines; ¥2.00 is taken off the whole, and three cups do not part evenly."""
+NAMES = {line["id"]: str(line["name"]) for line in LINES}
 OFF_FEN, COUPON_FEN = 200, 500
 RETURNS: Sequence[Sequence[Mapping[str, str | int]]] = (
     ({"id": "tea", "quantity": 1},),
     ({"id": "tea", "quantity": 1},),
     ({"id": "tea", "quantity": 1}, {"id": "cake", "quantity": 1}),
 )
-
-
-async def manager_of(on: Stage) -> Wire:
-    """A member of staff who may decide."""
-    counter = verbs.Counter(on.app, on.merchant_id, timedelta())
-    hired = await verbs.staff_added(counter, "manager", "王芳", "")
-    return await on.stack.enter_async_context(Wire(on.cashier.base_url, hired["api_key"]))
 
 
 async def case_about(on: Stage, payment: Told, state: str) -> Told:
@@ -48,7 +40,6 @@ async def case_about(on: Stage, payment: Told, state: str) -> Told:
 async def wrong_payee(on: Stage) -> End:
     """Paid to another shop's code: found by the voucher, handed over, and they give it back; neither sees the other."""
     there = await on.neighbour("隔壁面馆 The noodle shop next door")
-    boss = await manager_of(there)
     payment_id = ids.new(Kind.PAYMENT)
     there.payments.append(payment_id)
     on.tell("neighbour", "面馆的屏幕上摆着一个收款码，¥45.00", "The noodle shop's screen shows a QR code for ¥45.00.")
@@ -68,7 +59,7 @@ async def wrong_payee(on: Stage) -> End:
     on.tell("cashier", "转交给收款的店，不知道是哪家", "Hands it over to whoever has the money, without a name.")
     case = await case_about(there, payment, "REVIEW")
     on.expect((case["what"], case["said"]) == ("wrong_payee", "我扫错了码"), "they hear what the payer says")
-    await boss.post(f"/v1/cases/{case['id']}/approve", version=case["version"], words="钱是误付的，原路退回。")
+    await there.manager.post(f"/v1/cases/{case['id']}/approve", version=case["version"], words="钱是误付的，原路退回。")
     on.tell("neighbour", "核对后同意退款", "Checks it, and agrees to give it back.")
     case = await closed(there, case)
     await _handed_over(on, there, handover_id, case)
@@ -119,7 +110,7 @@ async def coupon_partial(on: Stage) -> End:
     on.expect(wanted.items() <= amounts.items(), f"{wanted} is explained: {amounts}")
     refund, back_fen = payment, 0
     for pieces in RETURNS:
-        on.tell("customer", "退回：" + "、".join(str(one["id"]) for one in pieces),
+        on.tell("customer", "退回：" + "、".join(NAMES[one["id"]] for one in pieces),
                 "Brings back: " + ", ".join(str(one["id"]) for one in pieces) + ".")  # fmt: skip
         refund = await _returned(on, payment, pieces)
         back_fen += refund["amount_fen"]
@@ -151,7 +142,6 @@ async def _explained(on: Stage, payment: Told) -> Told:
 
 async def complaint(on: Stage) -> End:
     """The payer complains at WeChat: it opens its case, is answered, approved with a refund, and finished."""
-    boss = await manager_of(on)
     payment = await paid(on, await _charged(on, 4800))
     text = "多扣了四十八元，店里没人理"
     await on.sim.post("/_sim/complaint", wallet="wechat", number=payment["id"], text=text, asked_fen=4800)
@@ -164,17 +154,17 @@ async def complaint(on: Stage) -> End:
     on.expect(whole["text"] == text, "the complaint's words are kept")
     thread = (await on.cashier.get(f"/v1/cases/{case['id']}/thread"))["items"]
     on.expect(heard["id"] in [one["item"] for one in thread], "the complaint is in the case")
-    await _answer(on, boss, heard, "answers", text="很抱歉，正在核对，今天给您答复。")
+    await _answer(on, on.manager, heard, "answers", text="很抱歉，正在核对，今天给您答复。")
     await _complained(on, payment, "ANSWERED")
     on.tell("manager", "先回复顾客，再核对", "Answers the customer first, then checks.")
     case = await on.cashier.get(f"/v1/cases/{case['id']}")
-    await boss.post(f"/v1/cases/{case['id']}/approve", version=case["version"], words="确实多扣了，全额退回。")
-    await _answer(on, boss, heard, "decision", promise=True, days=0)
+    await on.manager.post(f"/v1/cases/{case['id']}/approve", version=case["version"], words="确实多扣了，全额退回。")
+    await _answer(on, on.manager, heard, "decision", promise=True, days=0)
     on.tell("manager", "同意退款：微信上答应，同时开退款单", "Agrees: promised at WeChat, and the refund is made.")
     case = await closed(on, case)
     refund = await refund_of(on, case, 4800)
     await _complained(on, payment, "REFUND_PROMISED")
-    await _answer(on, boss, heard, "finish")
+    await _answer(on, on.manager, heard, "finish")
     done = await _complained(on, payment, "FINISHED")
     on.expect(not done["alarms"], f"complaint and refund go together: {done['alarms']}")
     on.tell("manager", "钱退了，投诉处理完毕", "The money is back, and the complaint is finished.")

@@ -85,10 +85,13 @@ class Stage:
             await self.timeline.catch_up(self.cashier, payment_id)
 
     async def neighbour(self, name: str) -> Stage:
-        """Another shop of this installation, with accounts of its own at the providers."""
+        """Another shop of this installation, with a manager and accounts at the providers of its own."""
         place = self.app.settings.state / f"sim{len(self.worlds) + 1}"
         sim = await self.stack.enter_async_context(Sim(place, seed=self.seed + len(self.worlds), clock=SystemClock()))
         shop = await verbs.import_sim(self.app, place / "sim.json", name, ACTORS[0])
+        hired = await verbs.staff_added(verbs.Counter(self.app, shop["merchant_id"], timedelta()), "manager", name, "")
+        self.timeline.names[hired["id"]] = "neighbour"
+        manager = await self.stack.enter_async_context(Wire(self.cashier.base_url, hired["api_key"]))
         cashier = await self.stack.enter_async_context(Wire(self.cashier.base_url, str(shop["api_key"])))
         steering = await self.stack.enter_async_context(Wire(sim.base_url))
         self.merchants.append(shop["merchant_id"])
@@ -98,6 +101,7 @@ class Stage:
             merchant_id=shop["merchant_id"],
             till_ids=tuple(till["id"] for till in shop["tills"]),
             cashier=cashier,
+            manager=manager,
             sim=steering,
             codes=sim.describe()["payer_codes"],
             payments=[],

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from yuanlu.demo.people import Wire
-from yuanlu.terminal.screen import Screen, happened, passed
+from yuanlu.terminal.screen import NAMES, Screen, happened, passed
 
 _PAGE = 200
 
@@ -34,9 +34,18 @@ class Timeline:
         while after is not None:
             page = await api.get(f"/v1/payments/{payment_id}/timeline", after=after, limit=_PAGE)
             for item in page["items"]:
-                self._add(_own(item) | {"who": self.names.get(item["who"], item["who"])})
+                self._add(self._named(_own(item)))
             self._read[payment_id] = after + len(page["items"])
             after = page["next"]
+
+    def _named(self, item: dict[str, str]) -> dict[str, str]:
+        """The item with the names of people where their ids stand."""
+        told = item | {"who": self.names.get(item["who"], item["who"])}
+        for staff_id, actor in self.names.items():
+            zh, _, en = NAMES.get(actor, f"{actor} {actor}").partition(" ")
+            told["what_zh"] = told["what_zh"].replace(staff_id, zh)
+            told["what_en"] = told["what_en"].replace(staff_id, en)
+        return told
 
     def passed(self, seconds: float) -> None:
         """Time was stepped. It is shown before the next thing that happens; it is nothing anybody did."""

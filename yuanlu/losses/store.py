@@ -39,7 +39,8 @@ CASES_AHEAD = over_keys("""
     and p.state in ('PAID', 'LATE_PAID'),
   lateral (select least(p.amount_fen - p.back_fen, coalesce(nullif(c.remedy_fen, 0), c.asked_fen,
     p.amount_fen - coalesce(c.meant_fen, 0)))::bigint as fen) f
-  where f.fen > 0 and not exists (select 1 from refunds r where r.merchant_id = c.merchant_id and r.id = c.refund_id)
+  where f.fen > 0 and not (c.state = 'REMEDY' and c.remedy = 'repayment')
+    and not exists (select 1 from refunds r where r.merchant_id = c.merchant_id and r.id = c.refund_id)
   group by k.place
 """)
 """Cases whose refund is not there yet: promised, and still to be decided."""

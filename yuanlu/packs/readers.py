@@ -41,6 +41,7 @@ def _names_in(text: str) -> frozenset[str]:
 
 _CASE = _names_in(
     "id version state payment_id store_id what cause meant_fen asked_fen opened_at remedy remedy_fen refund_id attempt"
+    " way repayment_id"
     " conclusion closed_at holder due_at due_what promised_on promised_certain promise_broken overdue_since"
     " policy policy_line verdict approved_fen reason_code"
     " offer_fen offer_kind offer_until object_until escalations chain chain_length"
@@ -56,8 +57,8 @@ _REFUND = _names_in(
 _FACTS = _names_in(
     "amount_fen asked_fen attempt audience by chain channel channel_number code conclusion digest due end holder item"
     " item_kind law line meant_fen mode needs_second next_holder number object_until offer on payment_id place policy"
-    " reason reason_code received_into refund_id remedy shuts_at status step times to until"
-    " verdict was what window word"
+    " reason reason_code received_into refund_id remedy route shuts_at status step times to until"
+    " verdict was way what window word"
 )
 _PEOPLE = _names_in("who opened_by proposed_by approved_by approver decided_by seconded_by claimed_by done_by fault_by")
 """Columns and fields that name a person, wherever they stand."""

@@ -146,7 +146,6 @@ class Payment(Row):
     ended_at: datetime | None = None
     asked_at: datetime | None = None
     absent_at: datetime | None = None
-    reverse_at: datetime | None = None
     looks: int = 0
     last_word: str = ""
     code: str = ""
@@ -484,7 +483,6 @@ def _ended(payment: Payment, at: datetime, why: str, who: str = "system") -> Cha
         payment,
         version=payment.version + 1,
         state=State.REVERSING if reversing else State.CLOSING,
-        reverse_at=at,
         absent_at=None,
     )
     return Change(

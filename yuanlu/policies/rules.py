@@ -127,6 +127,11 @@ class Table:
     def digest(self) -> str:
         return digest_of(self.content)
 
+    @property
+    def asks_cause(self) -> bool:
+        """Whether any row speaks about a cause."""
+        return any(line.causes for line in self.lines)
+
 
 def digest_of(content: str) -> str:
     """SHA-256 of a table's canonical file."""
@@ -374,6 +379,8 @@ class Tried:
     """What one case's own policy said of it, and what another one would have said."""
 
     case_id: str
+    reason: str
+    """Its cause, as it was reported or found; else what was reported."""
     amount_fen: int
     ended: str
     was: Verdict
@@ -389,6 +396,7 @@ def tried(table: Table, past: Iterable[Past]) -> list[Tried]:
     return [
         Tried(
             case_id=each.case_id,
+            reason=each.facts.cause or each.facts.what,
             amount_fen=each.facts.amount_fen,
             ended=each.ended,
             was=decide(each.table, each.facts),

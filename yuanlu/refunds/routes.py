@@ -5,7 +5,7 @@
     REFUND    paid: back the way it came, no account has to be named
     RESCUE    it left and cannot reach the payer: to another card, by two people
     OFFLINE   the channel takes no refund any more: a manager approves a repayment with proof
-    WAIT      something is under way, or contradicts our books: a second way now could pay twice
+    WAIT      something is under way, by whichever road, or contradicts our books: a second way now could pay twice
     NONE      there is nothing that could go back
 
 A reverse is never the way for what is known to be paid: both channels mean it for what is not certain.
@@ -45,10 +45,13 @@ class Route:
     until: datetime | None = None
 
 
-def route(bound: Facts, book: Book, payment: Payment, refunds: Sequence[Refund], at: datetime) -> Route:
+def route(
+    bound: Facts, book: Book, payment: Payment, refunds: Sequence[Refund], at: datetime, *, is_repaying: bool = False
+) -> Route:
     """The way for what may still go back of a payment.
 
-    Shape: `bound` are the facts of its channel, `refunds` all its refunds. Total: there is an answer in every state.
+    Shape: `bound` are the facts of its channel, `refunds` its refunds (all, or those of one case and what contradicts
+    our books), `is_repaying`: a repayment of it is open. Total: there is an answer in every state.
     """
     if payment.incident or any(each.incident for each in refunds):
         return Route(Way.WAIT, "incident")
@@ -62,6 +65,8 @@ def route(bound: Facts, book: Book, payment: Payment, refunds: Sequence[Refund],
         case PaymentState.FAILED | PaymentState.REVERSED | PaymentState.CLOSED:
             return Route(Way.NONE, "nothing_paid")
         case PaymentState.PAID | PaymentState.LATE_PAID:
+            if is_repaying:
+                return Route(Way.WAIT, "repaying")
             return _back(bound, payment, refunds, at)
 
 

@@ -50,6 +50,7 @@ from yuanlu.machine import Turn, parse
 from yuanlu.masking import kept
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, Payment
+from yuanlu.refunds.windows import parts_left, refund_shuts_at
 
 DRIVE = "refunds.drive"
 UNCLEAR_MAX = timedelta(hours=24)
@@ -416,9 +417,9 @@ def open_refund(
     if ask.amount > payment.rest:
         raise Denied("refund.over_limit", rest_fen=payment.rest.amount)
     bound = facts[payment.channel]
-    if payment.paid_at is not None and at > payment.paid_at + bound.refund_open_for:
+    if at > refund_shuts_at(bound, payment):
         raise Denied("refund.too_late", channel=payment.channel, days=bound.refund_open_for.days)
-    if bound.refund_parts_max is not None and payment.parts >= bound.refund_parts_max:
+    if parts_left(bound, payment) == 0:
         raise Denied("refund.too_many_parts", channel=payment.channel, parts_max=bound.refund_parts_max)
     refund = Refund(
         merchant_id=ask.merchant_id,

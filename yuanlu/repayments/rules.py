@@ -31,6 +31,7 @@ from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.refunds import rules as refunds
 from yuanlu.refunds.rules import Refund
+from yuanlu.refunds.windows import parts_left, refund_shuts_at
 
 DRIVE = "repayments.drive"
 PROPOSED_FOR = timedelta(days=7)
@@ -70,6 +71,7 @@ class Because(StrEnum):
     """Why the original road is shut."""
 
     WINDOW_OVER = "window_over"
+    NO_PARTS_LEFT = "no_parts_left"
     REFUND_REFUSED = "refund_refused"
 
 
@@ -206,13 +208,28 @@ class RepaymentAsk:
         return hashlib.sha256("\x1f".join(content).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseBeside:
+    """The open case about a payment, as its repayment sees it. There is one at most."""
+
+    id: str
+    opened_by: str
+    is_waiting: bool
+    """A person must look at it: it may take another road."""
+    owes_fen: int
+    """What shall go back, as it was decided; 0 while nobody has."""
+    repayment_id: str = ""
+    """The repayment that it waits for."""
+
+
 @dataclass(frozen=True, slots=True)
 class RepaymentSeen:
-    """What a repayment is decided on: itself, its payment, and all refunds of that."""
+    """What a repayment is decided on: itself, its payment, all refunds of that, and the open case about it."""
 
     repayment: Repayment | None
     payment: Payment | None
     refunds: Sequence[Refund] = ()
+    case: CaseBeside | None = None
 
 
 def same_name(one: str, other: str) -> bool:
@@ -248,13 +265,45 @@ def demand_shut(
     assert seen.payment is not None
     if any(refund.state in refunds.OPEN or refund.incident for refund in seen.refunds):
         raise Denied("repayment.refund_open", payment=seen.payment.id)
-    if because is Because.WINDOW_OVER:
-        paid_at, bound = seen.payment.paid_at, facts[seen.payment.channel]
-        is_shut = paid_at is not None and at > paid_at + bound.refund_open_for
-    else:
-        is_shut = any(refund.id == refund_id and refund.state in SHUT_BY for refund in seen.refunds)
-    if not is_shut:
+    bound = facts[seen.payment.channel]
+    is_shut = {
+        Because.WINDOW_OVER: at > refund_shuts_at(bound, seen.payment),
+        Because.NO_PARTS_LEFT: parts_left(bound, seen.payment) == 0,
+        Because.REFUND_REFUSED: any(one.id == refund_id and one.state in SHUT_BY for one in seen.refunds),
+    }
+    if not is_shut[because]:
         raise Denied("repayment.road_open", payment=seen.payment.id)
+
+
+def demand_case(ask: RepaymentAsk, case: CaseBeside | None) -> None:
+    """That a payment with an open case is repaid for that case alone, while it waits for people, and as it decided.
+
+    Raises Denied: repayment.case_unknown, repayment.case_open, repayment.case_not_waiting, repayment.case_amount.
+    """
+    if case is None:
+        if ask.case_id:
+            raise Denied("repayment.case_unknown", id=ask.case_id)
+        return
+    if ask.case_id != case.id:
+        raise Denied("repayment.case_open", case=case.id)
+    if not case.is_waiting:
+        raise Denied("repayment.case_not_waiting", case=case.id)
+    if case.owes_fen and ask.amount.amount != case.owes_fen:
+        raise Denied("repayment.case_amount", amount_fen=case.owes_fen)
+
+
+def demand_waited_for(row: Repayment, who: str, case: CaseBeside | None) -> None:
+    """That an open case about the payment waits for this repayment and takes no other way; and is not who agrees' own.
+
+    Law: a case that waits for a repayment does nothing else until that has ended.
+    Raises Denied: repayment.case_open, repayment.case_not_waiting, case.own.
+    """
+    if case is not None and case.id != row.case_id:
+        raise Denied("repayment.case_open", case=case.id)
+    if row.case_id and (case is None or case.repayment_id != row.id):
+        raise Denied("repayment.case_not_waiting", case=row.case_id)
+    if case is not None and case.opened_by == who:
+        raise Denied("case.own")
 
 
 def propose(
@@ -264,7 +313,7 @@ def propose(
 
     Asking again with the same id and content gives the same repayment back. Raises Denied: repayment.id_taken,
     repayment.role, repayment.payment_unknown, repayment.not_paid, repayment.amount, repayment.over_limit,
-    repayment.refund_open, repayment.road_open.
+    repayment.refund_open, repayment.road_open; see `demand_case`.
     """
     if seen.repayment is not None:
         if seen.repayment.fingerprint != ask.fingerprint:
@@ -278,6 +327,7 @@ def propose(
         raise Denied("repayment.not_paid", id=payment.id)
     if ask.amount.currency != payment.currency or ask.amount.amount <= 0:
         raise Denied("repayment.amount")
+    demand_case(ask, seen.case)
     demand_shut(facts, ask.because, ask.refund_id, seen, at)
     rest = min([payment.rest, *(refund.amount for refund in seen.refunds if refund.id == ask.refund_id)])
     if ask.amount > rest:
@@ -325,10 +375,10 @@ def propose(
 def approve(
     facts: Mapping[Channel, Facts], who: str, role: str, seen: RepaymentSeen, at: datetime
 ) -> Change[Repayment] | Stay[Repayment]:
-    """Second of two people: it may be paid. The road is looked at once more.
+    """Second of two people: it may be paid. The road is looked at once more, and so is the case.
 
     Raises Denied: repayment.unknown, repayment.role, repayment.same_person, repayment.not_waiting,
-    repayment.refund_open, repayment.road_open.
+    repayment.refund_open, repayment.road_open; see `demand_waited_for`.
     """
     row = _there(seen)
     _demand(role, MONEY_ACTORS)
@@ -338,6 +388,7 @@ def approve(
         raise Denied("repayment.not_waiting", id=row.id, state=row.state)
     if row.opened_by == who:
         raise Denied("repayment.same_person")
+    demand_waited_for(row, who, seen.case)
     demand_shut(facts, row.because, row.refund_id, seen, at)
     told = RepaymentApproved(proposed_by=row.opened_by)
     return _to(row, State.APPROVED, at, who, told, approved_at=at, approved_by=who, expires_at=at + PAY_WITHIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from yuanlu import ids
+from yuanlu.cases import repaying
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.losses import flow as losses
@@ -65,12 +66,12 @@ async def propose(
         refund_id=ids.checked(refund_id, Kind.REFUND) if refund_id else "",
         case_id=ids.checked(case_id, Kind.CASE) if case_id else "",
     )
-    return (await repayments.propose(counter.app.desk, wish)).row
+    return (await repaying.propose(counter.app.desk, wish)).row
 
 
 async def approve(counter: Counter, repayment_id: str) -> Repayment:
     """Second of two people."""
-    return await repayments.approve(counter.app.desk, counter.merchant_id, _id(repayment_id), who())
+    return await repaying.approve(counter.app.desk, counter.merchant_id, _id(repayment_id), who())
 
 
 async def account(counter: Counter, repayment_id: str) -> Account:
@@ -80,12 +81,12 @@ async def account(counter: Counter, repayment_id: str) -> Account:
 
 async def paid(counter: Counter, repayment_id: str, proof: str) -> Repayment:
     """It was paid."""
-    return await repayments.pay(counter.app.desk, counter.merchant_id, _id(repayment_id), who(), proof)
+    return await repaying.pay(counter.app.desk, counter.merchant_id, _id(repayment_id), who(), proof)
 
 
 async def refuse(counter: Counter, repayment_id: str, why: str) -> Repayment:
     """It will not be paid."""
-    return await repayments.refuse(counter.app.desk, counter.merchant_id, _id(repayment_id), who(), Refusal(why))
+    return await repaying.refuse(counter.app.desk, counter.merchant_id, _id(repayment_id), who(), Refusal(why))
 
 
 async def shown(counter: Counter, repayment_id: str) -> Repayment:

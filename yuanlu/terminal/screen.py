@@ -104,6 +104,9 @@ NAMES = {
     "customer": "顾客 customer",
     "finance": "财务 finance",
     "manager": "店长 manager",
+    "owner": "老板 owner",
+    "neighbour": "邻店 neighbour",
+    "handover": "转交 hand-over",
     "network": "网络 network",
     "channel": "渠道 channel",
     "system": "系统 system",
@@ -112,6 +115,7 @@ NAMES = {
 }
 INKS = {"cashier": "cyan", "customer": "magenta", "network": "red", "channel": "blue", "clock": "dim"}
 _TIME, _WHO = 10, 18
+_DAY = 24 * 3600
 
 
 def happened(on: Screen, item: Mapping[str, str]) -> None:
@@ -143,4 +147,6 @@ def flat(text: str) -> str:
 
 def passed(on: Screen, seconds: float) -> None:
     """A line that says how much time was stepped."""
-    on.line(on.ink(f"{' ' * _TIME}{padded(NAMES['clock'], _WHO)}+{seconds:.0f} s", "dim"))
+    days = round(seconds / _DAY)
+    span = f"+{seconds:.0f} s" if seconds < 2 * _DAY else f"+{days} 天 days"
+    on.line(on.ink(f"{' ' * _TIME}{padded(NAMES['clock'], _WHO)}{span}", "dim"))

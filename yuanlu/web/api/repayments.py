@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from yuanlu.cases import repaying
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, checked
 from yuanlu.money import Money
@@ -33,7 +34,7 @@ async def propose(call: Call) -> Answer:
         bank=given.bank,
         statement=given.statement,
     )
-    done = await flow.propose(
+    done = await repaying.propose(
         call.office.desk,
         Wish(
             merchant_id=call.merchant_id,
@@ -76,7 +77,7 @@ async def page(call: Call) -> Answer:
 
 async def approve(call: Call) -> Answer:
     """Second of two people."""
-    row = await flow.approve(call.office.desk, call.merchant_id, call.id(Kind.REPAYMENT), call.who, call.role)
+    row = await repaying.approve(call.office.desk, call.merchant_id, call.id(Kind.REPAYMENT), call.who, call.role)
     return 200, repayment_told(row)
 
 
@@ -98,7 +99,9 @@ async def pay(call: Call) -> Answer:
     """It was paid."""
     wish: RepaidWish = call.wish
     desk, repayment_id = call.office.desk, call.id(Kind.REPAYMENT)
-    return 200, repayment_told(await flow.pay(desk, call.merchant_id, repayment_id, call.who, wish.proof, call.role))
+    return 200, repayment_told(
+        await repaying.pay(desk, call.merchant_id, repayment_id, call.who, wish.proof, call.role)
+    )
 
 
 async def refuse(call: Call) -> Answer:
@@ -106,11 +109,11 @@ async def refuse(call: Call) -> Answer:
     wish: RepaymentRefusalWish = call.wish
     desk, repayment_id = call.office.desk, call.id(Kind.REPAYMENT)
     return 200, repayment_told(
-        await flow.refuse(desk, call.merchant_id, repayment_id, call.who, Refusal(wish.why), call.role)
+        await repaying.refuse(desk, call.merchant_id, repayment_id, call.who, Refusal(wish.why), call.role)
     )
 
 
-_ROAD = ("repayment.refund_open", "repayment.road_open")
+_ROAD = ("repayment.refund_open", "repayment.road_open", "repayment.case_open", "repayment.case_not_waiting")
 
 ROUTES = (
     Route(
@@ -132,6 +135,8 @@ ROUTES = (
             "repayment.over_limit",
             "repayment.name_differs",
             "repayment.account",
+            "repayment.case_unknown",
+            "repayment.case_amount",
             *_ROAD,
         ),
         example={
@@ -169,6 +174,7 @@ ROUTES = (
             "repayment.role",
             "repayment.same_person",
             "repayment.not_waiting",
+            "case.own",
             *_ROAD,
         ),
     ),

@@ -20,6 +20,8 @@ from yuanlu.web.parts.shapes import END, Wish
 
 PAST_MAX = 10_000
 """Past cases a new table is tried on, the newest."""
+EXAMPLES_MAX = 3
+"""Cases named of each class."""
 SHOWN_MAX = 500
 """Cases whose verdict would differ that are told one by one."""
 _ID = "[0-7][0-9A-HJKMNP-TV-Z]{25}[0-9A-Z]"
@@ -104,6 +106,7 @@ class PolicyTriedTold(Struct, frozen=True, kw_only=True):
     """One past case whose verdict would differ."""
 
     case: str
+    reason: str
     amount_fen: int
     ended: str
     was: str
@@ -112,14 +115,28 @@ class PolicyTriedTold(Struct, frozen=True, kw_only=True):
     would_be_line: int
 
 
+class PolicyClassTold(Struct, frozen=True, kw_only=True):
+    """Past cases that would have gone differently in the same way and for the same reason. `examples`: some of them."""
+
+    was: str
+    would_be: str
+    reason: str
+    cases: int
+    amount_fen: int
+    examples: Sequence[str]
+    zh: str
+    en: str
+
+
 class PolicyTrialTold(Struct, frozen=True, kw_only=True):
-    """What a change would have done to past cases. `changes` counts them by `was>would_be`."""
+    """What a change would have done to past cases. `changes` counts them by `was>would_be`, `classes` by reason too."""
 
     since: datetime
     cases: int
     same: int
     different: int
     changes: Mapping[str, int]
+    classes: Sequence[PolicyClassTold]
     amount_fen: int
     items: Sequence[PolicyTriedTold]
     more: bool
@@ -205,11 +222,17 @@ def checked(content: str, form: Form) -> PolicyCheckTold:
 
 
 _PAST = """
-  select c.id, c.what, c.opened_at, c.state, c.conclusion, p.channel, p.mode, p.policy, v.content,
+  select c.id, c.what, coalesce(nullif(c.cause, ''), f.cause, '') as cause, c.state, c.conclusion,
+    p.channel, p.mode, p.policy, v.content,
     greatest(1, coalesce(nullif(c.remedy_fen, 0), c.asked_fen, p.amount_fen - coalesce(c.meant_fen, 0))) as amount_fen,
     greatest(0, extract(epoch from c.opened_at - coalesce(p.paid_at, p.opened_at))::bigint / 3600) as age_hours
   from cases c join payments p on p.merchant_id = c.merchant_id and p.id = c.payment_id
   left join policies v on v.merchant_id = p.merchant_id and v.id = p.policy
+  left join lateral (
+    select t.body::jsonb ->> 'cause' as cause from facts t
+    where t.merchant_id = c.merchant_id and t.object_id = c.id and t.kind = 'CauseFound'
+    order by (t.body::jsonb ->> 'confidence')::int desc, t.transition desc, t.seq desc limit 1
+  ) f on true
   where c.merchant_id = $1 and c.opened_at >= $2 order by c.opened_at desc, c.id desc limit $3
 """
 
@@ -224,6 +247,7 @@ def _past(row: Mapping[str, Any]) -> Past:
         amount_fen=row["amount_fen"],
         age_hours=row["age_hours"],
         what=row["what"],
+        cause=row["cause"],
         channel=row["channel"],
         tender=row["mode"],
     )
@@ -239,29 +263,47 @@ async def trial(pool: asyncpg.Pool[Any], merchant_id: str, new: Table, since: da
     amount_fen = sum(each.amount_fen for each in different)
     facts = {"cases": len(found), "different": len(different), "amount_fen": amount_fen}
     zh, en = both("policy.tried", facts)
-    details = [_change_told(change, number) for change, number in sorted(changes.items())]
+    classes = _classes(different)
     return PolicyTrialTold(
         since=since,
         cases=len(found),
         same=len(found) - len(different),
         different=len(different),
         changes=dict(sorted(changes.items())),
+        classes=classes,
         amount_fen=amount_fen,
         items=[_tried_told(each) for each in different[:SHOWN_MAX]],
         more=len(different) > SHOWN_MAX or len(found) == PAST_MAX,
-        summary_zh="\n".join([zh, *(each for each, _ in details)]),
-        summary_en="\n".join([en, *(each for _, each in details)]),
+        summary_zh="\n".join([zh, *(each.zh for each in classes)]),
+        summary_en="\n".join([en, *(each.en for each in classes)]),
     )
 
 
-def _change_told(change: str, number: int) -> tuple[str, str]:
-    was, _, now = change.partition(">")
-    return both("policy.tried_change", {"verdict": was, "other_verdict": now, "number": number})
+def _classes(different: Sequence[Tried]) -> list[PolicyClassTold]:
+    """What would have gone differently, by class; the largest class first."""
+    groups: dict[tuple[str, str, str], list[Tried]] = {}
+    for each in different:
+        groups.setdefault((each.was.verdict.value, each.would_be.verdict.value, each.reason), []).append(each)
+    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    return [_class_told(*key, group) for key, group in ordered]
+
+
+def _class_told(was: str, would_be: str, reason: str, group: Sequence[Tried]) -> PolicyClassTold:
+    amount_fen, examples = sum(each.amount_fen for each in group), [each.case_id for each in group[:EXAMPLES_MAX]]
+    zh, en = _code_told("what", reason)
+    facts = {"verdict": was, "other_verdict": would_be, "number": len(group), "amount_fen": amount_fen,
+             "code_zh": zh, "code_en": en, "examples": examples}  # fmt: skip
+    zh, en = both("policy.tried_change", facts)
+    return PolicyClassTold(
+        was=was, would_be=would_be, reason=reason, cases=len(group), amount_fen=amount_fen, examples=examples,
+        zh=zh, en=en,
+    )  # fmt: skip
 
 
 def _tried_told(each: Tried) -> PolicyTriedTold:
     return PolicyTriedTold(
         case=each.case_id,
+        reason=each.reason,
         amount_fen=each.amount_fen,
         ended=each.ended,
         was=each.was.verdict,

@@ -31,7 +31,7 @@ class RepaymentWish(Wish):
     id: RepaymentId
     payment: PaymentId
     amount_fen: Fen
-    because: Literal["window_over", "refund_refused"]
+    because: Literal["window_over", "no_parts_left", "refund_refused"]
     account: AccountWish
     refund: Annotated[str, Meta(pattern=f"^(YR{_ID})?{END}")] = ""
     case: Annotated[str, Meta(pattern=f"^(YC{_ID})?{END}")] = ""

@@ -127,6 +127,8 @@ def of_case(case: Case) -> Says:
     code = _CASE[case.state]
     if case.state is CaseState.REMEDY and case.remedy is Remedy.CANCEL:
         code = "case.cancelling"
+    if case.state is CaseState.REMEDY and case.remedy is Remedy.REPAYMENT:
+        code = "case.repaying"
     if case.state is CaseState.CLOSED and case.conclusion is not Conclusion.OPEN:
         code = f"conclusion.{case.conclusion}"
     return both(code, _of_case(case))

@@ -367,8 +367,9 @@ class RefundTold(Struct, frozen=True, kw_only=True):
 
 
 class CaseTold(Struct, frozen=True, kw_only=True):
-    """A case as it stands. `amount_fen` is what shall go back, by the refund `refund`.
+    """A case as it stands. `amount_fen` is what shall go back: by the refund `refund`, or by `repayment`.
 
+    `way`: how the remedy is carried out, once it sets out.
     `said`: the words it was reported with, where it is reported and where one case is read; null elsewhere, and where
     they were forgotten. `masked`: what was masked in the words that came with this call (`card`, `id_number`).
     """
@@ -385,6 +386,8 @@ class CaseTold(Struct, frozen=True, kw_only=True):
     remedy: str
     amount_fen: int
     refund: str
+    repayment: str
+    way: str
     attempt: int
     conclusion: str
     note: str
@@ -729,6 +732,8 @@ def case_told(case: Case, said: str | None = None, masked: Sequence[str] = ()) -
         remedy=case.remedy.value,
         amount_fen=case.remedy_fen,
         refund=case.refund_id,
+        repayment=case.repayment_id,
+        way=case.way,
         attempt=case.attempt,
         conclusion=case.conclusion.value,
         note=case.note,
