@@ -246,20 +246,41 @@ class CaseChecked(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemedyChosen(Fact):
+    """`policy`, `line`: of the policy that ruled on it, if one did; `on_chain`: what was known."""
+
     remedy: str
     amount_fen: int
     refund_id: str
+    policy: str = ""
+    line: str = ""
+    on_chain: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemedyOvertaken(Fact):
+    """It was paid before it could be ended, as the facts of `rests_on` tell: it is checked again, then sent back."""
+
+    payment_state: str
+    rests_on: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseNeedsPerson(Fact):
+    """`rests_on`: the refund or payment whose facts hold the channel's word; `on_chain`: what was known."""
+
     why: str
+    rests_on: str = ""
+    on_chain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseClosed(Fact):
+    """`rests_on`: the refund or payment whose facts hold the channel's word; `on_chain`: what was known."""
+
     conclusion: str
     amount_fen: int
+    rests_on: str = ""
+    on_chain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -459,8 +480,8 @@ def _ruled(
     assert seen.case is not None
     back, word = change.row.remedy_fen, verdict.verdict.value
     if verdict.verdict is Ruled.APPROVE:
-        row = _with(change.row, verdict)
-        return replace(change, row=replace(row, approved_fen=back, decided_by="system"))
+        row = replace(_with(seen.case, verdict), approved_fen=back, decided_by="system")
+        return remedied(row, at, change.row.remedy, back)
     row = replace(_with(seen.case, verdict), asked_fen=back)
     if verdict.verdict is Ruled.DECLINE:
         return declined(replace(row, reason_code="policy"), at, "system", at + object_within)
@@ -583,7 +604,14 @@ def remedied(
         claimed_by="",
         claimed_until=None,
     )
-    chosen = RemedyChosen(remedy=remedy, amount_fen=amount_fen, refund_id=row.refund_id)
+    chosen = RemedyChosen(
+        remedy=remedy,
+        amount_fen=amount_fen,
+        refund_id=row.refund_id,
+        policy=case.policy,
+        line=case.policy_line,
+        on_chain=case.chain,
+    )
     return Change(row=row, at=at, who=who, facts=(chosen,), looks=(Look(DRIVE, row.id, at),))
 
 
@@ -602,7 +630,13 @@ def _attention(case: Case, at: datetime, why: str) -> Change[Case]:
         conclusion=Conclusion.OPEN,
         closed_at=None,
     )
-    return Change(row=row, at=at, who="system", facts=(CaseNeedsPerson(why=why),), looks=(Look(DRIVE, row.id, None),))
+    told = CaseNeedsPerson(why=why, rests_on=_rests_on(case), on_chain=case.chain)
+    return Change(row=row, at=at, who="system", facts=(told,), looks=(Look(DRIVE, row.id, None),))
+
+
+def _rests_on(case: Case) -> str:
+    """Whose facts hold what the channel last said: the refund of this attempt, or the payment while there is none."""
+    return case.refund_id or case.payment_id
 
 
 def closed(case: Case, at: datetime, conclusion: Conclusion, amount_fen: int = 0, who: str = "system") -> Change[Case]:
@@ -611,7 +645,7 @@ def closed(case: Case, at: datetime, conclusion: Conclusion, amount_fen: int = 0
         case, version=case.version + 1, state=State.CLOSED, conclusion=conclusion, closed_at=at, note="",
         claimed_by="", claimed_until=None,
     )  # fmt: skip
-    told = CaseClosed(conclusion=conclusion, amount_fen=amount_fen)
+    told = CaseClosed(conclusion=conclusion, amount_fen=amount_fen, rests_on=_rests_on(case), on_chain=case.chain)
     looks = [Look(DRIVE, row.id, None)]
     if conclusion in (Conclusion.NOTHING_PAID, Conclusion.ENDED_UNPAID):
         looks.append(Look(LATE_PAID, row.payment_id, at))  # it may have turned late paid while this case was deciding
@@ -720,7 +754,8 @@ def _cancelled(case: Case, payment: Payment, at: datetime) -> Change[Case] | Sta
             return closed(case, at, Conclusion.NOTHING_PAID)
         case state if state in HAS_MONEY:  # paid before it could be ended: check it again, then refund
             row = replace(case, version=case.version + 1, state=State.OPENED, remedy=Remedy.NONE)
-            return Change(row=row, at=at, who="system", looks=(Look(DRIVE, row.id, at),))
+            told = RemedyOvertaken(payment_state=state, rests_on=payment.id)
+            return Change(row=row, at=at, who="system", facts=(told,), looks=(Look(DRIVE, row.id, at),))
         case _:
             return Stay(case)
 

@@ -81,6 +81,7 @@ TYPES: Mapping[str, str] = {
     "OfferTurnedDown": "case.offer_turned_down",
     "OfferExpired": "case.offer_expired",
     "RemedyChosen": "case.remedy_chosen",
+    "RemedyOvertaken": "case.remedy_overtaken",
     "CasePromised": "case.promised",
     "PromiseBroken": "case.promise_broken",
     "CaseOverdue": "case.overdue",
