@@ -797,10 +797,10 @@ def decide(decision: Decision, seen: CaseSeen, at: datetime) -> Change[Case] | S
     case, payment = seen.case, seen.payment
     if case is None or payment is None:
         raise Denied("case.unknown")
-    if case.state is not State.ATTENTION:
-        raise Denied("case.not_waiting", id=case.id, state=case.state)
     by = Person(decision.who, decision.role, decision.store_id)
     demand(by, "attend", case.store_id)
+    if case.state is not State.ATTENTION:
+        raise Denied("case.not_waiting", id=case.id, state=case.state)
     demand_refund_ended(seen, DEAD)
     if decision.refund is None:
         return closed(case, at, Conclusion.NOTED, who=decision.who)

@@ -350,7 +350,7 @@ ROUTES = (
     _verb("judge", judge, "Say whose fault it was", JudgementWish, (*_ROLE, "case.words_missing"),
           {"fault": "cashier", "words": "多按了一个零"}),
     _verb("messages", say, "Write a message down", MessageWish, (*_ROLE, "id.invalid", "case.words_missing"),
-          {"id": "YE01KATE3S400000000000000096", "text": "顾客来电说没收到退款。", "side": "customer", "how": "phone"}),
+          {"id": "YE01KATE3S400000000000000000Q", "text": "顾客来电：没收到退款", "side": "customer", "how": "phone"}),
     Route(
         method="GET",
         path="/v1/cases/{case}/thread",
