@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from yuanlu.cli import STORIES
+from yuanlu.cli.trying import STORIES
 from yuanlu.demo import playbill
 from yuanlu.packs.paper import can_write_chinese
 
