@@ -143,9 +143,11 @@ async def followed(pool: asyncpg.Pool[Any]) -> Mapping[str, Sequence[str]]:
 
     Each such column needs an index, or the whole table is read.
     """
+    with db.away():
+        catalogue = await pool.fetch(_COLUMNS)
     tables = {
         row["name"]: _links(row["columns"], is_of_payment=row["is_of_payment"])
-        for row in await pool.fetch(_COLUMNS)
+        for row in catalogue
         if row["name"] not in _SKIPPED and "merchant_id" in row["columns"]
     }
     return {name: links for name, links in tables.items() if links}
