@@ -12,6 +12,8 @@ from __future__ import annotations
 import click
 
 from yuanlu.cli import (
+    audit,
+    backups,
     cases,
     codes,
     complaints,
@@ -45,6 +47,7 @@ for _each in (
     *(payments.pay, payments.refund, payments.payment, payments.show, payments.timeline),
     *(cases.case, files.file, files.data, complaints.complaint, packs.pack, lawbook.where, lawbook.packs),
     *(losses.refund_float, losses.loss, repayments.repayment, policies.policy, hooks.hook, codes.code, codes.trace),
-    *(merchants.merchant, merchants.staff, services.serve, services.worker, services.db),
+    *(merchants.merchant, merchants.staff, services.serve, services.worker, services.db, audit.audit),
+    *(backups.backup, backups.restore),
 ):
     main.add_command(_each)
