@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,7 +24,7 @@ from typing import Any
 
 import asyncpg
 
-from yuanlu.errors import Broken
+from yuanlu.errors import Broken, Busy
 from yuanlu.postgres import Server
 
 MONTHS_AHEAD = 3
@@ -130,6 +130,27 @@ async def connect(database: Database, role: Role | None = None, *, deadline_with
     return await asyncpg.connect(**database.options(role, deadline_within=deadline_within))
 
 
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+"""What is raised when the database is away, full, or takes too long."""
+
+
+@contextmanager
+def away() -> Iterator[None]:
+    """Raises Busy when the database stays away or takes too long."""
+    try:
+        yield
+    except AWAY as trouble:
+        raise Busy("read.database_away") from trouble
+
+
 async def read(pool: asyncpg.Pool, merchant_id: str, sql: str, *args: object) -> list[asyncpg.Record]:
     """Select as the reader, with the eyes of one merchant: one statement, one round trip.
 
@@ -140,8 +161,10 @@ async def read(pool: asyncpg.Pool, merchant_id: str, sql: str, *args: object) ->
     It is set before the first row is asked for: `offset 0` keeps the planner from merging either side, the inner
     select refers to the outer one's value, so the only plan is a nested loop with the setting outside, and the policy
     reads the setting in a sub-select that runs at its first use.
+    Raises Busy when the database stays away or the reading takes too long.
     """
-    rows: list[asyncpg.Record] = await pool.fetch(_seen(sql, len(args)), *args, merchant_id)
+    with away():
+        rows: list[asyncpg.Record] = await pool.fetch(_seen(sql, len(args)), *args, merchant_id)
     return rows
 
 

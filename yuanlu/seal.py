@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ import asyncpg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from yuanlu import db
 from yuanlu.errors import Broken, Denied
 
 _MARK = "s1."
@@ -115,7 +117,7 @@ class Sealed:
 
 
 class Seal:
-    """The keys of all subjects. The master key never leaves this object."""
+    """The keys of all subjects. The master key never leaves this object. Raises Busy while the database is away."""
 
     def __init__(self, pool: asyncpg.Pool[Any], master: bytes) -> None:
         self._pool = pool
@@ -126,7 +128,7 @@ class Seal:
         found = await self._found(merchant_id, subject)
         if found is None:
             fresh = _shut(self._master, AESGCM.generate_key(256), f"{merchant_id}/{subject}")
-            await self._pool.execute(
+            await self._execute(
                 "insert into subject_keys (merchant_id, subject, wrapped, made_at) values ($1, $2, $3, $4)"
                 " on conflict do nothing",
                 merchant_id, subject, fresh, at,
@@ -139,22 +141,42 @@ class Seal:
 
     async def keep_until(self, merchant_id: str, subject: str, purpose: str, until: datetime) -> None:
         """Say what a subject's text is kept for, and until when: then the sweep forgets it."""
-        await self._pool.execute(
+        await self._execute(
             "update subject_keys set purpose = $3, keep_until = $4 where merchant_id = $1 and subject = $2",
             merchant_id, subject, purpose, until,
         )  # fmt: skip
 
     async def forget(self, merchant_id: str, subject: str, at: datetime, *, who: str = "", why: str = "") -> bool:
         """Make everything sealed for a subject unreadable, for good; answers whether it was readable until now."""
-        done: str = await self._pool.execute(
-            "update subject_keys set wrapped = '', forgotten_at = $3, forgotten_by = $4, forgotten_why = $5"
-            " where merchant_id = $1 and subject = $2 and wrapped <> ''",
-            merchant_id, subject, at, who, why,
-        )  # fmt: skip
-        return done.endswith(" 1")
+        return bool(await self.forget_all(merchant_id, [subject], at, who=who, why=why))
+
+    async def forget_all(
+        self, merchant_id: str, subjects: Sequence[str], at: datetime, *, who: str = "", why: str = "",
+        first: Callable[[asyncpg.Connection[Any]], Awaitable[None]] | None = None,
+    ) -> list[str]:  # fmt: skip
+        """Forget these subjects, all or none; answers those that were readable until now.
+
+        `first` looks, in the same transaction, whether they may be forgotten; whatever it raises leaves them all. What
+        it locks stays as it saw it until the keys are gone.
+        """
+        with db.away():
+            async with self._pool.acquire() as connection, connection.transaction():
+                if first is not None:
+                    await first(connection)
+                rows = await connection.fetch(
+                    "update subject_keys set wrapped = '', forgotten_at = $3, forgotten_by = $4, forgotten_why = $5"
+                    " where merchant_id = $1 and subject = any($2) and wrapped <> '' returning subject",
+                    merchant_id, subjects, at, who, why,
+                )  # fmt: skip
+        return sorted(row["subject"] for row in rows)
 
     async def _found(self, merchant_id: str, subject: str) -> str | None:
-        found: str | None = await self._pool.fetchval(
-            "select wrapped from subject_keys where merchant_id = $1 and subject = $2", merchant_id, subject
-        )
+        with db.away():
+            found: str | None = await self._pool.fetchval(
+                "select wrapped from subject_keys where merchant_id = $1 and subject = $2", merchant_id, subject
+            )
         return found
+
+    async def _execute(self, sql: str, *values: object) -> None:
+        with db.away():
+            await self._pool.execute(sql, *values)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.laws.grounds import AFTER, Told, on_air
 from yuanlu.sim.books import Books, OrderState
 
 Record = Mapping[str, Any]
@@ -60,27 +61,6 @@ REFUND_AFTER = {
     "RefundUnclearTooLong": "MANUAL",
     "RefundFoundOutside": "EXTERNAL",
 }
-CASE_AFTER = {
-    "CaseOpened": "OPENED",
-    "CaseToReview": "REVIEW",
-    "CaseSentBack": "REVIEW",
-    "CaseAnswered": "REVIEW",
-    "CaseUnanswered": "REVIEW",
-    "CaseObjected": "REVIEW",
-    "CaseReopened": "REVIEW",
-    "OfferTurnedDown": "REVIEW",
-    "OfferExpired": "REVIEW",
-    "ApprovalLapsed": "REVIEW",
-    "CaseInfoAsked": "NEEDS_INFO",
-    "OfferMade": "OFFERED",
-    "OfferAccepted": "SECOND",
-    "CaseApproved": "SECOND",
-    "CaseDeclined": "DECLINED",
-    "RemedyChosen": "REMEDY",
-    "CaseNeedsPerson": "ATTENTION",
-    "CaseClosed": "CLOSED",
-}
-"""An approval that needs no second person is followed by its remedy in the same Change."""
 DECISIONS = {"CaseApproved", "CaseConfirmed", "CaseSentBack", "OfferMade", "CaseDeclined", "FaultJudged"}
 """Facts of a case that name a person (or, declined, the policy's line) and what was known."""
 ENDS = {
@@ -210,6 +190,7 @@ class Audit:
         self._cases_and_refunds()
         self._cases_are_held()
         self._decisions_are_named()
+        self._states_name_their_evidence()
         self._chains()
         return self
 
@@ -320,7 +301,7 @@ class Audit:
         for rows, after in (
             (self.books.payments, PAYMENT_AFTER),
             (self.books.refunds, REFUND_AFTER),
-            (self.books.cases, CASE_AFTER),
+            (self.books.cases, AFTER),
         ):
             for row in rows:
                 facts = self.facts[row["merchant_id"], row["id"]]
@@ -400,6 +381,25 @@ class Audit:
                 and not (case["refund_id"] and case["remedy_fen"])
             ):
                 self._say("I7", key[0], f"{key[1]} is approved and has no refund")
+
+    def _states_name_their_evidence(self) -> None:
+        """Every turn of a case, as the facts of it were kept, and the refund that a case was closed on."""
+        for case in self.books.cases:
+            before, what, turns = "", case["what"], defaultdict[int, list[dict[str, Any]]](list)
+            for fact in self.facts[case["merchant_id"], case["id"]]:
+                turns[fact["transition"]].append(fact)
+            for facts in turns.values():
+                told = [(fact["kind"], json.loads(fact["body"])) for fact in facts]
+                after = replayed(AFTER, facts) or before
+                turn = Told(what=what, before=before, after=after, who=facts[0]["who"], at=facts[0]["at"], facts=told)
+                if why := on_air(turn):
+                    self._say("I4", case["merchant_id"], f"{case['id']} {why}")
+                before = after
+                for kind, body in told:
+                    if kind == "CaseClosed" and body["conclusion"] == "money_back":
+                        refund = self.facts[case["merchant_id"], body["rests_on"]]
+                        if not {"RefundDone", "RefundProven"} & {each["kind"] for each in refund}:
+                            self._say("I4", case["merchant_id"], f"{case['id']} is closed on money nobody saw arrive")
 
     # The chain
 

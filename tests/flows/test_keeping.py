@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import zipfile
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.flows import files
@@ -20,13 +22,14 @@ from yuanlu.cases.chain import Side
 from yuanlu.cases.flow import Words
 from yuanlu.cases.rules import Case
 from yuanlu.db import Database, Pools
-from yuanlu.errors import Denied
+from yuanlu.errors import Busy, Denied
 from yuanlu.evidence import flow, keeping
 from yuanlu.evidence.rules import CaseFile, State, Why
 from yuanlu.money import Money
 from yuanlu.people.rules import Person, Role
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds.rules import RefundAsk
+from yuanlu.seal import Seal
 from yuanlu.web.parts import lists
 
 NAME, PHONE, MESSAGE = "王小明", "13800001111", "我扫错了码，请退给我"
@@ -182,6 +185,62 @@ async def test_a_legal_hold_forbids_erasure_and_nothing_is_erased(room: Room) ->
 async def hold(room: Room, case: Case) -> None:
     """Put a case under legal hold."""
     await room.pool.execute("update cases set legal_hold = true where id = $1", case.id)
+
+
+@pytest.mark.parametrize("how", ["erase", "sweep"])
+async def test_a_hold_that_is_set_while_it_is_being_forgotten_is_waited_for_and_seen(room: Room, how: str) -> None:
+    """S80, S57: between the look and the deletion of the key there is no moment for a hold to be missed in."""
+    case = await room.case()
+    file = await told(room, case)
+    await room.close(case)
+    room.later(KEPT_DAYS + 1)
+    async with room.pool.acquire() as other:
+        setting = other.transaction()
+        await setting.start()
+        await other.execute("update cases set legal_hold = true where id = $1", case.id)
+        forgetting = asyncio.create_task(room.erase(case) if how == "erase" else room.sweep())
+        while not forgetting.done() and not await waits(room):
+            await asyncio.sleep(0.01)
+        await setting.commit()
+    if how == "erase":
+        with pytest.raises(Denied, match=r"data\.held"):
+            await forgetting
+    else:
+        assert await forgetting == 0
+    shown, _ = await flow.opened(room.desk, room.files, room.merchant_id, file.id, ANNA, Why.REVIEW)
+    assert shown.file.state is State.TAKEN
+
+
+async def waits(room: Room) -> bool:
+    """Whether somebody waits for a lock."""
+    return bool(await room.pool.fetchval("select exists (select from pg_locks where not granted)"))
+
+
+async def test_an_erasure_of_several_cases_erases_all_or_none(room: Room) -> None:
+    """S57, S80: one case of the payer is under legal hold, so nothing of theirs is erased."""
+    first, second = await room.case("payer-1"), await room.case("payer-1")
+    files = [await told(room, first), await told(room, second)]
+    await room.close(first)
+    await room.close(second)
+    await hold(room, second)
+    with pytest.raises(Denied, match=r"data\.held"):
+        await room.erase(first)
+    for file in files:
+        await flow.opened(room.desk, room.files, room.merchant_id, file.id, ANNA, Why.REVIEW)
+
+
+async def test_while_the_database_is_away_one_is_told_to_come_again(room: Room) -> None:
+    """S57: no raw error of the database, whether reading or forgetting."""
+    case = await room.case()
+    nobody = await asyncpg.create_pool(host="127.0.0.1", port=1, min_size=0)
+    with pytest.raises(Busy):
+        await keeping.export(room.desk, room.files, nobody, room.merchant_id, case.payment_id, ANNA, io.BytesIO())
+    with pytest.raises(Busy):
+        await keeping.erase(room.desk, room.files, room.seal, nobody, room.merchant_id, case.payment_id, ANNA)
+    for verb in ("of", "forget"):
+        with pytest.raises(Busy):
+            await getattr(Seal(nobody, b"m" * 32), verb)(room.merchant_id, case.id, room.clock.now())
+    await nobody.close()
 
 
 async def test_an_open_case_is_not_erased(room: Room) -> None:

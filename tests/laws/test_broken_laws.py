@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -100,6 +101,23 @@ def _end_without_evidence(books: Snapshot, _: Provider) -> None:
     next(fact for fact in books.facts if fact["kind"] == "RefundDone")["evidence_id"] = ""
 
 
+def _said_less(books: Snapshot, kind: str, **less: str) -> None:
+    fact = next(fact for fact in books.facts if fact["kind"] == kind)
+    fact["body"] = json.dumps(json.loads(fact["body"]) | less)
+
+
+def _remedy_by_no_rule(books: Snapshot, _: Provider) -> None:
+    _said_less(books, "RemedyChosen", line="")
+
+
+def _closed_on_no_refund(books: Snapshot, _: Provider) -> None:
+    _said_less(books, "CaseClosed", rests_on="")
+
+
+def _decided_on_no_answer(books: Snapshot, _: Provider) -> None:
+    books.facts.remove(next(fact for fact in books.facts if fact["kind"] == "CaseChecked"))
+
+
 def _fact_lost(books: Snapshot, _: Provider) -> None:
     books.facts.remove(next(fact for fact in books.facts if fact["kind"] == "PaymentPaid"))
 
@@ -152,6 +170,9 @@ PLANTS = (
     ("I3", _balance_off_by_one),
     ("I4", _evidence_lost),
     ("I4", _end_without_evidence),
+    ("I4", _remedy_by_no_rule),
+    ("I4", _closed_on_no_refund),
+    ("I4", _decided_on_no_answer),
     ("I5", _fact_lost),
     ("I5", _state_without_fact),
     ("I6", _code_written_down),

@@ -1,13 +1,13 @@
 """The laws of a case, whatever people, time and the channel do in whatever order.
 
-One holder and one deadline; an approved case has a refund; parts never exceed the whole; every decision names a person
-and what was known; the chain holds.
+One holder and one deadline; an approved case has a refund; parts never exceed the whole; every state names its evidence
+and every decision a person and what was known; the chain holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,18 +15,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.laws.grounds import Told, on_air
 from tests.making import CASE, GUIDE, MERCHANT, NOON, PAYMENT, fen, heard, payment, refund
 from yuanlu import ids
 from yuanlu.cases import chain, clockwork, review, rules
 from yuanlu.cases.chain import Audience, CaseItemAdded, Item, Link
 from yuanlu.cases.review import Act, OfferKind
-from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Conclusion, Ruled, State, Verdict, What
+from yuanlu.cases.rules import Case, CaseAsk, CaseClosed, CaseSeen, Conclusion, Remedy, Ruled, State, Verdict, What
 from yuanlu.change import Change, Stay
 from yuanlu.channels.contract import Word
 from yuanlu.errors import Denied
 from yuanlu.payments.rules import Payment
 from yuanlu.payments.rules import State as PaymentState
-from yuanlu.people.rules import Person, Role, Staff
+from yuanlu.people.rules import Person, Role, Staff, is_within
 from yuanlu.refunds.rules import OPEN as OPEN_REFUNDS
 from yuanlu.refunds.rules import Refund
 from yuanlu.refunds.rules import State as RefundState
@@ -37,27 +38,42 @@ OTHERS = [Person("YWCARL", Role.CASHIER), Person("YWAUDE", Role.AUDITOR), Person
 NAMED = {"CaseApproved", "CaseConfirmed", "CaseSentBack", "OfferMade", "FaultJudged"}
 
 anybody = st.sampled_from([*PEOPLE, *OTHERS])
-amounts = st.integers(1, WHOLE + 1)
+amounts = st.sampled_from([1, 300, 300, 49_000, 60_000, WHOLE, WHOLE + 1])
 
 
 class CaseLife(RuleBasedStateMachine):
     """A case, its payment, its refunds, its people."""
 
-    @initialize(word=st.sampled_from(Ruled), asker=anybody)
-    def report(self, word: Ruled, asker: Person) -> None:
+    @initialize(
+        word=st.sampled_from(Ruled),
+        asker=anybody,
+        what=st.sampled_from([*[What.REQUEST] * 5, What.OTHER]),
+        state=st.sampled_from([*[PaymentState.PAID] * 5, PaymentState.SENT]),
+    )
+    def report(self, word: Ruled, asker: Person, what: What, state: PaymentState) -> None:
         self.at = NOON + timedelta(minutes=1)
-        self.payment: Payment = payment(PaymentState.PAID, amount_fen=WHOLE)
+        self.payment: Payment = payment(state, amount_fen=WHOLE)
         self.refunds: dict[str, Refund] = {}
         self.staff = {one.id: Staff(merchant_id=MERCHANT, id=one.id, role=one.role, name="s1.", store_id="", since=NOON)
                       for one in [*PEOPLE, *OTHERS[:2]]}  # fmt: skip
         self.links: list[Link] = []
         self.ruling = Verdict(verdict=word, policy="YL1", line=1, zh="", en="")
         self.case: Case | None = None
-        ask = CaseAsk(merchant_id=MERCHANT, id=CASE, payment_id=PAYMENT, what=What.REQUEST, who=asker.id)
+        ask = CaseAsk(merchant_id=MERCHANT, id=CASE, payment_id=PAYMENT, what=what, who=asker.id)
         self.do(lambda seen, at: rules.open_case(ask, seen, at))
-        self.do(
-            lambda seen, at: rules.choose(heard(Word.SETTLED), seen, at, guide=GUIDE, ruling=lambda *_: self.ruling)
-        )
+        self.check()
+
+    def check(self) -> None:
+        """As the flow does with what is opened: ask the channel, then choose."""
+        word = Word.SETTLED if self.payment.state is PaymentState.PAID else Word.PENDING
+        self.do(lambda seen, at: rules.choose(heard(word), seen, at, guide=GUIDE, ruling=lambda *_: self.ruling))
+
+    @precondition(lambda self: self.payment.state is PaymentState.SENT)
+    @rule(end=st.sampled_from([PaymentState.PAID, PaymentState.PAID, PaymentState.REVERSED, PaymentState.FAILED]))
+    def pay(self, end: PaymentState) -> None:
+        """What was not paid yet when it was reported is paid, or ended."""
+        self.payment = replace(self.payment, state=end, paid_at=self.at if end is PaymentState.PAID else None)
+        self.do(rules.next_step)
 
     def seen(self) -> CaseSeen:
         case = self.case
@@ -75,6 +91,7 @@ class CaseLife(RuleBasedStateMachine):
             return False
         if isinstance(decision, Change):
             assert decision.row.version == (seen.case.version + 1 if seen.case else 1)
+            self.rests_on_something(seen.case, decision)
             for fact in decision.facts:
                 if isinstance(fact, CaseItemAdded):
                     self.links.append(Link(fact, decision.at))
@@ -83,11 +100,45 @@ class CaseLife(RuleBasedStateMachine):
                     assert fact.on_chain, fact  # type: ignore[attr-defined]
                 if fact.kind == "CaseConfirmed":
                     assert decision.who not in (seen.case and seen.case.decided_by, seen.case and seen.case.opened_by)
+                if fact.kind == "OfferAccepted":
+                    assert seen.case is not None, "nothing was offered"
+                    assert seen.case.offer_until is not None, "nothing was offered"
+                    assert self.at < seen.case.offer_until, "accepted after its time"
+                if fact.kind == "CaseObjected":
+                    assert seen.case is not None, "nothing was declined"
+                    assert seen.case.object_until is not None, "nothing was declined"
+                    assert self.at < seen.case.object_until, "objected to after its time"
+                if fact.kind == "RemedyChosen" and decision.who in self.staff:
+                    self.is_within_somebodys_limit(decision.row)
                 if fact.kind in ("CaseApproved", "CaseDeclined", "OfferMade") and seen.case is not None:
                     assert decision.who != seen.case.opened_by
                     assert decision.who not in seen.case.barred.split()
             self.case = decision.row
         return True
+
+    def is_within_somebodys_limit(self, case: Case) -> None:
+        """Of those who approved what is carried out now, one may approve so much alone."""
+        named = [self.staff[who].person for who in (case.decided_by, case.seconded_by) if who in self.staff]
+        assert any(is_within(each, case.remedy_fen) for each in named), "nobody who approved may approve so much"
+
+    def rests_on_something(self, before: Case | None, change: Change[Case]) -> None:
+        """Every state names its evidence: what a turn rests on stands in the facts that are kept with it."""
+        told = Told(
+            what=change.row.what.value,
+            before=before.state.value if before else "",
+            after=change.row.state.value,
+            who=change.who,
+            at=change.at,
+            facts=[(fact.kind, asdict(fact)) for fact in change.facts],
+            due_at=before.due_at if before else None,
+        )
+        assert not on_air(told), on_air(told)
+        kept = {each.id: each.digest for each in change.evidence}
+        for fact in change.facts:
+            if isinstance(fact, CaseItemAdded) and fact.item_kind != "file":
+                assert kept.get(fact.item) == fact.digest, "what is named is kept, under the digest that is named"
+            if isinstance(fact, CaseClosed) and fact.conclusion == Conclusion.MONEY_BACK:
+                assert self.refunds[fact.rests_on].state is RefundState.DONE, "closed on a refund that is not done"
 
     def act(self, by: Person, slip: int) -> Act:
         """Something done on the version one saw, which may have moved by `slip`."""
@@ -148,6 +199,16 @@ class CaseLife(RuleBasedStateMachine):
         self.at += timedelta(minutes=minutes)
         self.do(lambda seen, at: review.tick(clockwork.PLAIN, seen, at))
 
+    @precondition(lambda self: self.case is not None and self.case.state in (State.OFFERED, State.DECLINED))
+    @rule(by=anybody, what=st.sampled_from(["accept", "object_to"]))
+    def come_late(self, by: Person, what: str) -> None:
+        """The time for it is over, and the worker that should see it sleeps."""
+        assert self.case is not None
+        assert self.case.due_at is not None
+        self.at = max(self.at, self.case.due_at)
+        act = self.act(by, 0)
+        self.do(lambda seen, at: getattr(review, what)(act, seen, at))
+
     @rule(by=st.sampled_from(PEOPLE))
     def leave(self, by: Person) -> None:
         if sum(one.until is None for one in self.staff.values()) > 5:
@@ -159,7 +220,10 @@ class CaseLife(RuleBasedStateMachine):
         self.do(rules.next_step)
         case = self.case
         assert case is not None
-        if case.state is not State.REMEDY or case.refund_id in self.refunds:
+        if case.state is State.OPENED:
+            self.check()
+            return
+        if case.state is not State.REMEDY or case.remedy is Remedy.CANCEL or case.refund_id in self.refunds:
             return
         ask = rules.refund_ask(case)
         if case.remedy_fen > self.payment.rest.amount:
@@ -185,9 +249,18 @@ class CaseLife(RuleBasedStateMachine):
         self.do(rules.next_step)
 
     @rule(by=anybody, amount=st.none() | amounts)
+    def look_after(self, by: Person, amount: int | None) -> None:
+        self.decide(by, amount)
+
     def decide(self, by: Person, amount: int | None) -> None:
         back = None if amount is None else fen(amount)
         self.do(lambda seen, at: rules.decide(rules.Decision(refund=back, who=by.id, role=by.role), seen, at))
+
+    @precondition(lambda self: self.case is not None and self.case.state is State.ATTENTION)
+    @rule(by=st.sampled_from(PEOPLE))
+    def press_on(self, by: Person) -> None:
+        """While a refund is in trouble, somebody would rather send another one."""
+        self.decide(by, 300)
 
     @invariant()
     def one_holder_one_deadline(self) -> None:
@@ -200,7 +273,7 @@ class CaseLife(RuleBasedStateMachine):
     @invariant()
     def an_approved_case_has_a_refund(self) -> None:
         case = getattr(self, "case", None)
-        if case is not None and case.state is State.REMEDY:
+        if case is not None and case.state is State.REMEDY and case.remedy is not Remedy.CANCEL:
             assert case.refund_id == rules.refund_id(case, case.attempt)
             assert case.remedy_fen == case.approved_fen > 0
             assert case.decided_by

@@ -283,9 +283,22 @@ class CaseChecked(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemedyChosen(Fact):
+    """`policy`, `line`: of the policy that ruled on it, if one did; `on_chain`: what was known."""
+
     remedy: str
     amount_fen: int
     refund_id: str
+    policy: str = ""
+    line: str = ""
+    on_chain: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemedyOvertaken(Fact):
+    """It was paid before it could be ended, as the facts of `rests_on` tell: it is checked again, then sent back."""
+
+    payment_state: str
+    rests_on: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,13 +312,21 @@ class RouteTaken(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseNeedsPerson(Fact):
+    """`rests_on`: the refund or payment whose facts hold the channel's word; `on_chain`: what was known."""
+
     why: str
+    rests_on: str = ""
+    on_chain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseClosed(Fact):
+    """`rests_on`: the refund or payment whose facts hold the channel's word; `on_chain`: what was known."""
+
     conclusion: str
     amount_fen: int
+    rests_on: str = ""
+    on_chain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -560,8 +581,8 @@ def _ruled(
     assert seen.case is not None
     back, word = change.row.remedy_fen, verdict.verdict.value
     if verdict.verdict is Ruled.APPROVE:
-        row = _with(change.row, verdict)
-        return replace(change, row=replace(row, approved_fen=back, decided_by="system"))
+        row = replace(_with(seen.case, verdict), approved_fen=back, decided_by="system")
+        return remedied(row, at, change.row.remedy, back)
     row = replace(_with(seen.case, verdict), asked_fen=back)
     if verdict.verdict is Ruled.DECLINE:
         return declined(replace(row, reason_code="policy"), at, "system", at + object_within)
@@ -748,7 +769,14 @@ def remedied(
         claimed_by="",
         claimed_until=None,
     )
-    chosen = RemedyChosen(remedy=remedy, amount_fen=amount_fen, refund_id=row.refund_id)
+    chosen = RemedyChosen(
+        remedy=remedy,
+        amount_fen=amount_fen,
+        refund_id=row.refund_id,
+        policy=case.policy,
+        line=case.policy_line,
+        on_chain=case.chain,
+    )
     return Change(row=row, at=at, who=who, facts=(chosen,), looks=(Look(DRIVE, row.id, at),))
 
 
@@ -767,7 +795,15 @@ def _attention(case: Case, at: datetime, why: str) -> Change[Case]:
         conclusion=Conclusion.OPEN,
         closed_at=None,
     )
-    return Change(row=row, at=at, who="system", facts=(CaseNeedsPerson(why=why),), looks=(Look(DRIVE, row.id, None),))
+    told = CaseNeedsPerson(why=why, rests_on=_rests_on(case), on_chain=case.chain)
+    return Change(row=row, at=at, who="system", facts=(told,), looks=(Look(DRIVE, row.id, None),))
+
+
+def _rests_on(case: Case) -> str:
+    """Whose facts hold what was last heard: its repayment, its refund of this attempt, else the payment."""
+    if case.remedy is Remedy.REPAYMENT:
+        return case.repayment_id
+    return case.refund_id or case.payment_id
 
 
 def closed(case: Case, at: datetime, conclusion: Conclusion, amount_fen: int = 0, who: str = "system") -> Change[Case]:
@@ -776,7 +812,7 @@ def closed(case: Case, at: datetime, conclusion: Conclusion, amount_fen: int = 0
         case, version=case.version + 1, state=State.CLOSED, conclusion=conclusion, closed_at=at, note="",
         claimed_by="", claimed_until=None,
     )  # fmt: skip
-    told = CaseClosed(conclusion=conclusion, amount_fen=amount_fen)
+    told = CaseClosed(conclusion=conclusion, amount_fen=amount_fen, rests_on=_rests_on(case), on_chain=case.chain)
     looks = [Look(DRIVE, row.id, None)]
     if conclusion in (Conclusion.NOTHING_PAID, Conclusion.ENDED_UNPAID):
         looks.append(Look(LATE_PAID, row.payment_id, at))  # it may have turned late paid while this case was deciding
@@ -839,7 +875,7 @@ def _waits_for(case: Case, repayment: Repayment, at: datetime) -> Change[Case]:
         claimed_by="",
         claimed_until=None,
     )
-    chosen = RemedyChosen(remedy=Remedy.REPAYMENT, amount_fen=repayment.amount_fen, refund_id="")
+    chosen = RemedyChosen(remedy=Remedy.REPAYMENT, amount_fen=repayment.amount_fen, refund_id="", on_chain=case.chain)
     road = RouteTaken(way=Way.OFFLINE, route=repayment.because, until=repayment.expires_at.isoformat())
     return Change(row=row, at=at, who=repayment.opened_by, facts=(chosen, road), looks=(Look(DRIVE, row.id, None),))
 
@@ -949,7 +985,8 @@ def _cancelled(case: Case, payment: Payment, at: datetime) -> Change[Case] | Sta
             return closed(case, at, Conclusion.NOTHING_PAID)
         case state if state in HAS_MONEY:  # paid before it could be ended: check it again, then refund
             row = replace(case, version=case.version + 1, state=State.OPENED, remedy=Remedy.NONE)
-            return Change(row=row, at=at, who="system", looks=(Look(DRIVE, row.id, at),))
+            told = RemedyOvertaken(payment_state=state, rests_on=payment.id)
+            return Change(row=row, at=at, who="system", facts=(told,), looks=(Look(DRIVE, row.id, at),))
         case _:
             return Stay(case)
 
@@ -992,10 +1029,10 @@ def decide(decision: Decision, seen: CaseSeen, at: datetime) -> Change[Case] | S
     case, payment = seen.case, seen.payment
     if case is None or payment is None:
         raise Denied("case.unknown")
-    if case.state is not State.ATTENTION:
-        raise Denied("case.not_waiting", id=case.id, state=case.state)
     by = Person(decision.who, decision.role, decision.store_id)
     demand(by, "attend", case.store_id)
+    if case.state is not State.ATTENTION:
+        raise Denied("case.not_waiting", id=case.id, state=case.state)
     demand_refund_ended(seen, DEAD)
     demand_no_repayment(seen)
     if decision.refund is None:

@@ -134,6 +134,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/complaints/pull",
+        may="complaints",
         verb=pull,
         says="Pull a channel's complaints now",
         takes=PullWish,
@@ -160,6 +161,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/complaints/{complaint}/images",
+        may="complaints",
         verb=attach,
         says="Keep an image for an answer",
         takes=ImageWish,
@@ -173,6 +175,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/complaints/{complaint}/answers",
+        may="complaints",
         verb=reply,
         says="Answer the payer",
         takes=AnswerWish,
@@ -184,6 +187,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/complaints/{complaint}/decision",
+        may="complaints",
         verb=decide,
         says="Promise or refuse the refund that is asked for",
         takes=RefundDecisionWish,
@@ -195,6 +199,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/complaints/{complaint}/finish",
+        may="complaints",
         verb=finish,
         says="Finish a complaint",
         takes=FinishWish,

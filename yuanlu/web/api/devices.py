@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from yuanlu.cases import beside, tracing
+from yuanlu.cases import flow as cases
 from yuanlu.cases.handovers import Handover, HandoverAsk
 from yuanlu.devices import flow, rules, store
 from yuanlu.devices.rules import AUDIT_DAYS, AUDIT_DAYS_MAX, Code, CodeAsk, FoundAs
@@ -312,6 +313,7 @@ async def look_again(call: Call) -> Answer:
     """Look for the cause of a case again, with what is known besides; answers all that was found."""
     wish: LookWish = call.wish
     desk, case_id = call.office.desk, call.id(Kind.CASE)
+    await cases.find(desk, call.merchant_id, case_id, call.by)
     hint = beside.Hint(basket_fen=wish.basket_fen)
     if wish.code:
         hint = await tracing.hint_of(desk, call.merchant_id, wish.code, hint)
@@ -323,6 +325,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/codes",
+        may="codes",
         verb=hang,
         says="Write a static or till code down",
         takes=HangWish,
@@ -359,6 +362,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/codes/{code}/audit",
+        may="open",
         verb=audit,
         says="Say how a sticker was found",
         takes=AuditWish,
@@ -369,6 +373,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/codes/{code}/retire",
+        may="codes",
         verb=retire,
         says="Say that a code is taken down",
         takes=RetireWish,
@@ -389,6 +394,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/handovers",
+        may="open",
         verb=hand_over,
         says="Hand a request over to the shop that has the money",
         takes=HandoverWish,
@@ -423,11 +429,12 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/cases/{case}/findings",
+        may="open",
         verb=look_again,
         says="Look for the cause of a case again",
         takes=LookWish,
         gives=FindingsTold,
-        denied=("case.unknown",),
+        denied=("case.unknown", "staff.not_allowed", "staff.other_store"),
         example={"basket_fen": 1280},
     ),
 )

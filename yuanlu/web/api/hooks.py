@@ -7,13 +7,13 @@ from datetime import UTC, timedelta
 import msgspec
 
 from yuanlu.cases import flow as cases
+from yuanlu.db import away
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.letters import Way
 from yuanlu.notify import addresses, flow, post, sms, store
 from yuanlu.notify.rules import Hook
 from yuanlu.people.rules import demand
-from yuanlu.web.parts import lists
 from yuanlu.web.parts.calls import Answer, Call, Route
 from yuanlu.web.parts.hook_shapes import (
     ContactTold,
@@ -77,7 +77,7 @@ async def page(call: Call) -> Answer:
     """The merchant's own hooks, oldest first."""
     wish: HooksWish = call.query
     demand(call.by, "hooks")
-    with lists.away():
+    with away():
         found = await store.hooks_page(call.office.pools.reader, call.merchant_id, wish.after, wish.limit + 1)
     items = [hook_told(each) for each in found[: wish.limit]]
     return 200, HooksTold(items=items, next=items[-1].id if len(found) > wish.limit else None)
@@ -125,7 +125,7 @@ async def deliveries(call: Call) -> Answer:
     """How far this hook has been told about each object; `state=PARKED`: what nobody took."""
     wish: DeliveriesWish = call.query
     hook = await _hook(call)
-    with lists.away():
+    with away():
         found = await store.deliveries_page(
             call.office.pools.reader, call.merchant_id, hook.id, wish.state, wish.after, wish.limit + 1
         )
@@ -140,7 +140,7 @@ async def log(call: Call) -> Answer:
     delivery = await call.office.desk.see(store.delivery(call.merchant_id, call.id(Kind.DELIVERY)))
     if delivery is None or delivery.hook_id != hook.id:
         raise Denied("delivery.unknown")
-    with lists.away():
+    with away():
         found = await store.log_page(
             call.office.pools.reader, call.merchant_id, delivery.id, wish.before, wish.limit + 1
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from yuanlu.cases import answers
+from yuanlu.cases import flow as cases
 from yuanlu.clock import business_day
 from yuanlu.ids import Kind
 from yuanlu.lawbook.shapes import Stage
@@ -52,11 +53,13 @@ async def where_refund(call: Call) -> Answer:
 
 async def where_case(call: Call) -> Answer:
     """Where the money is that a case is about, also before there is a refund."""
+    await cases.find(call.office.desk, call.merchant_id, call.id(Kind.CASE), call.by)
     return 200, where_told(await answers.where_is_case(call.office.desk, call.merchant_id, call.id(Kind.CASE)))
 
 
 async def completeness(call: Call) -> Answer:
     """What a case lacks, and what would speed it up."""
+    await cases.find(call.office.desk, call.merchant_id, call.id(Kind.CASE), call.by)
     found = await answers.completeness(call.office.desk, call.merchant_id, call.id(Kind.CASE))
     return 200, completeness_told(found)
 
@@ -103,7 +106,7 @@ ROUTES = (
         verb=where_case,
         says="Where is my money, also before there is a refund",
         gives=WhereTold,
-        denied=("case.unknown", "pack.none_valid"),
+        denied=("case.unknown", "staff.not_allowed", "staff.other_store", "pack.none_valid"),
     ),
     Route(
         method="GET",
@@ -111,6 +114,6 @@ ROUTES = (
         verb=completeness,
         says="What a case lacks, and what would speed it up",
         gives=CompletenessTold,
-        denied=("case.unknown", "pack.none_valid"),
+        denied=("case.unknown", "staff.not_allowed", "staff.other_store", "pack.none_valid"),
     ),
 )

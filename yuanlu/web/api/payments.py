@@ -83,6 +83,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/payments",
+        may="charge",
         verb=request,
         says="Charge a payer's code, or show our own QR",
         takes=PaymentWish,
@@ -127,6 +128,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/payments/{payment}/cancel",
+        may="charge",
         verb=cancel,
         says="Give a payment up before it is paid",
         gives=PaymentTold,

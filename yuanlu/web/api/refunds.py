@@ -8,11 +8,14 @@ from msgspec import UnsetType
 
 from yuanlu import ids
 from yuanlu.amounts.lines import added
+from yuanlu.cases.rules import demand_within
 from yuanlu.channels.contract import Evidence, RescueTo, digest_of
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, checked
 from yuanlu.masking import kept
 from yuanlu.money import Money
+from yuanlu.payments import store as payments_store
+from yuanlu.people.rules import demand
 from yuanlu.refunds import flow, store
 from yuanlu.refunds.rules import End, Refund, RefundAsk, RescueAsk, Resolution
 from yuanlu.web.parts import lists
@@ -43,8 +46,23 @@ async def request(call: Call) -> Answer:
         reason=wish.reason,
         undo_within=timedelta(seconds=wish.undo_seconds),
     )
+    await _demand_within(call, ask)
     done = await flow.requested(call.office.desk, ask)
     return 201 if done.changed else 200, refund_told(done.row, call.office.clock.now())
+
+
+async def _demand_within(call: Call, ask: RefundAsk) -> None:
+    """A member of staff sends back what they may approve alone, in their own store; of lines, the whole counts.
+
+    Raises Denied: staff.other_store, staff.over_limit.
+    """
+    if not call.by.is_named:
+        return
+    payment = await call.office.desk.see(payments_store.by_id(call.merchant_id, ask.payment_id))
+    if payment is None:
+        return  # the rule says so
+    demand(call.by, "refund", payment.store_id)
+    demand_within(call.by, ask.amount.amount or payment.amount_fen)
 
 
 def _told(call: Call, refund: Refund) -> Answer:
@@ -142,6 +160,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/refunds",
+        may="refund",
         verb=request,
         says="Send money back the way it came",
         takes=RefundWish,
@@ -149,6 +168,8 @@ ROUTES = (
         statuses=(201, 200),
         denied=(
             "id.invalid",
+            "staff.other_store",
+            "staff.over_limit",
             "refund.id_taken",
             "refund.payment_unknown",
             "refund.not_paid",
@@ -187,6 +208,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/refunds/{refund}/cancel",
+        may="refund",
         verb=cancel,
         says="Take a refund back before it was sent",
         gives=RefundTold,
@@ -195,6 +217,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/refunds/{refund}/rescue",
+        may="attend",
         verb=propose_rescue,
         says="First of two people: where stranded money shall go instead",
         takes=RescueWish,
@@ -205,6 +228,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/refunds/{refund}/rescue/approve",
+        may="attend",
         verb=approve_rescue,
         says="Second of two people: the same destination, keyed in again",
         takes=RescueWish,
@@ -215,6 +239,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/refunds/{refund}/resolution",
+        may="attend",
         verb=propose_resolution,
         says="First of two people: what became of a refund that no channel answers for",
         takes=ResolutionWish,
@@ -225,6 +250,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/refunds/{refund}/resolution/approve",
+        may="attend",
         verb=approve_resolution,
         says="Second of two people: the same end on the same proof",
         takes=ResolutionWish,

@@ -21,7 +21,7 @@ from msgspec import Struct
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, is_id
 from yuanlu.merchants.store import ApiKey
-from yuanlu.people.rules import Person, Role
+from yuanlu.people.rules import Person, Role, demand
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -92,6 +92,8 @@ class Route:
     query: type[Struct] = Nothing
     statuses: tuple[int, ...] = (200,)
     denied: tuple[str, ...] = ()
+    may: str = ""
+    """What whoever calls must be allowed, where the verb itself does not ask: a verb of `people.rules`."""
     example: Mapping[str, object] = field(default_factory=dict)
     takes_kinds: tuple[str, ...] = ()
     """Kinds of file the body may be: it is then no JSON, has the limit of files, and reaches the verb as it came."""
@@ -119,6 +121,8 @@ def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandl
                     _demand_json(headers)
                     wish = decoder.decode(body)
             call = Call(office, key, wish, query, request.path_params)
+            if route.may:
+                demand(call.by, route.may)
             if route.takes_kinds:
                 async with office.files.handing_in():
                     body = await _file_of(request.receive, headers, office.files.limits.bytes_max)

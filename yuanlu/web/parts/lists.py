@@ -6,8 +6,7 @@ back short with a `next`, so no wish, however rare what it looks for, walks thro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,22 +17,13 @@ import msgspec
 from yuanlu import db
 from yuanlu.cases.rules import Case
 from yuanlu.change import Row
-from yuanlu.errors import Busy, Denied
+from yuanlu.errors import Denied
 from yuanlu.refunds.rules import OPEN
 from yuanlu.told import told
 from yuanlu.web.parts.shapes import BooksTold, EvidenceTold, HappenedTold, TillsTold, TillTold, TimelineTold
 
 LOOKED_MAX = 2000
 _LAST = "Z" * 29
-_AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
-)
 
 
 async def read(pool: asyncpg.Pool[Any], merchant_id: str, sql: str, *args: object) -> Sequence[Mapping[str, Any]]:
@@ -41,18 +31,8 @@ async def read(pool: asyncpg.Pool[Any], merchant_id: str, sql: str, *args: objec
 
     Raises Busy when the database stays away or the reading takes too long.
     """
-    with away():
-        found: Sequence[Mapping[str, Any]] = await db.read(pool, merchant_id, sql, *args)
+    found: Sequence[Mapping[str, Any]] = await db.read(pool, merchant_id, sql, *args)
     return found
-
-
-@contextmanager
-def away() -> Iterator[None]:
-    """Raises Busy when the database stays away or the reading takes too long."""
-    try:
-        yield
-    except _AWAY as trouble:
-        raise Busy("read.database_away") from trouble
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,10 @@ def _answers(route: Route) -> dict[str, Any]:
     return {str(status): {"description": says[status], "content": content} for status in route.statuses}
 
 
+def _of_role(route: Route) -> tuple[str, ...]:
+    return ("staff.not_allowed",) if route.may else ()
+
+
 def _of_body(route: Route) -> Sequence[str]:
     """What may be wrong with a body, before anybody looks what is asked."""
     if route.takes_kinds:
@@ -148,7 +152,7 @@ def _of_body(route: Route) -> Sequence[str]:
 
 def _problems(route: Route) -> dict[str, Any]:
     by_status: dict[int, list[str]] = {}
-    for code in (*_ALWAYS, *_of_body(route), *route.denied):
+    for code in (*_ALWAYS, *_of_body(route), *_of_role(route), *route.denied):
         by_status.setdefault(Problem(code).status, []).append(code)
     return {
         str(status): {

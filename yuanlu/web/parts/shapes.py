@@ -42,7 +42,7 @@ Line = Annotated[str, Meta(pattern=_LINE, max_length=120)]
 Words = Annotated[str, Meta(pattern=_TEXT, max_length=1000)]
 Said = Annotated[str, Meta(pattern=_TEXT, min_length=1, max_length=4000)]
 Version = Annotated[int, Meta(ge=1, le=2**53, description="The version of the case you saw.")]
-EvidenceId = Annotated[str, Meta(pattern=f"^YE{_ID}{END}", examples=["YE01KATE3S400000000000000096"])]
+EvidenceId = Annotated[str, Meta(pattern=f"^YE{_ID}{END}", examples=["YE01KATE3S400000000000000000Q"])]
 Limit = Annotated[int, Meta(ge=1, le=200, description="How many at most.")]
 
 
