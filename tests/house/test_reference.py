@@ -41,6 +41,11 @@ def test_the_machines_are_drawn_as_the_code_has_them() -> None:
     assert (REFERENCE / "machines.md").read_text() == drawn["machines"](), "run `make docs`"
 
 
+def test_every_command_and_option_is_in_the_page_of_the_terminal_as_the_help_tells_it() -> None:
+    drawn = runpy.run_path(str(ROOT / "scripts" / "draw.py"))
+    assert (REFERENCE / "cli.md").read_text() == drawn["commands"](), "run `make docs`"
+
+
 ROWS = table("words.md", "row")
 
 
@@ -216,3 +221,8 @@ def test_every_decision_fits_on_a_page_and_says_what_was_turned_down() -> None:
         text = page.read_text()
         assert len(text.splitlines()) <= 50, page.name
         assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Context", "Choice", "Price", "Turned down"], page.name
+
+
+def test_no_two_notes_of_changes_share_a_number() -> None:
+    numbers = Counter(note.name[:4] for note in (ROOT / "changes").glob("*.md"))
+    assert [number for number, how_many in numbers.items() if how_many > 1] == []

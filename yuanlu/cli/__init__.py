@@ -42,9 +42,18 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 for _each in (
     *(trying.demo, trying.sim, trying.recognise, trying.diagnose, trying.bench),
-    *(payments.pay, payments.refund, payments.payment, payments.show, payments.timeline),
+    *(payments.pay, payments.refund, payments.payment, payments.refunds, payments.show, payments.timeline),
     *(cases.case, files.file, files.data, complaints.complaint, packs.pack, lawbook.where, lawbook.packs),
-    *(losses.refund_float, losses.loss, repayments.repayment, policies.policy, hooks.hook, codes.code, codes.trace),
+    *(
+        losses.refund_float,
+        losses.loss,
+        repayments.repayment,
+        policies.policy,
+        hooks.hook,
+        codes.code,
+        codes.trace,
+        codes.handover,
+    ),
     *(merchants.merchant, merchants.staff, services.serve, services.worker, services.db),
 ):
     main.add_command(_each)

@@ -11,7 +11,7 @@ from yuanlu.cli.parts import at_counter, counter_options, example
 
 @click.group(**example("yuanlu hook add https://shop.example/yuanlu --type 'refund.*'"))
 def hook() -> None:
-    """Hooks: who asked to know what happens; try one, tell it again."""
+    """Hooks: who asked to know what happens; try one, tell it again. docs/reference/notices.md."""
 
 
 @hook.command(
