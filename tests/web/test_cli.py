@@ -536,6 +536,8 @@ def test_what_is_said_on_the_phone_is_written_down_once_on_the_terminal(desk: De
     assert desk.denied("say", ids.new(Kind.CASE), "", "--say", "x") == "case.unknown"
     assert desk.denied("say", case[:-1] + "*", "", "--say", "x") == "id.invalid"
     desk.act("claim", case, "finn")
+    assert desk.act("release", case, "finn")["claimed_by"] == ""
+    desk.act("claim", case, "finn")
     mine = desk.shop.told("case", "list", "--mine", *desk.key("finn"))
     assert [each["id"] for each in mine["items"]] == [case]
     newest = desk.shop.told("case", "list", "--order", "newest", "--limit", "1")
@@ -593,6 +595,8 @@ def test_a_payment_and_a_case_are_looked_into_on_the_terminal(desk: Desk) -> Non
     assert "charged" in [each["what"] for each in run("payment", "amounts", payment["id"])["amounts"]]
     assert run("payment", "way-back", payment["id"], "--what", "request")["payment"] == payment["id"]
     assert run("payment", "alike", payment["id"])["payment"] == payment["id"]
+    till = ("--in", "PAID", "--till", desk.shop.merchant["tills"][0]["id"], "--limit", "1")
+    assert [each["id"] for each in run("payment", "list", *till)["items"]] == [payment["id"]]
     assert run("case", "findings", case)["items"] == []
     assert run("case", "completeness", case)["per_mille"] < 1000
     mail = ("case", "contact", case, "--way", "email", "--target", "li@mail.example")
@@ -621,3 +625,31 @@ def test_a_repayment_waits_for_the_road_to_be_shut_on_the_terminal(desk: Desk) -
     for verb, more in (("approve", ()), ("account", ()), ("paid", ("--proof", "1")), ("refuse", ("--why", "other"))):
         problem, _ = desk.shop.denied("repayment", verb, ids.new(Kind.REPAYMENT), *more, *desk.key("finn"))
         assert problem["code"] == "repayment.unknown"
+
+
+def test_a_hook_is_added_tried_turned_and_given_a_new_secret_on_the_terminal(desk: Desk) -> None:
+    run, denied = desk.shop.told, desk.shop.denied
+    made = run("hook", "add", "https://shop.example/yuanlu", "--type", "case.closed")
+    hook = made["hook"]["id"]
+    assert made["secret"].startswith("whsec_")
+    assert [each["id"] for each in run("hook", "list")["items"]] == [hook]
+    problem, words = denied("hook", "add", "https://shop.example/yuanlu", "--type", "x")
+    assert (problem["code"], "--type" in words) == ("request.invalid", True)
+    assert denied("hook", "replay", hook)[0]["code"] == "hook.replay_what"
+    assert denied("hook", "replay", hook, "--since", "yesterday")[0]["where"] == "--since"
+    assert run("hook", "deliveries", hook, "--in", "PARKED")["items"] == []
+    assert run("hook", "secret", hook, "--keep-seconds", "60")["secret"] != made["secret"]
+    assert run("hook", "disable", hook)["state"] == "DISABLED"
+    assert denied("hook", "ping", hook)[0]["code"] == "hook.disabled"
+    assert run("hook", "enable", hook)["state"] == "ACTIVE"
+
+
+async def test_what_a_payer_wishes_to_be_told_is_no_hook_of_the_merchant_on_the_terminal(desk: Desk) -> None:
+    case = desk.asked_for(700)
+    desk.shop.told("case", "contact", case, "--way", "email", "--target", "li@mail.example", "--consent")
+    connection = await desk.shop.server.connect("yuanlu")
+    try:
+        contact = await connection.fetchval("select id from hooks where about = $1", case)
+    finally:
+        await connection.close()
+    assert desk.shop.denied("hook", "disable", contact)[0]["code"] == "hook.unknown"

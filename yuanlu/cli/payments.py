@@ -28,6 +28,7 @@ from yuanlu.cli.parts import (
     wait_option,
 )
 
+STATES = ("SENT", "SHOWN", "PAID", "FAILED", "REVERSING", "REVERSED", "CLOSING", "CLOSED", "LATE_PAID")
 REFUND_STATES = (
     *("RESERVED", "READY", "SENT", "WAITING", "DONE", "PROVEN", "REFUSED", "CANCELLED", "STRANDED", "REDIRECTING"),
     *("RECALLING", "RETURNED", "SUPERSEDED", "MANUAL", "EXTERNAL"),
@@ -112,19 +113,14 @@ def payment_show(payment_id: str, merchant: str, state: Path | None) -> None:
 
 
 @payment.command("list", **example("yuanlu payment list --in PAID --limit 20"))
-@click.option("--in", "payment_state", default="", metavar="STATE", help="Only those in this state.")
+@click.option("--in", "in_state", type=click.Choice(STATES), help="Only those in this state.")
+@click.option("--till", metavar="YT…", help="Only those of this till.")
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
-@click.option("--after", default="", metavar="YP…", help="The `next` of the page before.")
+@click.option("--after", metavar="YP…", help="The `next` of the page before.")
 @counter_options
-def payment_list(payment_state: str, limit: int, after: str, merchant: str, state: Path | None) -> None:
+def payment_list(in_state: str | None, merchant: str, state: Path | None, **query: Any) -> None:
     """Print payments, newest first: {items, next}."""
-    from yuanlu.terminal import verbs
-
-    at_counter(
-        state, merchant, 0,
-        lambda counter: verbs.payments_listed(counter, payment_state, limit, after),
-        lambda told, _: told,
-    )  # fmt: skip
+    ask("payments", "GET /v1/payments", merchant=merchant, state=state, query={**query, "state": in_state})
 
 
 @payment.command("cancel", **example("yuanlu payment cancel YP01KATE3S40000000000000000S8"))

@@ -21,7 +21,7 @@ from yuanlu.terminal.verbs import Counter, who
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.calls import Call, Route
 
-_OPTIONS = {"words": "say", "text": "say", "account_number": "number", "state": "in"}
+_OPTIONS = {"words": "say", "text": "say", "account_number": "number", "state": "in", "types": "type"}
 """What a field is called here, where its option has another name."""
 
 
@@ -72,7 +72,7 @@ def _shaped(shape: type[msgspec.Struct], given: Mapping[str, object]) -> msgspec
         return msgspec.convert(said, shape)
     except msgspec.ValidationError as wrong:
         problem = problems.of_error(wrong)
-        name = str(problem.facts["where"]).rpartition(".")[2]
+        name = str(problem.facts["where"]).rpartition(".")[2].partition("[")[0]
         option = "--" + _OPTIONS.get(name, name).replace("_", "-")
         raise Denied(problem.code, where=option, because=problem.facts["because"]) from wrong
 

@@ -50,7 +50,6 @@ from yuanlu.web.parts.shapes import (
     ErasedTold,
     FilesTold,
     FileTold,
-    PaymentsTold,
     PaymentTold,
     RefundTold,
     TimelineTold,
@@ -537,18 +536,6 @@ async def shown(counter: Counter, any_id: str, kinds: Sequence[Kind]) -> Payment
 
 def _kind(any_id: str, kinds: Sequence[Kind]) -> Kind:
     return Kind(ids.checked(any_id, *kinds)[:2])
-
-
-async def payments_listed(counter: Counter, state: str, limit: int, after: str) -> PaymentsTold:
-    """Payments, newest first.
-
-    Raises Denied: id.invalid.
-    """
-    if after:
-        ids.checked(after, Kind.PAYMENT)
-    pool, now = counter.app.pools.reader, counter.app.clock.now()
-    found = await lists.page(pool, counter.merchant_id, Payment, after, limit, {"state": state})
-    return PaymentsTold(items=[payment_told(payments_store.made(row), now) for row in found.rows], next=found.next)
 
 
 async def timeline(counter: Counter, any_id: str) -> TimelineTold:
