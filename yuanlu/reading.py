@@ -117,6 +117,7 @@ class Reader:
         self._free = connections
         self._kicked = False
         self._flights: set[asyncio.Task[None]] = set()
+        self.batches = 0
 
     @property
     def waiting(self) -> int:
@@ -213,6 +214,7 @@ class Reader:
                 await asyncio.sleep(0.1 * 2**attempt)
         else:
             raise Busy("read.database_away")
+        self.batches += 1
         found: list[list[Mapping[str, Any]]] = [[] for _ in reads]
         for record in records:
             found[record["place"] - 1].append(record)

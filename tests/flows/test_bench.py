@@ -25,6 +25,10 @@ TINY = Size(
     many=8,
     starts=1,
     growth=(10, 20),
+    cases=(130, 260),
+    pages=2,
+    due=5,
+    opened=2,
     files=2,
 )
 
@@ -40,6 +44,9 @@ GIVES = {
     "serve_memory": {"serve_memory"},
     "jobs": {"jobs", "jobs_memory"},
     "growth": {"growth_10", "growth_10_decide", "growth_20", "growth_20_decide"},
+    "queue": {f"queue_260_{page}" for page in ("first", "middle", "state", "store", "store_state", "mine")},
+    "sweep": {"sweep_260"},
+    "case": {"case", "case_batches", "case_queries", "case_selects"},
     "pack": {"pack", "pack_verify"},
     "policy": {"policy"},
 }

@@ -23,7 +23,10 @@ from yuanlu.db import Database, Pools
 from yuanlu.errors import Denied
 from yuanlu.evidence import flow, keeping
 from yuanlu.evidence.rules import CaseFile, State, Why
+from yuanlu.money import Money
 from yuanlu.people.rules import Person, Role
+from yuanlu.refunds import flow as refunds
+from yuanlu.refunds.rules import RefundAsk
 from yuanlu.web.parts import lists
 
 NAME, PHONE, MESSAGE = "王小明", "13800001111", "我扫错了码，请退给我"
@@ -276,3 +279,38 @@ async def test_the_sweep_finishes_files_of_a_subject_that_is_forgotten(room: Roo
     await room.seal.forget(room.merchant_id, case.id, room.clock.now())
     assert await room.sweep() == 0
     assert not room.lying()
+
+
+_LED_BY = """
+  select names[1 + (names[1] = 'merchant_id')::int] as name from (
+    select array(select a.attname from unnest(i.indkey) with ordinality k (number, place)
+      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number order by k.place) as names
+    from pg_index i where i.indrelid = $1::text::regclass
+  ) i
+"""
+"""The column by which an index finds a merchant's rows."""
+
+
+async def test_all_about_a_customer_is_found_by_indexes(room: Room) -> None:
+    """Of every table, by every column that is followed: nothing is read whole, however much others have paid."""
+    followed = await keeping.followed(room.pool)
+    assert {"cases", "refunds", "deliveries", "handovers", "facts"} <= followed.keys()
+    whole = {}
+    for name, links in followed.items():
+        led_by = {row["name"] for row in await room.pool.fetch(_LED_BY, name)}
+        if missing := set(links) - led_by:
+            whole[name] = missing
+    assert not whole
+
+
+async def test_what_cites_the_case_of_another_customer_is_not_told(room: Room) -> None:
+    """A refund of Li's payment that names Wang's case by mistake is Li's: it is not in what Wang is given."""
+    wang, li = await room.case("wang"), await room.case("li")
+    ask = RefundAsk(
+        merchant_id=room.merchant_id, id=ids.new(ids.Kind.REFUND), payment_id=li.payment_id, amount=Money(100),
+        who="cashier", case_id=wang.id,
+    )  # fmt: skip
+    await refunds.request(room.desk, ask)
+    found = await keeping.held(room.reader, room.merchant_id, wang.payment_id)
+    assert "refunds" not in found.rows
+    assert "refunds" in (await keeping.held(room.reader, room.merchant_id, li.payment_id)).rows

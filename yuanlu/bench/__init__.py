@@ -24,6 +24,9 @@ BENCHES = {
     "serve_memory": "work",
     "jobs": "work",
     "growth": "growth",
+    "queue": "cases",
+    "sweep": "cases",
+    "case": "opening",
     "pack": "pack",
     "policy": "policy",
 }

@@ -158,7 +158,7 @@ async def filled(connection: asyncpg.Connection[Any], places: Sequence[Till], nu
     """Bring the tables of a database to this many paid payments, with all that belongs to them, by SQL."""
     have = await connection.fetchval("select count(*) from payments")
     if not have:
-        await _inserted(connection, paying(opening(places[0]).row).row)
+        await inserted(connection, paying(opening(places[0]).row).row)
     for table, sql in _FILL.items():
         await connection.execute(
             sql + _EACH + _MORE.get(table, ""),
@@ -188,7 +188,7 @@ async def refunded(connection: asyncpg.Connection[Any]) -> None:
     refund = refunds.open_refund(FACTS, ask, RefundSeen(None, payment), at).row
     while refund.state is not refunds.State.SENT:
         refund = refunds.next_step(FACTS, RefundSeen(refund, None), at).row
-    await _inserted(connection, refund)
+    await inserted(connection, refund)
     await connection.execute(
         "insert into refunds select n.* from refunds r join payments p on p.id <> r.payment_id cross join lateral"
         " jsonb_populate_record(r, jsonb_build_object('merchant_id', p.merchant_id, 'id', 'YR' || substr(p.id, 3),"
@@ -197,7 +197,8 @@ async def refunded(connection: asyncpg.Connection[Any]) -> None:
     await connection.execute("analyze refunds")
 
 
-async def _inserted(connection: asyncpg.Connection[Any], row: Row) -> None:
+async def inserted(connection: asyncpg.Connection[Any], row: Row) -> None:
+    """Insert a row as it is."""
     names = [column.name for column in columns_of(type(row))]
     places = ", ".join(f"${n + 1}" for n in range(len(names)))
     values = [getattr(row, name) for name in names]

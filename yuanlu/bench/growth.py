@@ -12,7 +12,7 @@ from yuanlu import db
 from yuanlu.app import App, running
 from yuanlu.bench import ground
 from yuanlu.bench.ground import Till
-from yuanlu.bench.measure import Figure, Size, against, cpu_of, forget_peak, memory_mb, say, spread
+from yuanlu.bench.measure import Figure, Size, against, cpu_of, forget_peak, memory_mb, say, short, spread
 from yuanlu.bench.record import Round, callers_record, work_for
 from yuanlu.channels.registry import FACTS
 from yuanlu.config import Settings
@@ -42,7 +42,7 @@ async def growth(server: Server, size: Size) -> list[Figure]:
                 first = figures[:2]
                 for place, (what, each) in enumerate((("", recorded), ("_decide", decided))):
                     floor = first[place].value if first else each.rate
-                    figures.append(_figure(f"growth_{_short(number)}{what}", floor, each))
+                    figures.append(_figure(f"growth_{short(number)}{what}", floor, each))
     finally:
         await connection.close()
     return figures
@@ -56,12 +56,6 @@ def _figure(name: str, floor: float, each: Round) -> Figure:
         cpu_us=each.cpu_us,
         **spread(each.seconds),
         peak_mb=memory_mb(peak=True),
-    )
-
-
-def _short(number: int) -> str:
-    return (
-        f"{number // 1_000_000}m" if number >= 1_000_000 else f"{number // 1_000}k" if number >= 1_000 else f"{number}"
     )
 
 

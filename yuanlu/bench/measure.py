@@ -60,6 +60,14 @@ class Size:
     """Files in a pack."""
     growth: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     """Payments in the tables."""
+    cases: tuple[int, ...] = (1_000, 10_000, 100_000)
+    """Open cases in the tables."""
+    pages: int = 100
+    """Pages of the queue a round."""
+    due: int = 200
+    """Cases a round whose deadline has come."""
+    opened: int = 100
+    """Cases a round that are opened."""
 
 
 def against(floor: float, value: float) -> dict[str, float]:
@@ -81,6 +89,13 @@ def median(values: Sequence[float]) -> float:
 def spread(seconds: Sequence[float]) -> dict[str, float]:
     """The fields `p50_ms` and `p99_ms` of some durations."""
     return {"p50_ms": percentile(seconds, 0.5) * 1000, "p99_ms": percentile(seconds, 0.99) * 1000}
+
+
+def short(number: int) -> str:
+    """A number as it stands in a figure's name."""
+    return (
+        f"{number // 1_000_000}m" if number >= 1_000_000 else f"{number // 1_000}k" if number >= 1_000 else f"{number}"
+    )
 
 
 def cpu_of(pid: int) -> float:

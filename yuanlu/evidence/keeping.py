@@ -83,19 +83,25 @@ _SKIPPED = frozenset({
 """Tables about the shop and not about a customer, keys, and work to do."""
 
 _COLUMNS = """
-  select c.relname as name, array_agg(a.attname::text order by a.attnum) as columns
+  select c.relname as name, array_agg(a.attname::text order by a.attnum) as columns,
+    exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'f'
+      and k.confrelid = 'payments'::regclass) as is_of_payment
   from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
   where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-  group by c.relname
+  group by c.oid, c.relname
 """
 _OF_PAYER = """
-  select t.id from payments t join payments p on p.merchant_id = t.merchant_id
-   and (t.id = p.id or (t.payer = p.payer and t.payer <> '' and t.channel = p.channel))
-  where p.merchant_id = $1 and p.id = $2 order by t.id
+  select id from payments where merchant_id = $1 and id = $2
+  union
+  select t.id from payments p join payments t on t.merchant_id = p.merchant_id
+   and t.payer = p.payer and t.payer <> '' and t.channel = p.channel
+  where p.merchant_id = $1 and p.id = $2 order by id
 """
 _LINK = re.compile(r"(object|subject|[a-z]+)_id")
-_NOT_LINKS = frozenset({"merchant_id", "store_id", "till_id", "evidence_id", "key_id", "staff_id", "hook_id"})
-"""Columns that name what many customers share: following them would tell one about another."""
+_NOT_LINKS = frozenset({
+    "merchant_id", "store_id", "till_id", "evidence_id", "key_id", "staff_id", "hook_id", "channel_id",
+})  # fmt: skip
+"""Columns that name what many customers share, which would tell one about another; or numbers that are not ours."""
 _SEALED = re.compile(r"s1\.[A-Za-z0-9_\-]{20,}={0,2}")
 
 
@@ -115,35 +121,47 @@ async def held(pool: asyncpg.Pool[Any], merchant_id: str, payment_id: str) -> He
     """Every row about the payer of a payment, whichever room it belongs to.
 
     Shape: from the payments of this payer (by the channel's token for him) along every column that names one of these
-    objects. Tables and columns come from the database's own catalogue, so a room added later is in it by itself.
+    objects; what belongs to a payment by a foreign key, along that alone, whatever else it cites. Tables and columns
+    come from the database's own catalogue, so a room added later is in it by itself.
     Raises Denied: payment.unknown, data.too_much.
     """
     seeds = await db.read(pool, merchant_id, _OF_PAYER, merchant_id, payment_id)
     if not seeds:
         raise Denied("payment.unknown")
     ids = {row["id"] for row in seeds}
-    tables = [
-        (row["name"], row["columns"])
-        for row in await pool.fetch(_COLUMNS)
-        if row["name"] not in _SKIPPED and "merchant_id" in row["columns"]
-    ]
+    tables = await followed(pool)
     while True:
-        rows = {name: await _linked(pool, merchant_id, name, columns, ids) for name, columns in tables}
+        rows = {name: await _linked(pool, merchant_id, name, links, ids) for name, links in tables.items()}
         grown = ids | {row["id"] for name, found in rows.items() if name != "evidence" for row in found if "id" in row}
         if grown == ids:
             return Held(frozenset(ids), {name: found for name, found in sorted(rows.items()) if found})
         ids = grown
 
 
+async def followed(pool: asyncpg.Pool[Any]) -> Mapping[str, Sequence[str]]:
+    """The tables that hold rows about customers, each with the columns by which its rows are found.
+
+    Each such column needs an index, or the whole table is read.
+    """
+    tables = {
+        row["name"]: _links(row["columns"], is_of_payment=row["is_of_payment"])
+        for row in await pool.fetch(_COLUMNS)
+        if row["name"] not in _SKIPPED and "merchant_id" in row["columns"]
+    }
+    return {name: links for name, links in tables.items() if links}
+
+
+def _links(columns: Sequence[str], *, is_of_payment: bool) -> Sequence[str]:
+    if is_of_payment:
+        return ("id", "payment_id")
+    links = [each for each in columns if each == "id" or (_LINK.fullmatch(each) and each not in _NOT_LINKS)]
+    return [each for each in links if each != "id" or "object_id" not in links]
+
+
 async def _linked(
-    pool: asyncpg.Pool[Any], merchant_id: str, table: str, columns: Sequence[str], ids: set[str]
+    pool: asyncpg.Pool[Any], merchant_id: str, table: str, links: Sequence[str], ids: set[str]
 ) -> Sequence[Mapping[str, Any]]:
     """The rows of a table that name one of these objects."""
-    links = [each for each in columns if each == "id" or (_LINK.fullmatch(each) and each not in _NOT_LINKS)]
-    if "object_id" in links and "id" in links:
-        links.remove("id")
-    if not links:
-        return []
     named = " or ".join(f'"{each}" = any($2)' for each in links)  # names from the catalogue, never from a caller
     sql = f'select * from "{table}" where merchant_id = $1 and ({named}) limit {ROWS_MAX + 1}'
     found = [dict(row) for row in await db.read(pool, merchant_id, sql, merchant_id, sorted(ids))]

@@ -956,8 +956,6 @@ ALTER TABLE ONLY public.tills
 
 CREATE UNIQUE INDEX case_files_number ON public.case_files USING btree (case_id, number, merchant_id);
 
-CREATE INDEX cases_not_closed ON public.cases USING btree (merchant_id, state) WHERE (state <> 'CLOSED'::text);
-
 CREATE INDEX cases_of_payment ON public.cases USING btree (payment_id, merchant_id);
 
 CREATE UNIQUE INDEX cases_one_open ON public.cases USING btree (payment_id, merchant_id) WHERE (state <> 'CLOSED'::text);
@@ -969,6 +967,8 @@ CREATE INDEX cases_queue_of_person ON public.cases USING btree (merchant_id, cla
 CREATE INDEX cases_queue_of_state ON public.cases USING btree (merchant_id, state, due_at, id) WHERE (state <> 'CLOSED'::text);
 
 CREATE INDEX cases_queue_of_store ON public.cases USING btree (merchant_id, store_id, due_at, id) WHERE (state <> 'CLOSED'::text);
+
+CREATE INDEX cases_queue_of_store_state ON public.cases USING btree (merchant_id, store_id, state, due_at, id) WHERE (state <> 'CLOSED'::text);
 
 CREATE INDEX codes_by_mark ON public.codes USING btree (mark, merchant_id);
 
@@ -990,9 +990,13 @@ CREATE UNIQUE INDEX complaints_once ON public.complaints USING btree (channel_id
 
 CREATE INDEX deliveries_of_hook ON public.deliveries USING btree (hook_id, id, merchant_id);
 
+CREATE INDEX deliveries_of_object ON public.deliveries USING btree (object_id, merchant_id);
+
 CREATE INDEX deliveries_parked ON public.deliveries USING btree (hook_id, id, merchant_id) WHERE (state = 'PARKED'::text);
 
 CREATE INDEX handovers_of_case ON public.handovers USING btree (case_id, merchant_id) WHERE (case_id <> ''::text);
+
+CREATE INDEX handovers_of_payment ON public.handovers USING btree (payment_id, merchant_id) WHERE (payment_id <> ''::text);
 
 CREATE INDEX handovers_sides ON public.handovers USING btree (id, merchant_id);
 

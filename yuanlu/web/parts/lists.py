@@ -124,32 +124,23 @@ async def queue(
 ) -> Found:
     """The open cases behind `after` (microseconds of the deadline and id), the next due first.
 
-    Each wish has an index that gives its rows in order; what that leaves is looked for in at most `LOOKED_MAX` rows.
+    Each wish has an index that gives its rows in order, of a state in a store too; which of those a person claimed
+    are as wished is looked for in at most `LOOKED_MAX` rows.
     """
     text, _, case_id = after.partition("-")
     due = _EPOCH + int(text) * _MICRO if case_id else _EPOCH
-    wish = claimed_by or state or store_id
-    of = (
-        "claimed_by = $10 and claimed_by <> ''"
-        if claimed_by
-        else "state = $10"
-        if state
-        else "store_id = $10"
-        if store_id
-        else "$10 = ''"
-    )
+    wishes = ((state, "state = $6"), (store_id, "store_id = $7"))
+    of = "claimed_by = $8 and claimed_by <> ''" if claimed_by else " and ".join(of for wish, of in wishes if wish)
     names = ", ".join(each.name for each in fields(Case))
-    is_whole = sum(map(bool, (state, store_id, claimed_by))) <= 1 and not claimed_by
-    looked = limit + 1 if is_whole else LOOKED_MAX
     rows = await read(
-        pool, merchant_id, _QUEUE.format(names=names, of=of),
-        merchant_id, due, case_id, looked, limit + 1, state, store_id, claimed_by, at, wish,
+        pool, merchant_id, _QUEUE.format(names=names, of=of or "true"), merchant_id, due, case_id,
+        LOOKED_MAX if claimed_by else limit + 1, limit + 1, state, store_id, claimed_by, at,
     )  # fmt: skip
     found = [row for row in rows if row["id"] is not None]
     if len(found) > limit:
         return Found(found[:limit], _behind(found[limit - 1]["due_at"], found[limit - 1]["id"]))
-    many = rows[0]["many"]
-    return Found(found, _behind(rows[0]["edge_due"], rows[0]["edge"]) if many == looked else None)
+    is_more = claimed_by and rows[0]["many"] == LOOKED_MAX
+    return Found(found, _behind(rows[0]["edge_due"], rows[0]["edge"]) if is_more else None)
 
 
 def _behind(due: datetime, case_id: str) -> str:
