@@ -6,9 +6,10 @@ import asyncio
 import itertools
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -17,10 +18,11 @@ from yuanlu.db import Database, Pools, migrate, open_pools
 from yuanlu.postgres import Server
 
 _numbers = itertools.count(1)
-_coming: list[asyncio.Task[str]] = []
+_coming: list[asyncio.Future[str]] = []
 """The migrated database that the next test will ask for: making one takes longer than most tests do."""
-_going: set[asyncio.Task[None]] = set()
+_going: set[asyncio.Future[None]] = set()
 GOING_MAX = 4
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +52,14 @@ async def _made(server: Server, template: str | None = None) -> str:
 
 async def _migrated(server: Server) -> str:
     """The name of a migrated database; the next one begins to be made."""
-    loop = asyncio.get_running_loop()
     while len(_coming) < 2:
-        _coming.append(loop.create_task(_made(server, "migrated")))
+        _coming.append(_beside(_made(server, "migrated")))
     return await _coming.pop(0)
+
+
+def _beside(work: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
+    """Do it in a thread of its own: it goes on while tests run that leave our loop alone, and its deadlines hold."""
+    return asyncio.get_running_loop().run_in_executor(None, asyncio.run, work)
 
 
 @asynccontextmanager
@@ -65,9 +71,9 @@ async def _lent(server: Server, name: str) -> AsyncIterator[Database]:
     yield Database(server.url(name), logs_in_as_roles=True)
     while len(_going) >= GOING_MAX:
         await asyncio.wait(_going, return_when=asyncio.FIRST_COMPLETED)
-    task = asyncio.get_running_loop().create_task(server.drop(name))
-    _going.add(task)
-    task.add_done_callback(_going.discard)
+    dropped = _beside(server.drop(name))
+    _going.add(dropped)
+    dropped.add_done_callback(_going.discard)
 
 
 @pytest.fixture

@@ -81,6 +81,11 @@ class Settings:
     log_level: str = "info"
 
     @property
+    def anchors(self) -> Path:
+        """Where the anchors of the audit log are written, a file a day."""
+        return self.state / "anchors"
+
+    @property
     def mark_key(self) -> bytes:
         """The key of the keyed hashes.
 

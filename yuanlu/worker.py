@@ -13,6 +13,7 @@ import structlog
 
 from yuanlu import jobs
 from yuanlu.app import CONTRADICTED, FILE_TAKEN, OUTSIDE_REFUND, App
+from yuanlu.audit import flow as audit
 from yuanlu.cases import beside, doubles, handovers, tracing
 from yuanlu.cases import complaints as complained
 from yuanlu.cases import flow as cases
@@ -34,6 +35,7 @@ from yuanlu.repayments import flow as repayments
 
 IDLE_SECONDS = 0.2
 RENEW_SECONDS = 20.0
+CHAIN_SECONDS = 5.0
 MONTHS_AHEAD = 3
 """Months of the append-only tables that have their partition before they begin."""
 
@@ -110,6 +112,14 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`; then finish what runs."""
+        chaining = asyncio.create_task(self._chain(), name="audit chain")
+        try:
+            await self._work()
+        finally:
+            chaining.cancel()
+            await asyncio.gather(chaining, return_exceptions=True)
+
+    async def _work(self) -> None:
         while not self._stopping.is_set():
             await self._keep_months()
             if not await self._fill():
@@ -143,7 +153,7 @@ class Worker:
         return ran
 
     async def _keep_months(self) -> None:
-        """Once a day, make the coming months' partitions and leave the sweeps.
+        """Once a day, make the coming months' partitions, leave the sweeps, and write the anchors down.
 
         Rows without a partition fall into the default: nothing is lost.
         """
@@ -154,8 +164,19 @@ class Worker:
         try:
             await self.app.pools.recorder.execute("select yuanlu_months_ahead($1, $2)", today, MONTHS_AHEAD)
             await self.app.pools.recorder.execute(_LEAVE_SWEEPS, sorted(SWEEPS), self.app.clock.now())
+            await audit.keep_anchors(self.app.pools.recorder, self.app.settings.anchors, self.app.clock.now())
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
             log.warning("worker.months_not_kept", error=repr(trouble))
+
+    async def _chain(self) -> None:
+        """Keep the audit chain up with what is recorded."""
+        while True:
+            try:
+                while await audit.link(self.app.pools.recorder):
+                    pass
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
+                log.warning("worker.not_chained", error=repr(trouble))
+            await asyncio.sleep(CHAIN_SECONDS)
 
     async def _fill(self) -> int:
         """Lease as many due jobs as there is room for."""

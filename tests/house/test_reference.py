@@ -66,7 +66,10 @@ def test_each_command_in_a_page_is_understood_as_it_is_printed(page: str, line: 
     while isinstance(command, click.Group) and words and words[0] in command.commands:
         command = command.commands[words.pop(0)]
     assert not isinstance(command, click.Group) or not words, f"{page}: there is no {words}"
-    command.make_context(None, words, parent=click.Context(main, obj={}))
+    try:
+        command.make_context(None, words, parent=click.Context(main, obj={}))
+    except click.BadParameter as wrong:  # a file of the reader's is not here
+        assert "does not exist" in wrong.message, wrong.message
 
 
 ROWS = table("words.md", "row")

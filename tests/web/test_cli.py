@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -256,6 +257,32 @@ def test_the_database_is_told_migrated_and_opened(shop: Shop) -> None:
     assert url.startswith("postgresql://")
     assert shop.run("db", "migrate").stdout == "up to date\n"
     assert shop.run("db", "psql", "--", "-Atc", "select count(*) from merchants").stdout == "1\n"
+
+
+async def test_the_audit_log_is_anchored_and_names_what_was_changed(shop: Shop, tmp_path: Path) -> None:
+    payment = shop.paid("wechat_ok", 4300)
+    await asyncio.sleep(6)  # what is younger than five seconds may not be complete
+    anchors = tmp_path / "anchors.jsonl"
+    assert shop.run("audit", "anchor", "-o", str(anchors)).returncode == 0
+    assert shop.told("audit", "verify", "--anchors", str(anchors), "--json")["ok"]
+    connection = await shop.server.connect("yuanlu")
+    try:
+        change = "update facts set who = $1 where object_id = $2 and kind = 'PaymentPaid' returning transition"
+        who = await connection.fetchval(
+            "select who from facts where object_id = $1 and kind = 'PaymentPaid'", payment["id"]
+        )
+        place = await connection.fetchval(change, "somebody", payment["id"])
+        found = shop.run("audit", "verify", "--anchors", str(anchors), "--json")
+        await connection.execute(change, who, payment["id"])
+    finally:
+        await connection.close()
+    (wrong,) = json.loads(found.stdout)["merchants"][0]["problems"]
+    assert (found.returncode, wrong["wrong"]) == (1, "changed")
+    assert wrong["name"].startswith(f"fact {payment['id']} {place}.")
+    assert "✓" in shop.run("audit", "verify", "--anchors", str(anchors)).stdout
+    anchors.write_text("x")
+    problem, _ = shop.denied("audit", "verify", "--anchors", str(anchors), "--json")
+    assert problem["code"] == "audit.anchor_unreadable"
 
 
 def test_an_unknown_setting_is_told_and_trouble_is_one_line(shop: Shop) -> None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import click
 
 from yuanlu.cli import (
+    audit,
+    backups,
     cases,
     codes,
     complaints,
@@ -44,16 +46,8 @@ for _each in (
     *(trying.demo, trying.sim, trying.recognise, trying.diagnose, trying.bench),
     *(payments.pay, payments.refund, payments.payment, payments.refunds, payments.show, payments.timeline),
     *(cases.case, files.file, files.data, complaints.complaint, packs.pack, lawbook.where, lawbook.packs),
-    *(
-        losses.refund_float,
-        losses.loss,
-        repayments.repayment,
-        policies.policy,
-        hooks.hook,
-        codes.code,
-        codes.trace,
-        codes.handover,
-    ),
-    *(merchants.merchant, merchants.staff, services.serve, services.worker, services.db),
+    *(losses.refund_float, losses.loss, repayments.repayment, policies.policy, hooks.hook),
+    *(codes.code, codes.trace, codes.handover, merchants.merchant, merchants.staff),
+    *(services.serve, services.worker, services.db, audit.audit, backups.backup, backups.restore),
 ):
     main.add_command(_each)

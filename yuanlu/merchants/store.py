@@ -67,6 +67,14 @@ KEY = over_keys(
 )
 
 
+EPOCH = over_keys("select k.place, e.epoch from keys k cross join key_epoch e where k.merchant_id = ''")
+
+
+def key_epoch() -> View[int]:
+    """How often keys, or the people they belong to, have changed: while it stands, what was read of them counts."""
+    return View((Read(EPOCH, ""),), lambda found: int(found[0][0]["epoch"]))
+
+
 def channels_of(merchant_id: str) -> View[dict[str, Mapping[str, Any]]]:
     """The channels a merchant has, each with its configuration."""
 

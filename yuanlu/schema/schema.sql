@@ -1,5 +1,17 @@
 -- The sum of the migrations. Made by `python -m yuanlu.schema.dump`; do not edit.
 
+CREATE FUNCTION public.yuanlu_keys_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+-- Runs as the last thing of a transaction: its lock is held for the commit alone, and stands in nobody's way.
+begin
+    update key_epoch set epoch = epoch + 1;
+    return null;
+end $$;
+
+ALTER FUNCTION public.yuanlu_keys_changed() OWNER TO yuanlu_owner;
+
 CREATE FUNCTION public.yuanlu_month_partitions(whole regclass, from_month date, months integer) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -104,6 +116,18 @@ CREATE TABLE public.api_keys (
 ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys OWNER TO yuanlu_owner;
+
+CREATE TABLE public.audit_pages (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    number integer NOT NULL,
+    until timestamp with time zone NOT NULL,
+    lines text NOT NULL,
+    chain text NOT NULL COLLATE pg_catalog."C"
+);
+
+ALTER TABLE ONLY public.audit_pages FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_pages OWNER TO yuanlu_owner;
 
 CREATE TABLE public.case_files (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -548,6 +572,14 @@ ALTER TABLE ONLY public.jobs FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.jobs OWNER TO yuanlu_owner;
 
+CREATE TABLE public.key_epoch (
+    is_one boolean DEFAULT true NOT NULL,
+    epoch bigint NOT NULL,
+    CONSTRAINT key_epoch_is_one_check CHECK (is_one)
+);
+
+ALTER TABLE public.key_epoch OWNER TO yuanlu_owner;
+
 CREATE TABLE public.losses (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -864,6 +896,9 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.audit_pages
+    ADD CONSTRAINT audit_pages_pkey PRIMARY KEY (merchant_id, number);
+
 ALTER TABLE ONLY public.case_files
     ADD CONSTRAINT case_files_pkey PRIMARY KEY (merchant_id, id);
 
@@ -915,6 +950,9 @@ ALTER TABLE ONLY public.hooks
 ALTER TABLE ONLY public.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (merchant_id, name, object_id);
 
+ALTER TABLE ONLY public.key_epoch
+    ADD CONSTRAINT key_epoch_pkey PRIMARY KEY (is_one);
+
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_pkey PRIMARY KEY (merchant_id, id);
 
@@ -953,6 +991,8 @@ ALTER TABLE ONLY public.subject_keys
 
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
+
+CREATE INDEX audit_pages_until ON public.audit_pages USING btree (until, merchant_id);
 
 CREATE UNIQUE INDEX case_files_number ON public.case_files USING btree (case_id, number, merchant_id);
 
@@ -994,6 +1034,10 @@ CREATE INDEX deliveries_of_object ON public.deliveries USING btree (object_id, m
 
 CREATE INDEX deliveries_parked ON public.deliveries USING btree (hook_id, id, merchant_id) WHERE (state = 'PARKED'::text);
 
+CREATE INDEX facts_recorded ON ONLY public.facts USING brin (recorded_at);
+
+CREATE INDEX facts_default_recorded_at_idx ON public.facts_default USING brin (recorded_at);
+
 CREATE INDEX handovers_of_case ON public.handovers USING btree (case_id, merchant_id) WHERE (case_id <> ''::text);
 
 CREATE INDEX handovers_of_payment ON public.handovers USING btree (payment_id, merchant_id) WHERE (payment_id <> ''::text);
@@ -1005,6 +1049,10 @@ CREATE INDEX hooks_open ON public.hooks USING btree (about, merchant_id) WHERE (
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
 CREATE INDEX losses_of_case ON public.losses USING btree (case_id, merchant_id);
+
+CREATE INDEX moves_recorded ON ONLY public.moves USING brin (recorded_at);
+
+CREATE INDEX moves_default_recorded_at_idx ON public.moves_default USING brin (recorded_at);
 
 CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);
 
@@ -1026,7 +1074,15 @@ ALTER INDEX public.evidence_pkey ATTACH PARTITION public.evidence_default_pkey;
 
 ALTER INDEX public.facts_pkey ATTACH PARTITION public.facts_default_pkey;
 
+ALTER INDEX public.facts_recorded ATTACH PARTITION public.facts_default_recorded_at_idx;
+
 ALTER INDEX public.moves_pkey ATTACH PARTITION public.moves_default_pkey;
+
+ALTER INDEX public.moves_recorded ATTACH PARTITION public.moves_default_recorded_at_idx;
+
+CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.api_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
+
+CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.staff DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -1098,6 +1154,8 @@ ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.audit_pages ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.case_files ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
@@ -1143,6 +1201,8 @@ ALTER TABLE public.moves_default ENABLE ROW LEVEL SECURITY;
 CREATE POLICY owner ON public.accounts TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.api_keys TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.audit_pages TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.case_files TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1210,6 +1270,8 @@ CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merc
 
 CREATE POLICY reader ON public.api_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.audit_pages FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.case_files FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.cases FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1265,6 +1327,8 @@ CREATE POLICY reader ON public.tills FOR SELECT TO yuanlu_reader USING ((merchan
 CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.api_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.audit_pages TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.case_files TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1332,6 +1396,8 @@ ALTER TABLE public.tills ENABLE ROW LEVEL SECURITY;
 
 GRANT ALL ON SCHEMA public TO yuanlu_owner;
 
+REVOKE ALL ON FUNCTION public.yuanlu_keys_changed() FROM PUBLIC;
+
 REVOKE ALL ON FUNCTION public.yuanlu_month_partitions(whole regclass, from_month date, months integer) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.yuanlu_months_ahead(from_month date, months integer) FROM PUBLIC;
@@ -1344,6 +1410,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.accounts TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.api_keys TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.audit_pages TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.audit_pages TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.case_files TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.case_files TO yuanlu_recorder;
@@ -1389,6 +1458,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.hooks TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.jobs TO yuanlu_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.key_epoch TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.losses TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.losses TO yuanlu_recorder;
