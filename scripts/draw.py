@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,8 +11,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
+import click
+
 from yuanlu import words
 from yuanlu.cases import review
+from yuanlu.cli import main as cli
 from yuanlu.machine import Table, Turn, picture
 from yuanlu.notify import templates
 from yuanlu.notify.rules import TYPES
@@ -22,6 +26,7 @@ from yuanlu.web.parts import problems
 ROOT = Path(__file__).resolve().parents[1]
 MACHINES = ROOT / "docs" / "reference" / "machines.md"
 NOTICES = ROOT / "docs" / "reference" / "notices.md"
+CLI = ROOT / "docs" / "reference" / "cli.md"
 ERRORS = ROOT / "docs" / "reference" / "errors.md"
 REQUIREMENTS = ROOT / "docs" / "reference" / "requirements.md"
 
@@ -147,7 +152,59 @@ def notices() -> str:
     return head + "| --- | --- | --- |\n" + "".join(rows)
 
 
+_EVERYWHERE = frozenset({"--merchant", "--state"})
+
+
+def commands() -> str:
+    """The page of the terminal: its head as it stands, then a table a group of commands, as `--help` tells it."""
+    plain = {name: one for name, one in cli.commands.items() if not isinstance(one, click.Group)}
+    page = [CLI.read_text().partition("\n## Commands\n")[0].rstrip("\n"), "\n\n## Commands\n", _rows("yuanlu", plain)]
+    for name, one in sorted(cli.commands.items()):
+        if isinstance(one, click.Group):
+            own = {"": one} if one.invoke_without_command else {}
+            page.append(f"\n### {name}\n\n{_linked(one.help or '')}\n{_rows(f'yuanlu {name}', own | one.commands)}")
+    return "".join(page)
+
+
+def _rows(path: str, found: Mapping[str, click.Command]) -> str:
+    rows = [f"| `{_usage(f'{path} {name}'.rstrip(), one)}` | {_said(one)} |\n" for name, one in sorted(found.items())]
+    return "\n| command | what it does |\n| --- | --- |\n" + "".join(rows)
+
+
+def _said(one: click.Command) -> str:
+    """What the help says before the first blank line."""
+    return _linked(" ".join(inspect.cleandoc(one.help or "").partition("\n\n")[0].split()))
+
+
+def _linked(text: str) -> str:
+    return re.sub(r"docs/reference/(\w+\.md)", r"[\1](\1)", text.replace("|", "\\|"))
+
+
+def _usage(path: str, one: click.Command) -> str:
+    """A command with what it takes: what it must be told first, the rest in brackets."""
+    parts = [path]
+    for each in sorted(one.params, key=lambda each: not each.required):
+        if isinstance(each, click.Argument):
+            parts.append(each.make_metavar(click.Context(one)).replace("|", "/"))
+        elif isinstance(each, click.Option) and not each.hidden and each.opts[-1] not in _EVERYWHERE:
+            told = "/".join([each.opts[-1], *each.secondary_opts])
+            if not each.is_flag:
+                told += " " + _value(each)
+            told += "…" if each.multiple else ""
+            parts.append(told if each.required else f"[{told}]")
+    return " ".join(parts)
+
+
+def _value(option: click.Option) -> str:
+    """What stands behind an option: its choices, where these are short, or what it is."""
+    if isinstance(option.type, click.Choice) and len(told := "/".join(filter(None, option.type.choices))) <= 32:
+        return told
+    name = {"--in": "STATE"}.get(option.opts[-1], option.opts[-1].strip("-").rpartition("-")[2].upper())
+    return (option.metavar or name).replace("|", "/")
+
+
 if __name__ == "__main__":
+    CLI.write_text(commands())
     NOTICES.write_text(notices())
     MACHINES.write_text(machines())
     ERRORS.write_text(errors())

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import runpy
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from tests.making import PAYMENT, RAILS, REFUND, after, changed, fen, heard, moved, payment, refund
 from yuanlu import ids
 from yuanlu.change import Change
 from yuanlu.channels.contract import Evidence, News, Word
+from yuanlu.cli import main
 from yuanlu.losses import rules as losses
 from yuanlu.losses.rules import LossSeen
 from yuanlu.machine import Turn
@@ -39,6 +42,34 @@ def table(page: str, head: str) -> list[list[str]]:
 def test_the_machines_are_drawn_as_the_code_has_them() -> None:
     drawn = runpy.run_path(str(ROOT / "scripts" / "draw.py"))
     assert (REFERENCE / "machines.md").read_text() == drawn["machines"](), "run `make docs`"
+
+
+def test_every_command_and_option_is_in_the_page_of_the_terminal_as_the_help_tells_it() -> None:
+    drawn = runpy.run_path(str(ROOT / "scripts" / "draw.py"))
+    assert (REFERENCE / "cli.md").read_text() == drawn["commands"](), "run `make docs`"
+
+
+def shown_commands() -> list[tuple[str, str]]:
+    """Each command that stands by itself in a page, and where: indented or fenced, as it would be typed."""
+    found = []
+    for page in [*ROOT.glob("README*.md"), *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = page.read_text().replace("\\\n", " ")
+        for line in re.findall(r"^ *(?:\$ )?(?:\.venv/bin/)?yuanlu( .*)$", text, re.MULTILINE):
+            found.append((page.name, line))
+    return found
+
+
+@pytest.mark.parametrize(("page", "line"), shown_commands())
+def test_each_command_in_a_page_is_understood_as_it_is_printed(page: str, line: str) -> None:
+    command: click.Command = main
+    words = shlex.split(re.split(r"\s[|>&]+\s", line)[0], comments=True)
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        command = command.commands[words.pop(0)]
+    assert not isinstance(command, click.Group) or not words, f"{page}: there is no {words}"
+    try:
+        command.make_context(None, words, parent=click.Context(main, obj={}))
+    except click.BadParameter as wrong:  # a file of the reader's is not here
+        assert "does not exist" in wrong.message, wrong.message
 
 
 ROWS = table("words.md", "row")
@@ -216,3 +247,8 @@ def test_every_decision_fits_on_a_page_and_says_what_was_turned_down() -> None:
         text = page.read_text()
         assert len(text.splitlines()) <= 50, page.name
         assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Context", "Choice", "Price", "Turned down"], page.name
+
+
+def test_no_two_notes_of_changes_share_a_number() -> None:
+    numbers = Counter(note.name[:4] for note in (ROOT / "changes").glob("*.md"))
+    assert [number for number, how_many in numbers.items() if how_many > 1] == []

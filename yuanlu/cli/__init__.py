@@ -44,10 +44,10 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 for _each in (
     *(trying.demo, trying.sim, trying.recognise, trying.diagnose, trying.bench),
-    *(payments.pay, payments.refund, payments.payment, payments.show, payments.timeline),
+    *(payments.pay, payments.refund, payments.payment, payments.refunds, payments.show, payments.timeline),
     *(cases.case, files.file, files.data, complaints.complaint, packs.pack, lawbook.where, lawbook.packs),
-    *(losses.refund_float, losses.loss, repayments.repayment, policies.policy, hooks.hook, codes.code, codes.trace),
-    *(merchants.merchant, merchants.staff, services.serve, services.worker, services.db, audit.audit),
-    *(backups.backup, backups.restore),
+    *(losses.refund_float, losses.loss, repayments.repayment, policies.policy, hooks.hook),
+    *(codes.code, codes.trace, codes.handover, merchants.merchant, merchants.staff),
+    *(services.serve, services.worker, services.db, audit.audit, backups.backup, backups.restore),
 ):
     main.add_command(_each)

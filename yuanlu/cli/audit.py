@@ -12,7 +12,7 @@ from yuanlu.cli.parts import example, json_option, print_json, settings_of, stat
 
 @click.group(**example("yuanlu audit verify", "yuanlu audit anchor -o /mnt/elsewhere/anchors.jsonl"))
 def audit() -> None:
-    """The audit log: everything that was recorded, chained. Check it, take its end elsewhere."""
+    """The audit log: everything that was recorded, chained. Check it, anchor its end. docs/reference/audit.md."""
 
 
 @audit.command("verify", **example("yuanlu audit verify", "yuanlu audit verify --anchors /mnt/elsewhere --json"))

@@ -1,9 +1,11 @@
-"""`yuanlu case`: mistaken scans, from the report to the decision."""
+"""`yuanlu case`: mistaken scans, from the report to the decision, and what comes after it.
+
+The verbs are named as the paths of the API are, and their options fill its wishes (`yuanlu.terminal.asking`).
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +13,27 @@ import click
 
 from yuanlu.cli.parts import (
     FEN,
+    WHATS,
+    Command,
     Seconds,
+    ask,
     at_counter,
     counter_options,
     example,
-    json_option,
-    plain,
-    print_json,
+    key_option,
     wait_option,
 )
 
-WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
+STATES = ("OPENED", "REVIEW", "SECOND", "NEEDS_INFO", "OFFERED", "REMEDY", "ATTENTION", "DECLINED", "CLOSED")
+FAULTS = ("payer", "cashier", "system", "network", "bank", "goods_data", "nobody")
+PLACES = ("consumer_association", "12315", "platform", "counsel")
+STATUSES = ("prepared", "filed", "answered", "closed")
+_CASE = "YC01KATE3S40000000000000000J3"
 
 
 @click.group(**example("yuanlu case open YP01KATE3S40000000000000000S8 --what wrong_amount --meant-fen 1280"))
 def case() -> None:
-    """Mistaken scans: report one, and it is put right."""
+    """Mistaken scans: report one, decide about it, see what became of it. docs/reference/cases.md."""
 
 
 @case.command("open", **example("yuanlu case open YP01KATE3S40000000000000000S8 --what wrong_amount --meant-fen 1280"))
@@ -34,271 +41,216 @@ def case() -> None:
 @click.option("--what", type=click.Choice(WHATS), required=True, help="What went wrong.")
 @click.option("--meant-fen", type=FEN, help="What should have been charged (wrong_amount only).")
 @click.option("--asked-fen", type=FEN, help="What shall go back (request only); the rest of it without this.")
-@click.option("--id", "case_id", default="", metavar="YC…", help="The id, where you made it: reporting again is safe.")
+@click.option("--id", default="", metavar="YC…", help="The id, where you made it: reporting again is safe.")
 @click.option("--said", default="", help="In your own words.")
 @wait_option(0)
+@key_option
 @counter_options
-def case_open(
-    payment: str, what: str, meant_fen: int | None, asked_fen: int | None, case_id: str, said: str, wait: Seconds,
-    merchant: str, state: Path | None,
-) -> None:  # fmt: skip
+def case_open(wait: Seconds, key_file: Path | None, merchant: str, state: Path | None, **wish: Any) -> None:
     """Report that a PAYMENT was a mistaken scan. Checks it at the channel, puts it right, prints the case."""
-    from yuanlu.cases.rules import What
-    from yuanlu.masking import masked
-    from yuanlu.terminal import verbs
-    from yuanlu.web.parts.shapes import case_told
+    from yuanlu.terminal import cases
 
-    at_counter(
-        state, merchant, wait,
-        lambda counter: verbs.open_case(
-            counter, payment_id=payment, what=What(what), meant_fen=meant_fen, case_id=case_id, said=said,
-            asked_fen=asked_fen,
-        ),
-        lambda seen, _: case_told(seen.case, *masked(said.strip())),
-    )  # fmt: skip
+    at_counter(state, merchant, wait, lambda counter: cases.opened(counter, key_file, wish), lambda told, _: told)
 
 
-_KEY = click.option(
-    "--key-file",
-    type=click.Path(path_type=Path),
-    help="The file with your own API key: a decision needs a member of staff.",
-)
-
-
-_VERSION = click.option(
-    "--version", type=click.IntRange(1), default=0, help="The version you saw; without it, as it stands now."
-)
-
-
-@case.command("list", **example("yuanlu case list --in REVIEW"))
-@click.option("--in", "case_state", default="", metavar="STATE", help="Only those in this state.")
+@case.command("list", **example("yuanlu case list --in REVIEW", "yuanlu case list --mine --key-file anna.key"))
+@click.option("--in", "in_state", type=click.Choice(STATES), help="Only those in this state.")
+@click.option("--mine", is_flag=True, help="Only those you claimed.")
+@click.option("--payment", metavar="YP…", help="Only those about this payment; goes with --order newest.")
+@click.option("--order", type=click.Choice(("due", "newest")), default="due", show_default=True,
+              help="The open ones by deadline, or all of them.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
-@click.option("--after", default="", metavar="NEXT", help="The `next` of the page before.")
-@_KEY
+@click.option("--after", metavar="NEXT", help="The `next` of the page before.")
+@key_option
 @counter_options
 def case_list(
-    case_state: str, limit: int, after: str, key_file: Path | None, merchant: str, state: Path | None
-) -> None:
+    in_state: str | None, key_file: Path | None, merchant: str, state: Path | None, **query: Any
+) -> None:  # fmt: skip
     """Print the open cases, the next due first: {items, next}."""
-    from yuanlu.terminal import verbs
-
-    if after and not re.fullmatch(r"[0-9]{1,17}-[0-9A-Z]{29}", after):
-        raise click.BadParameter("give the `next` of the page before", param_hint="--after")
-    at_counter(
-        state, merchant, 0,
-        lambda counter: verbs.cases_listed(counter, case_state, limit, after, key_file),
-        lambda told, _: told,
-    )  # fmt: skip
+    ask("cases", "GET /v1/cases", merchant=merchant, state=state, key_file=key_file, query={**query, "state": in_state})
 
 
-@case.command("show", **example("yuanlu case show YC01KATE3S40000000000000000J3 --key-file anna.key"))
+@case.command("show", **example(f"yuanlu case show {_CASE} --key-file anna.key"))
 @click.argument("case_id", metavar="CASE")
-@_KEY
+@key_option
 @counter_options
 def case_show(case_id: str, key_file: Path | None, merchant: str, state: Path | None) -> None:
     """Print a case and its thread: {case, thread}. Without a key the thread is as the customer sees it."""
-    from yuanlu.terminal import verbs
+    from yuanlu.terminal import cases
 
-    at_counter(
-        state, merchant, 0,
-        lambda counter: verbs.case_shown(counter, case_id, key_file),
-        lambda told, _: told,
-    )  # fmt: skip
+    at_counter(state, merchant, 0, lambda counter: cases.shown(counter, case_id, key_file), lambda told, _: told)
 
 
-def _on_case(
-    case_id: str, key_file: Path | None, version: int, merchant: str, state: Path | None, verb: Callable[..., Any],
-    say: str = "",
-) -> None:  # fmt: skip
-    """Do `verb(flow, place, by, version)` on a case and print it; place is what each verb of cases begins with.
+def _look(name: str, says: str, room: str) -> None:
+    """Make a command that looks at something of a case."""
 
-    `say`: the words that come with it, to tell what of them is masked.
-    """
-    from yuanlu.cases import flow
-    from yuanlu.terminal import verbs
-
-    at_counter(
-        state, merchant, 0,
-        lambda counter: verbs.on_case(
-            counter, case_id, key_file, version,
-            lambda app, merchant_id, by, seen: verb(flow, (app.desk, merchant_id, case_id), by, seen),
-            say,
-        ),
-        lambda told, _: told,
-    )  # fmt: skip
+    @case.command(name, help=says, **example(f"yuanlu case {name} {_CASE}"))
+    @click.argument("case_id", metavar="CASE")
+    @key_option
+    @counter_options
+    def run(case_id: str, key_file: Path | None, merchant: str, state: Path | None) -> None:
+        ask(room, f"GET /v1/cases/{{case}}/{name}", merchant=merchant, state=state, key_file=key_file, case=case_id)
 
 
-@case.command("claim", **example("yuanlu case claim YC01KATE3S40000000000000000J3 --key-file anna.key"))
-@click.argument("case_id", metavar="CASE")
-@_KEY
-@counter_options
-def case_claim(case_id: str, key_file: Path | None, merchant: str, state: Path | None) -> None:
-    """Take a CASE to work at, for half an hour. Prints the case."""
-    _on_case(case_id, key_file, 0, merchant, state, lambda flow, place, by, _: flow.claim(*place, by))
+_look("findings", "Print what was found about the cause of a CASE, best first: {items}.", "causes")
+_look("completeness", "Print what a CASE lacks, and what would speed it up.", "lawbook")
 
 
-@case.command("release", **example("yuanlu case release YC01KATE3S40000000000000000J3 --key-file anna.key"))
-@click.argument("case_id", metavar="CASE")
-@_KEY
-@counter_options
-def case_release(case_id: str, key_file: Path | None, merchant: str, state: Path | None) -> None:
-    """Put a CASE back. Prints the case."""
-    _on_case(case_id, key_file, 0, merchant, state, lambda flow, place, by, _: flow.release(*place, by))
+# --- what people do with one: each prints the case ---
+
+_VERSION = click.option("--version", type=click.IntRange(1), help="The version you saw; without it, as it stands now.")
+_SAY = click.option("--say", "words", metavar="TEXT", required=True, help="What the customer reads.")
+_MAY_SAY = click.option("--say", "words", metavar="TEXT", default="", help="What the customer reads.")
+_SAID = click.option("--say", "words", metavar="TEXT", required=True, help="What the customer says.")
+_MAY_SAID = click.option("--say", "words", metavar="TEXT", default="", help="What the customer says.")
+_NOTE = click.option("--say", "words", metavar="TEXT", required=True, help="Why; staff alone reads it.")
+_MAY_NOTE = click.option("--say", "words", metavar="TEXT", default="", help="A note; staff alone reads it.")
 
 
-@case.command("ask", **example("yuanlu case ask YC01KATE3S40000000000000000J3 --say 请拍一张小票 --key-file anna.key"))
-@click.argument("case_id", metavar="CASE")
-@click.option("--say", required=True, help="What the customer reads.")
-@_VERSION
-@_KEY
-@counter_options
-def case_ask(case_id: str, say: str, version: int, key_file: Path | None, merchant: str, state: Path | None) -> None:
-    """Ask the customer for more. Prints the case."""
-    _on_case(
-        case_id, key_file, version, merchant, state,
-        lambda flow, place, by, seen: flow.ask(*place, by, seen, flow.Words(text=say)), say,
-    )  # fmt: skip
-
-
-@case.command("approve", **example("yuanlu case approve YC01KATE3S40000000000000000J3 --key-file anna.key"))
-@click.argument("case_id", metavar="CASE")
-@click.option("--amount-fen", type=FEN, help="A part; all that is asked for without it.")
-@click.option("--say", default="", help="What the customer reads.")
-@_VERSION
-@_KEY
-@counter_options
-def case_approve(
-    case_id: str, amount_fen: int | None, say: str, version: int, key_file: Path | None, merchant: str,
-    state: Path | None,
-) -> None:  # fmt: skip
-    """Send the whole back, or a part. Two people where the policy or the amount wants it. Prints the case."""
-    from yuanlu.money import Money
-
-    amount = None if amount_fen is None else Money(amount_fen)
-    _on_case(
-        case_id, key_file, version, merchant, state,
-        lambda flow, place, by, seen: flow.approve(*place, by, seen, amount, flow.Words(text=say)), say,
-    )  # fmt: skip
-
-
-@case.command("confirm", **example("yuanlu case confirm YC01KATE3S40000000000000000J3 --key-file finn.key"))
-@click.argument("case_id", metavar="CASE")
-@_VERSION
-@_KEY
-@counter_options
-def case_confirm(case_id: str, version: int, key_file: Path | None, merchant: str, state: Path | None) -> None:
-    """Second of two people: carry it out. Prints the case."""
-    _on_case(
-        case_id, key_file, version, merchant, state,
-        lambda flow, place, by, seen: flow.confirm(*place, by, seen),
-    )  # fmt: skip
-
-
-@case.command(
-    "decline",
-    **example("yuanlu case decline YC01KATE3S40000000000000000J3 --reason goods_used --say 很抱歉 --key-file anna.key"),
-)
-@click.argument("case_id", metavar="CASE")
-@click.option("--reason", required=True, help="A code of the fixed set (docs/reference/cases.md).")
-@click.option("--say", required=True, help="What the customer reads.")
-@_VERSION
-@_KEY
-@counter_options
-def case_decline(
-    case_id: str, reason: str, say: str, version: int, key_file: Path | None, merchant: str, state: Path | None
+def _act(
+    case_id: str, path: str, key_file: Path | None, merchant: str, state: Path | None, wish: Mapping[str, object]
 ) -> None:
-    """Decline, for a coded reason. The customer may object. Prints the case."""
-    _on_case(
-        case_id, key_file, version, merchant, state,
-        lambda flow, place, by, seen: flow.decline(*place, by, seen, reason, flow.Words(text=say)), say,
-    )  # fmt: skip
+    from yuanlu.terminal import cases
 
-
-@case.command(
-    "offer",
-    **example("yuanlu case offer YC01KATE3S40000000000000000J3 --kind voucher --amount-fen 2000 --say 送您代金券"),
-)
-@click.argument("case_id", metavar="CASE")
-@click.option("--kind", type=click.Choice(("part", "voucher", "exchange")), required=True)
-@click.option("--amount-fen", type=FEN, required=True, help="The part, or what it is worth.")
-@click.option("--hours", type=click.IntRange(1, 720), default=72, show_default=True, help="How long it is open.")
-@click.option("--say", required=True, help="What the customer reads.")
-@_VERSION
-@_KEY
-@counter_options
-def case_offer(
-    case_id: str, kind: str, amount_fen: int, hours: int, say: str, version: int, key_file: Path | None,
-    merchant: str, state: Path | None,
-) -> None:  # fmt: skip
-    """Offer a part, a voucher or an exchange, for a set time. Prints the case."""
-    from datetime import timedelta
-
-    from yuanlu.cases.review import OfferKind
-    from yuanlu.money import Money
-
-    wish = (OfferKind(kind), Money(amount_fen), timedelta(hours=hours))
-    _on_case(
-        case_id, key_file, version, merchant, state,
-        lambda flow, place, by, seen: flow.offer(*place, by, seen, *wish, flow.Words(text=say)), say,
-    )  # fmt: skip
-
-
-@case.command(
-    "say",
-    **example(
-        "yuanlu case say YC01KATE3S40000000000000000J3 --template received --key-file anna.key",
-        "yuanlu case say YC01KATE3S40000000000000000J3 顾客来电催问 --from customer --how phone --key-file anna.key",
-    ),
-)
-@click.argument("case_id", metavar="CASE")
-@click.argument("text", default="")
-@click.option(
-    "--template", default="", metavar="NAME", help="A ready reply instead of a text: see `yuanlu case replies`."
-)
-@click.option("--lang", type=click.Choice(("zh", "en", "both")), default="both", show_default=True, help="Of a reply.")
-@click.option("--from", "side", type=click.Choice(("staff", "customer")), default="staff", help="Whose words they are.")
-@click.option(
-    "--how",
-    type=click.Choice(("written", "phone", "counter")),
-    default="written",
-    show_default=True,
-    help="Written, or spoken and written down.",
-)
-@click.option("--internal", is_flag=True, help="For staff only: the customer never sees it.")
-@click.option(
-    "--id", "message_id", default="", metavar="YE…", help="The id, where you made it: saying it again is safe."
-)
-@_KEY
-@counter_options
-def case_say(
-    case_id: str, text: str, template: str, lang: str, side: str, how: str, internal: bool, message_id: str,
-    key_file: Path | None, merchant: str, state: Path | None,
-) -> None:  # fmt: skip
-    """Write TEXT or a ready reply into the thread of a CASE. Nothing said is edited or deleted. Prints the case."""
-    from yuanlu import ids
-    from yuanlu.cases.chain import Audience, How, Side
-    from yuanlu.cases.flow import Words
-
-    if bool(text) is bool(template):
-        raise click.UsageError("give a TEXT or --template")
-    if template and (internal or side != "staff"):
-        raise click.UsageError("a template is what staff say to the customer")
-    words = Words(
-        text=text,
-        side=Side(side),
-        audience=Audience.INTERNAL if internal else Audience.CUSTOMER,
-        how=How(how),
-        reply=template,
-        lang=lang,
-        id=ids.checked(message_id, ids.Kind.EVIDENCE) if message_id else "",
+    at_counter(
+        state, merchant, 0, lambda counter: cases.act(counter, path, case_id, key_file, wish), lambda told, _: told
     )
-    _on_case(case_id, key_file, 0, merchant, state, lambda flow, place, by, _: flow.say(*place, by, words), text)
+
+
+def _verb(name: str, says: str, shown: str, *options: Command, path: str = "") -> None:
+    """Make a command of a verb of cases: its options are the fields of what the API takes at this path."""
+
+    def run(case_id: str, key_file: Path | None, merchant: str, state: Path | None, **wish: Any) -> None:
+        _act(case_id, path or name, key_file, merchant, state, wish)
+
+    command = key_option(counter_options(run))
+    for option in reversed(options):
+        command = option(command)
+    command = click.argument("case_id", metavar="CASE")(command)
+    words = f"yuanlu case {name} {_CASE} {shown}".rstrip()
+    case.command(name, help=f"{says} Prints the case.", **example(words))(command)
+
+
+_verb("claim", "Take a CASE to work at, for half an hour.", "--key-file anna.key")
+_verb("release", "Put a CASE back. An owner may put back what another took.", "--key-file anna.key")
+_verb("ask", "Ask the customer for more.", "--say 请拍一张小票 --key-file anna.key", _SAY, _VERSION)
+_verb("answer", "The customer answers what was asked: a person decides.", "--say 小票在这里", _SAID, _VERSION)
+_verb(
+    "approve",
+    "Send the whole back, or a part. Two people where the policy or the amount wants it.",
+    "--key-file anna.key",
+    click.option("--amount-fen", type=FEN, help="A part; all that is asked for without it."),
+    _MAY_SAY,
+    _VERSION,
+)
+_verb("confirm", "Second of two people: carry it out.", "--key-file finn.key", _MAY_NOTE, _VERSION)
+_verb("send-back", "Second of two people does not confirm: it is decided again.",
+      "--say 金额不对 --key-file finn.key", _NOTE, _VERSION)  # fmt: skip
+_verb(
+    "offer",
+    "Offer a part, a voucher or an exchange, for a set time.",
+    "--kind voucher --amount-fen 2000 --say 送您代金券 --key-file anna.key",
+    click.option("--kind", type=click.Choice(("part", "voucher", "exchange")), required=True),
+    click.option("--amount-fen", type=FEN, required=True, help="The part, or what it is worth."),
+    click.option("--hours", type=click.IntRange(1, 720), default=72, show_default=True, help="How long it is open."),
+    _SAY,
+    _VERSION,
+)
+_verb("accept", "The customer accepts the offer.", "--say 好的", _MAY_SAID, _VERSION)
+_verb("turn-down", "The customer does not accept the offer: a person decides.", "--say 不要代金券", _MAY_SAID, _VERSION)
+_verb(
+    "decline",
+    "Decline, for a coded reason. The customer may object.",
+    "--reason goods_used --say 很抱歉 --key-file anna.key",
+    click.option("--reason", required=True, help="A code of the fixed set (docs/reference/cases.md)."),
+    _SAY,
+    _VERSION,
+)
+_verb("object", "The customer objects to a decision, once: another person decides.", "--say 没有用过", _SAID, _VERSION)
+_verb("withdraw", "Whoever asked wants nothing any more.", "--say 已经解决了", _MAY_SAID, _VERSION)
+_verb("reopen", "Take a closed case up again, on new evidence: say what it is.",
+      "--say 顾客补交了小票 --key-file anna.key", _NOTE, _VERSION)  # fmt: skip
+
+
+@case.command("decide", **example(f"yuanlu case decide {_CASE} --refund-fen 1280 --key-file anna.key"))
+@click.argument("case_id", metavar="CASE")
+@click.option("--refund-fen", type=FEN, help="Refund this much; whole fen.")
+@click.option("--close", is_flag=True, help="Send nothing, close it as noted.")
+@key_option
+@counter_options
+def case_decide(
+    case_id: str, refund_fen: int | None, close: bool, key_file: Path | None, merchant: str, state: Path | None
+) -> None:
+    """Decide a CASE whose refund is in trouble (ATTENTION): refund so much, or close it. Prints the case."""
+    if close == (refund_fen is not None):
+        raise click.UsageError("Say either --refund-fen or --close.")
+    _act(case_id, "decision", key_file, merchant, state, {"refund_fen": refund_fen})
+
+
+_verb(
+    "escalate",
+    "Write down that it is taken further, and how far it is there.",
+    "--place 12315 --status filed --key-file anna.key",
+    click.option("--place", type=click.Choice(PLACES), required=True, help="Where."),
+    click.option("--status", type=click.Choice(STATUSES), required=True, help="How far it is there."),
+    _MAY_NOTE,
+)
+_verb(
+    "hold",
+    "Set or lift the legal hold: while it is on, nothing of the case is deleted.",
+    "--on --say 律师函已收到 --key-file anna.key",
+    click.option("--on/--lift", "on", required=True, default=None, help="Set it, or lift it."),
+    _NOTE,
+)
+_verb(
+    "judge",
+    "Say whose fault it was, and why: a judgement, with your name to it.",
+    "--fault cashier --say 多按了一个零 --key-file anna.key",
+    click.option("--fault", type=click.Choice(FAULTS), required=True, help="Whose."),
+    _NOTE,
+)
+_verb(
+    "say",
+    "Write a message down: yours, a ready reply, or what the customer said on the phone or at the counter.",
+    "--say 顾客来电催促 --side customer --how phone",
+    click.option("--say", "text", metavar="TEXT", help="What is said."),
+    click.option("--template", metavar="NAME", help="A ready reply instead of a text: see `yuanlu case replies`."),
+    click.option("--lang", type=click.Choice(("zh", "en", "both")), help="Of a ready reply: both without this."),
+    click.option("--side", type=click.Choice(("staff", "customer")), default="staff", show_default=True,
+                 help="Whose words these are."),
+    click.option("--how", type=click.Choice(("written", "phone", "counter")), default="written", show_default=True),
+    click.option("--internal", "audience", flag_value="internal", default="customer", help="Staff alone reads it."),
+    click.option("--id", default="", metavar="YE…", help="The id, where you made it: saying it again is safe."),
+    path="messages",
+)  # fmt: skip
 
 
 @case.command("replies", **example("yuanlu case replies"))
-@json_option
-def case_replies(as_json: bool) -> None:
-    """Print the ready replies to a customer: {items}."""
-    from yuanlu.web.parts.shapes import replies_told
+@counter_options
+def case_replies(merchant: str, state: Path | None) -> None:
+    """Print the ready replies to a customer, in both languages, and what is filled in from the case: {items}."""
+    ask("cases", "GET /v1/replies", merchant=merchant, state=state, key_file=None)
 
-    print_json(plain(replies_told()))
+
+@case.command("contact", **example(f"yuanlu case contact {_CASE} --way email --target li@mail.example --consent"))
+@click.argument("case_id", metavar="CASE")
+@click.option("--way", type=click.Choice(("email", "sms")), required=True)
+@click.option("--target", required=True, metavar="ADDRESS", help="The payer's e-mail address or phone number.")
+@click.option("--consent", is_flag=True, help="The payer agrees to be told; without it nothing is kept.")
+@click.option("--lang", type=click.Choice(("zh", "en")), default="zh", show_default=True)
+@key_option
+@counter_options
+def case_contact(case_id: str, key_file: Path | None, merchant: str, state: Path | None, **wish: Any) -> None:
+    """Keep how the payer of a CASE wishes to be told of each step. Prints it, without the address."""
+    path = "POST /v1/cases/{case}/contact"
+    ask("hooks", path, merchant=merchant, state=state, key_file=key_file, wish=wish, case=case_id)
+
+
+@case.command("contact-withdraw", **example(f"yuanlu case contact-withdraw {_CASE}"))
+@click.argument("case_id", metavar="CASE")
+@key_option
+@counter_options
+def case_contact_withdraw(case_id: str, key_file: Path | None, merchant: str, state: Path | None) -> None:
+    """The payer of a CASE wishes to hear nothing more. Prints the contact."""
+    path = "POST /v1/cases/{case}/contact/withdraw"
+    ask("hooks", path, merchant=merchant, state=state, key_file=key_file, case=case_id)

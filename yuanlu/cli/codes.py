@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from yuanlu.cli.parts import FEN, at_counter, counter_options, example, text_of
+from yuanlu.cli.parts import FEN, ask, at_counter, counter_options, example, key_option, text_of
 
 
 @click.group(**example("yuanlu code list --due"))
 def code() -> None:
-    """The codes that hang in a shop: write them down, look at them, take them down."""
+    """The codes that hang in a shop: write them down, look at them, take them down. docs/reference/devices.md."""
 
 
 @code.command("add", **example("yuanlu code add wxp://f2f0… --till T1 --place 'counter 1'"))
@@ -83,3 +83,46 @@ def trace(voucher: str, amount_fen: int | None, merchant: str, state: Path | Non
 
     text = text_of(voucher)
     at_counter(state, merchant, 0, lambda counter: codes.trace(counter, text, amount_fen), lambda told, _: told)
+
+
+@click.group(**example("yuanlu handover give YP01KATE3S40000000000000000S8 --said 扫错了码"))
+def handover() -> None:
+    """Money that went to another shop of this installation: hand the request over. docs/reference/devices.md."""
+
+
+@handover.command("give", **example("yuanlu handover give YP01KATE3S40000000000000000S8 --said 扫错了码"))
+@click.argument("voucher")
+@click.option("--said", default="", help="What the customer says; the other shop reads it.")
+@click.option("--amount-fen", type=FEN, help="The amount, where VOUCHER is a code.")
+@click.option(
+    "--happened-at", metavar="TIME", help="When it was paid, where VOUCHER is a code: 2026-11-23T12:00:00+08:00."
+)
+@click.option("--id", default="", metavar="YV…", help="The id, where you made it: handing over again is safe.")
+@key_option
+@counter_options
+def handover_give(key_file: Path | None, merchant: str, state: Path | None, voucher: str, **wish: Any) -> None:
+    """Hand the request that a VOUCHER is about over to the shop that has the money. Prints our side of it."""
+    from yuanlu.ids import Kind
+
+    ask(
+        "devices", "POST /v1/handovers", merchant=merchant, state=state, key_file=key_file, makes=Kind.HANDOVER,
+        wish={**wish, "voucher": text_of(voucher)},
+    )  # fmt: skip
+
+
+@handover.command("list", **example("yuanlu handover list --side taking"))
+@click.option("--side", type=click.Choice(("asking", "taking")), help="Only those we asked, or were asked.")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@click.option("--after", metavar="YV…", help="The `next` of the page before.")
+@counter_options
+def handover_list(merchant: str, state: Path | None, **query: Any) -> None:
+    """Print hand-overs, newest first: {items, next}."""
+    ask("devices", "GET /v1/handovers", merchant=merchant, state=state, query=query)
+
+
+@handover.command("show", **example("yuanlu handover show YV01KATE3S400000000000000000G"))
+@click.argument("handover_id", metavar="HANDOVER")
+@counter_options
+def handover_show(handover_id: str, merchant: str, state: Path | None) -> None:
+    """Print our side of one hand-over."""
+    ask("devices", "GET /v1/handovers/{handover}", merchant=merchant, state=state, handover=handover_id)

@@ -19,7 +19,7 @@ COMPLAINT_STATES = ("NEW", "ANSWERED", "REFUND_PROMISED", "FINISHED")
 
 @click.group(**example("yuanlu complaint list --in NEW"))
 def complaint() -> None:
-    """Complaints at the channels: pull them, answer them, decide the refund, finish them."""
+    """Complaints at the channels: pull, answer, decide the refund, finish. docs/reference/complaints.md."""
 
 
 @complaint.command("pull", **example("yuanlu complaint pull wechat"))

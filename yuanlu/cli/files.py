@@ -13,7 +13,7 @@ OPENING = ("review", "reply", "pack", "customer", "audit")
 
 @click.group(**example("yuanlu file add YC01KATE3S40000000000000000J3 receipt.jpg"))
 def file() -> None:
-    """Files of a case: hand one in, list them, open one."""
+    """Files of a case: hand one in, list them, open one. docs/reference/evidence.md."""
 
 
 @file.command("add", **example("yuanlu file add YC01KATE3S40000000000000000J3 receipt.jpg"))
@@ -63,7 +63,7 @@ def file_get(file_id: str, out: Path, why: str, merchant: str, state: Path | Non
 
 @click.group(**example("yuanlu data export YP01KATE3S40000000000000000S8 -o customer.zip"))
 def data() -> None:
-    """What is held about one customer: export it, erase it."""
+    """What is held about one customer: export it, erase it. docs/reference/evidence.md."""
 
 
 @data.command("export", **example("yuanlu data export YP01KATE3S40000000000000000S8 -o customer.zip"))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from yuanlu.cli.parts import at_counter, counter_options, example
+from yuanlu.cli.parts import Command, ask, counter_options, example, key_option
+
+_ONE = "YH01KATE3S40000000000000000GT"
+_DAY = 86400
 
 
 @click.group(**example("yuanlu hook add https://shop.example/yuanlu --type 'refund.*'"))
 def hook() -> None:
-    """Hooks: who asked to know what happens; try one, tell it again."""
+    """Hooks: who asked to know what happens; try one, tell it again. docs/reference/notices.md."""
 
 
 @hook.command(
@@ -25,88 +29,67 @@ def hook() -> None:
 @click.option("--way", type=click.Choice(("webhook", "email", "apprise", "sms")), default="webhook", show_default=True)
 @click.option("--type", "types", multiple=True, help="Of what: refund.done, or refund.* for all of refunds. None: all.")
 @click.option("--lang", type=click.Choice(("zh", "en")), default="zh", show_default=True)
-@click.option("--id", "hook_id", default="", metavar="YH…", help="The id, where you made it: asking again is safe.")
+@click.option("--id", default="", metavar="YH…", help="The id, where you made it: asking again is safe.")
+@key_option
 @counter_options
-def hook_add(
-    target: str, way: str, types: tuple[str, ...], lang: str, hook_id: str, merchant: str, state: Path | None
-) -> None:
+def hook_add(key_file: Path | None, merchant: str, state: Path | None, **wish: Any) -> None:
     """Tell TARGET (a URL, an e-mail address, an Apprise URL, a phone number) what happens. A secret is shown once."""
-    from yuanlu.terminal import hooks
+    from yuanlu.ids import Kind
 
-    at_counter(
-        state, merchant, 0,
-        lambda counter: hooks.add(counter, target=target, way=way, types=types, lang=lang, hook_id=hook_id),
-        lambda told, _: told,
-    )  # fmt: skip
+    ask("hooks", "POST /v1/hooks", merchant=merchant, state=state, key_file=key_file, makes=Kind.HOOK, wish=wish)
 
 
 @hook.command("list", **example("yuanlu hook list"))
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
 @click.option("--after", default="", metavar="YH…", help="The `next` of the page before.")
+@key_option
 @counter_options
-def hook_list(limit: int, after: str, merchant: str, state: Path | None) -> None:
+def hook_list(key_file: Path | None, merchant: str, state: Path | None, **query: Any) -> None:
     """Print the hooks, oldest first: {items, next}."""
-    from yuanlu.terminal import hooks
-
-    at_counter(state, merchant, 0, lambda counter: hooks.listed(counter, after, limit), lambda told, _: told)
+    ask("hooks", "GET /v1/hooks", merchant=merchant, state=state, key_file=key_file, query=query)
 
 
-@hook.command("ping", **example("yuanlu hook ping YH01KATE3S40000000000000000GT"))
-@click.argument("hook_id", metavar="HOOK")
-@counter_options
-def hook_ping(hook_id: str, merchant: str, state: Path | None) -> None:
-    """Send HOOK a letter that says nothing, now, and print what became of it."""
-    from yuanlu.terminal import hooks
+def _verb(name: str, says: str, shown: str, *options: Command, method: str = "POST") -> None:
+    """Make a command of what one does with a hook; its options are the fields of what the API takes there."""
 
-    at_counter(state, merchant, 0, lambda counter: hooks.ping(counter, hook_id), lambda told, _: told)
+    def run(hook_id: str, key_file: Path | None, merchant: str, state: Path | None, **given: Any) -> None:
+        if "in_state" in given:
+            given["state"] = given.pop("in_state")  # `state` alone is where the installation is
+        asked = {"query" if method == "GET" else "wish": given}
+        path = f"{method} /v1/hooks/{{hook}}/{name}"
+        ask("hooks", path, merchant=merchant, state=state, key_file=key_file, hook=hook_id, **asked)
 
-
-@hook.command("replay", **example("yuanlu hook replay YH01KATE3S40000000000000000GT --since 2026-11-23T04:00:00Z"))
-@click.argument("hook_id", metavar="HOOK")
-@click.option("--since", default="", metavar="TIME", help="Tell again what happened since then (UTC).")
-@click.option("--letter", default="", metavar="YD…-1-0", help="Tell again from this letter on, about its object.")
-@counter_options
-def hook_replay(hook_id: str, since: str, letter: str, merchant: str, state: Path | None) -> None:
-    """Tell HOOK again, under the ids of then. The worker sends."""
-    from yuanlu.terminal import hooks
-
-    at_counter(state, merchant, 0, lambda counter: hooks.replay(counter, hook_id, since, letter), lambda told, _: told)
+    command = key_option(counter_options(run))
+    for option in reversed(options):
+        command = option(command)
+    command = click.argument("hook_id", metavar="HOOK")(command)
+    hook.command(name, help=says, **example(f"yuanlu hook {name} {_ONE} {shown}".rstrip()))(command)
 
 
-@hook.command("disable", **example("yuanlu hook disable YH01KATE3S40000000000000000GT"))
-@click.argument("hook_id", metavar="HOOK")
-@counter_options
-def hook_disable(hook_id: str, merchant: str, state: Path | None) -> None:
-    """Tell HOOK nothing more."""
-    from yuanlu.terminal import hooks
-
-    at_counter(state, merchant, 0, lambda counter: hooks.turned(counter, hook_id, on=False), lambda told, _: told)
-
-
-@hook.command("enable", **example("yuanlu hook enable YH01KATE3S40000000000000000GT"))
-@click.argument("hook_id", metavar="HOOK")
-@counter_options
-def hook_enable(hook_id: str, merchant: str, state: Path | None) -> None:
-    """Tell HOOK again, beginning with what it missed."""
-    from yuanlu.terminal import hooks
-
-    at_counter(state, merchant, 0, lambda counter: hooks.turned(counter, hook_id, on=True), lambda told, _: told)
-
-
-@hook.command("deliveries", **example("yuanlu hook deliveries YH01KATE3S40000000000000000GT --in PARKED"))
-@click.argument("hook_id", metavar="HOOK")
-@click.option("--in", "delivery_state", type=click.Choice(("", "IDLE", "DUE", "PARKED")), default="")
-@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
-@click.option("--after", default="", metavar="YD…", help="The `next` of the page before.")
-@counter_options
-def hook_deliveries(
-    hook_id: str, delivery_state: str, limit: int, after: str, merchant: str, state: Path | None
-) -> None:
-    """Print how far HOOK has been told about each object: {items, next}."""
-    from yuanlu.terminal import hooks
-
-    at_counter(
-        state, merchant, 0,
-        lambda counter: hooks.deliveries(counter, hook_id, delivery_state, after, limit),
-        lambda told, _: told,
-    )  # fmt: skip
+_verb("ping", "Send HOOK a letter that says nothing, now, and print what became of it.", "")
+_verb(
+    "replay",
+    "Tell HOOK again, under the ids of then. The worker sends.",
+    "--since 2026-11-23T04:00:00Z",
+    click.option("--since", metavar="TIME", help="Tell again what happened since then (UTC)."),
+    click.option("--letter", default="", metavar="YD…-1-0", help="Tell again from this letter on, about its object."),
+)
+_verb("disable", "Tell HOOK nothing more.", "")
+_verb("enable", "Tell HOOK again, beginning with what it missed.", "")
+_verb(
+    "secret",
+    "Make a new secret for HOOK and print it, this once; for a while the old one signs beside it.",
+    "--keep-seconds 3600",
+    click.option(
+        "--keep-seconds", type=click.IntRange(0, 7 * _DAY), default=_DAY, show_default=True, help="How long it does."
+    ),
+)
+_verb(
+    "deliveries",
+    "Print how far HOOK has been told about each object: {items, next}.",
+    "--in PARKED",
+    click.option("--in", "in_state", type=click.Choice(("IDLE", "DUE", "PARKED")), help="Only those in this state."),
+    click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True),
+    click.option("--after", default="", metavar="YD…", help="The `next` of the page before."),
+    method="GET",
+)

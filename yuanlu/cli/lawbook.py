@@ -22,7 +22,7 @@ def where(any_id: str, merchant: str, state: Path | None) -> None:
 
 @click.group(**example("yuanlu packs list", "yuanlu packs check ./packs"))
 def packs() -> None:
-    """Rules with a date: law, working days, promises. See them, and check a folder of your own."""
+    """Rules with a date: law, working days, promises; check a folder of your own. docs/reference/lawbook.md."""
 
 
 @packs.command("list", **example("yuanlu packs list", "YUANLU_PACKS=./packs yuanlu packs list --json"))

@@ -15,7 +15,7 @@ PACK_READERS = ("customer", "regulator", "counsel")
 
 @click.group(**example("yuanlu pack make YC01KATE3S40000000000000000J3 -o case.pdf", "yuanlu pack verify case.pdf"))
 def pack() -> None:
-    """Evidence packs: one signed file about a case, that anybody can check."""
+    """Evidence packs: one signed file about a case, that anybody can check. docs/reference/packs.md."""
 
 
 @pack.command("make", **example("yuanlu pack make YC01KATE3S40000000000000000J3 -o case.pdf --for regulator"))

@@ -58,8 +58,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except Denied as no:
             _denied(no, as_json=bool(ctx.obj and ctx.obj.get("json")))
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click answers them; to a pipe that nobody reads any more there is nothing to say
         except Busy as busy:
             _failed(ctx, f"busy, nothing is lost: ask again with the same id ({busy})")
         except (YuanluError, Exception) as wrong:
@@ -88,6 +88,10 @@ class _Fen(click.ParamType[int]):
 
 
 FEN = _Fen()
+
+
+WHATS = ("wrong_amount", "wrong_code", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
+"""What may have gone wrong, as a report says it."""
 
 
 Command = Callable[..., Any]
@@ -165,6 +169,20 @@ def at_counter(
     print_json(plain(told))
 
 
+def ask(room: str, what: str, *, merchant: str, state: Path | None, key_file: Path | None = None, **asked: Any) -> None:
+    """Ask what the API is asked, `POST /v1/…` of `yuanlu.web.api.<room>`, and print what it tells: see `asking.ask`."""
+    from importlib import import_module
+
+    from yuanlu.terminal import asking
+
+    routes = import_module(f"yuanlu.web.api.{room}").ROUTES
+    at_counter(
+        state, merchant, 0,
+        lambda counter: asking.ask(counter, routes, what, key_file=key_file, **asked),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
 def counter_options(command: Command) -> Command:
     """What every verb at a counter takes. Its answer is always JSON."""
 
@@ -178,6 +196,15 @@ def counter_options(command: Command) -> Command:
         return ctx.invoke(command, *args, **rest)
 
     return noted
+
+
+def key_option(command: Command) -> Command:
+    """`--key-file FILE`: who acts, where that must be somebody with a name."""
+    return click.option(
+        "--key-file",
+        type=click.Path(path_type=Path),
+        help="The file with your own API key: a decision needs a member of staff.",
+    )(command)
 
 
 def wait_option(seconds: float) -> Callable[[Command], Command]:

@@ -11,11 +11,15 @@ import click
 
 from yuanlu.cli.parts import (
     FEN,
+    WHATS,
+    Command,
     Seconds,
+    ask,
     at_counter,
     counter_options,
     example,
     json_option,
+    key_option,
     plain,
     print_json,
     settings_of,
@@ -23,6 +27,13 @@ from yuanlu.cli.parts import (
     text_of,
     wait_option,
 )
+
+STATES = ("SENT", "SHOWN", "PAID", "FAILED", "REVERSING", "REVERSED", "CLOSING", "CLOSED", "LATE_PAID")
+REFUND_STATES = (
+    *("RESERVED", "READY", "SENT", "WAITING", "DONE", "PROVEN", "REFUSED", "CANCELLED", "STRANDED", "REDIRECTING"),
+    *("RECALLING", "RETURNED", "SUPERSEDED", "MANUAL", "EXTERNAL"),
+)
+_PAYMENT = "YP01KATE3S40000000000000000S8"
 
 
 @click.command(
@@ -102,19 +113,14 @@ def payment_show(payment_id: str, merchant: str, state: Path | None) -> None:
 
 
 @payment.command("list", **example("yuanlu payment list --in PAID --limit 20"))
-@click.option("--in", "payment_state", default="", metavar="STATE", help="Only those in this state.")
+@click.option("--in", "in_state", type=click.Choice(STATES), help="Only those in this state.")
+@click.option("--till", metavar="YT…", help="Only those of this till.")
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
-@click.option("--after", default="", metavar="YP…", help="The `next` of the page before.")
+@click.option("--after", metavar="YP…", help="The `next` of the page before.")
 @counter_options
-def payment_list(payment_state: str, limit: int, after: str, merchant: str, state: Path | None) -> None:
+def payment_list(in_state: str | None, merchant: str, state: Path | None, **query: Any) -> None:
     """Print payments, newest first: {items, next}."""
-    from yuanlu.terminal import verbs
-
-    at_counter(
-        state, merchant, 0,
-        lambda counter: verbs.payments_listed(counter, payment_state, limit, after),
-        lambda told, _: told,
-    )  # fmt: skip
+    ask("payments", "GET /v1/payments", merchant=merchant, state=state, query={**query, "state": in_state})
 
 
 @payment.command("cancel", **example("yuanlu payment cancel YP01KATE3S40000000000000000S8"))
@@ -131,6 +137,89 @@ def payment_cancel(payment_id: str, wait: Seconds, merchant: str, state: Path | 
         lambda counter: verbs.cancel(counter, payment_id),
         lambda one, counter: payment_told(one, counter.app.clock.now()),
     )  # fmt: skip
+
+
+def _look(name: str, says: str, room: str, *options: Command) -> None:
+    """Make a command that looks at something of a payment; its options are the fields of what the API takes there."""
+
+    def run(payment_id: str, merchant: str, state: Path | None, **query: Any) -> None:
+        path = f"GET /v1/payments/{{payment}}/{name}"
+        ask(room, path, merchant=merchant, state=state, query=query, payment=payment_id)
+
+    command: Command = counter_options(run)
+    for option in reversed(options):
+        command = option(command)
+    command = click.argument("payment_id", metavar="PAYMENT")(command)
+    payment.command(name, help=says, **example(f"yuanlu payment {name} YP01KATE3S40000000000000000S8"))(command)
+
+
+_look(
+    "amounts",
+    "Print every amount of a PAYMENT, explained: who paid what, what went back, what does not fit.",
+    "amounts",
+)
+_look("alike", "Print the payments that one may take for this PAYMENT, nearest in time first.", "causes")
+_look(
+    "way-back",
+    "Print which way the money of a PAYMENT goes back, by when, and what is needed for it.",
+    "lawbook",
+    click.option("--what", type=click.Choice(WHATS), help="For what reason."),
+)
+
+
+@click.group(**example("yuanlu refunds list --in MANUAL"))
+def refunds() -> None:
+    """Refunds on their way: list them, take one back, and what two people do with one that is stuck."""
+
+
+@refunds.command("list", **example("yuanlu refunds list --in STRANDED", f"yuanlu refunds list --payment {_PAYMENT}"))
+@click.option("--in", "in_state", type=click.Choice(REFUND_STATES), help="Only those in this state.")
+@click.option("--payment", metavar="YP…", help="Only those of this payment.")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@click.option("--after", metavar="YR…", help="The `next` of the page before.")
+@counter_options
+def refunds_list(in_state: str | None, merchant: str, state: Path | None, **query: Any) -> None:
+    """Print refunds, newest first: {items, next}."""
+    ask("refunds", "GET /v1/refunds", merchant=merchant, state=state, query={**query, "state": in_state})
+
+
+def _of_refund(name: str, path: str, says: str, shown: str, *options: Command) -> None:
+    """Make a command of a verb of refunds; its options are the fields of what the API takes at this path."""
+
+    def run(refund_id: str, key_file: Path | None, merchant: str, state: Path | None, **wish: Any) -> None:
+        if wish.get("card_number"):
+            wish["card_number"] = text_of(wish["card_number"])
+        what = f"POST /v1/refunds/{{refund}}/{path}"
+        ask("refunds", what, merchant=merchant, state=state, key_file=key_file, wish=wish, refund=refund_id)
+
+    command = key_option(counter_options(run))
+    for option in reversed(options):
+        command = option(command)
+    command = click.argument("refund_id", metavar="REFUND")(command)
+    words = f"yuanlu refunds {name} YR01KATE3S400000000000000000F {shown}".rstrip()
+    refunds.command(name, help=f"{says} Prints the refund.", **example(words))(command)
+
+
+_CARD = (
+    click.option("--to", type=click.Choice(("payer_card", "merchant_card")), required=True, help="Where it shall go."),
+    click.option("--bank-type", default="", help="The channel's name of the bank, such as ICBC_DEBIT."),
+    click.option("--card-number", default="", help="Used once, kept nowhere; - reads it from standard input."),
+    click.option("--holder-name", default="", help="Whose card it is; used once, kept nowhere."),
+)
+_PROOF = (
+    click.option("--end", type=click.Choice(("DONE", "REFUSED", "READY")), required=True,
+                 help="It arrived, it will not, or it shall be sent again."),
+    click.option("--proof", required=True, help="On what proof you say so."),
+)  # fmt: skip
+_of_refund("cancel", "cancel", "Take a REFUND back before it was sent.", "")
+_of_refund("rescue", "rescue", "First of two people: where the stranded money of a REFUND shall go instead.",
+           "--to merchant_card --key-file anna.key", *_CARD)  # fmt: skip
+_of_refund("rescue-approve", "rescue/approve", "Second of two people: the same destination, keyed in again.",
+           "--to merchant_card --key-file finn.key", *_CARD)  # fmt: skip
+_of_refund("resolve", "resolution", "First of two people: what became of a REFUND that no channel answers for.",
+           "--end DONE --proof 'ticket 4711' --key-file anna.key", *_PROOF)  # fmt: skip
+_of_refund("resolve-approve", "resolution/approve", "Second of two people: the same end, on the same proof.",
+           "--end DONE --proof 'ticket 4711' --key-file finn.key", *_PROOF)  # fmt: skip
 
 
 @click.command(**example("yuanlu show YC01KATE3S40000000000000000J3"))

@@ -13,6 +13,7 @@ from yuanlu.cli.parts import (
     counter_options,
     example,
     json_option,
+    key_option,
     plain,
     print_json,
     settings_of,
@@ -89,9 +90,11 @@ def policy_try(file: Path, since: str, merchant: str, state: Path | None, as_jso
 @click.option("--store", "store_name", default="", metavar="NAME|ID", help="For one store only.")
 @click.option("--from", "valid_from", default="", metavar="DATE", help="From this day or moment on, instead of now.")
 @click.option("--id", "policy_id", default="", metavar="YL…", help="The id, where you made it: setting again is safe.")
+@key_option
 @counter_options
 def policy_set(
-    file: Path, store_name: str, valid_from: str, policy_id: str, merchant: str, state: Path | None
+    file: Path, store_name: str, valid_from: str, policy_id: str, key_file: Path | None, merchant: str,
+    state: Path | None,
 ) -> None:  # fmt: skip
     """Set a FILE as the policy for payments made from now on. Refused while it has faults. Prints the version."""
     from yuanlu.terminal import policies
@@ -100,7 +103,7 @@ def policy_set(
     begins = _moment(valid_from) if valid_from else None
     at_counter(
         state, merchant, 0,
-        lambda counter: policies.keep(counter, file, policy_id, store_name, begins),
+        lambda counter: policies.keep(counter, file, policy_id, store_name, begins, key_file),
         lambda done, _: policy_told(done.row),
     )  # fmt: skip
 

@@ -12,7 +12,8 @@ from yuanlu.ids import Kind
 from yuanlu.merchants import store as merchants
 from yuanlu.policies import flow, store
 from yuanlu.policies.rules import Policy, PolicyAsk
-from yuanlu.terminal.verbs import Counter, till_of, who
+from yuanlu.terminal.asking import key_of
+from yuanlu.terminal.verbs import Counter, till_of
 from yuanlu.web.parts import policies
 from yuanlu.web.parts.policies import Form, PolicyCheckTold, PolicyTold, PolicyTrialTold, policy_told
 
@@ -41,15 +42,17 @@ async def trial(counter: Counter, file: Path, since: datetime) -> PolicyTrialTol
 
 
 async def keep(
-    counter: Counter, file: Path, policy_id: str, store_id: str, valid_from: datetime | None
+    counter: Counter, file: Path, policy_id: str, store_id: str, valid_from: datetime | None, key_file: Path | None
 ) -> Done[Policy]:
     """Set a file as a new version."""
     content, form = _read(file)
+    key = await key_of(counter, key_file)
     ask = PolicyAsk(
         merchant_id=counter.merchant_id,
         id=ids.checked(policy_id, Kind.POLICY) if policy_id else ids.new(Kind.POLICY, counter.app.clock.now()),
         table=flow.checked(content, is_toml=form == "toml"),
-        who=who(),
+        who=key.actor,
+        role=key.role,
         store_id=await _store(counter, store_id) if store_id else "",
         valid_from=valid_from,
     )

@@ -21,9 +21,8 @@ from typing import IO, Any, TypeVar
 from yuanlu import db, ids, jobs
 from yuanlu.app import App, running
 from yuanlu.cases import flow as cases
-from yuanlu.cases import rules as case_rules
 from yuanlu.cases import store as cases_store
-from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, What
+from yuanlu.cases.rules import Case, CaseSeen
 from yuanlu.channels.contract import Channel
 from yuanlu.channels.registry import CODECS
 from yuanlu.config import Settings
@@ -32,7 +31,6 @@ from yuanlu.evidence import flow as files
 from yuanlu.evidence import keeping
 from yuanlu.evidence.rules import Audience, FileAsk, Why
 from yuanlu.ids import Kind
-from yuanlu.masking import masked
 from yuanlu.merchants import store as merchants
 from yuanlu.merchants.store import Merchant, Till
 from yuanlu.money import Money
@@ -49,12 +47,10 @@ from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund, RefundAsk
 from yuanlu.web.parts import lists
 from yuanlu.web.parts.shapes import (
-    CasesTold,
     CaseTold,
     ErasedTold,
     FilesTold,
     FileTold,
-    PaymentsTold,
     PaymentTold,
     RefundTold,
     TimelineTold,
@@ -62,7 +58,6 @@ from yuanlu.web.parts.shapes import (
     file_told,
     payment_told,
     refund_told,
-    thread_told,
 )
 from yuanlu.worker import Worker
 
@@ -275,47 +270,6 @@ async def refund_of(counter: Counter, refund_id: str) -> Refund:
 # --- cases ---
 
 
-async def open_case(
-    counter: Counter,
-    *,
-    payment_id: str,
-    what: What,
-    meant_fen: int | None,
-    case_id: str,
-    said: str,
-    asked_fen: int | None = None,
-) -> CaseSeen:
-    """Report a mistaken scan and stand by until it is put right or a person must look.
-
-    Raises Denied: see `cases.flow.request`.
-    """
-    ask = CaseAsk(
-        merchant_id=counter.merchant_id,
-        id=ids.checked(case_id, Kind.CASE) if case_id else ids.new(Kind.CASE),
-        payment_id=payment_id,
-        what=what,
-        who=who(),
-        meant=None if meant_fen is None else Money(meant_fen),
-        said=said,
-        asked=None if asked_fen is None else Money(asked_fen),
-    )
-    case = await cases.request(counter.app.desk, ask)
-
-    async def see() -> CaseSeen:
-        return await case_of(counter, case.id)
-
-    return await counter.stand_by(see, _objects_of_case, _case_rests)
-
-
-def _objects_of_case(seen: CaseSeen) -> Sequence[str]:
-    case = _there(seen)
-    return tuple(each for each in (case.id, case.payment_id, case.refund_id) if each)
-
-
-def _case_rests(seen: CaseSeen) -> bool:
-    return _there(seen).state not in case_rules.DRIVEN
-
-
 def _there(seen: CaseSeen) -> Case:
     assert seen.case is not None
     return seen.case
@@ -426,71 +380,6 @@ async def erase_data(counter: Counter, payment_id: str) -> ErasedTold:
         operator(),
     )  # fmt: skip
     return ErasedTold(subjects=done.subjects, files=done.files)
-
-
-async def acting(counter: Counter, key_file: Path | None) -> Person:
-    """Who acts at this terminal: whose key the file holds, or else the one logged in, who decides nothing.
-
-    Raises Denied: key.file_unreadable, auth.key_invalid.
-    """
-    if key_file is None:
-        return Person(who())
-    key = await counter.app.desk.see(merchants.key_by_secret(_key_in(key_file)))
-    if key is None or key.merchant_id != counter.merchant_id or not key.counts(counter.app.clock.now()):
-        raise Denied("auth.key_invalid")
-    return Person(key.actor, Role(key.role), key.store_id)
-
-
-def _key_in(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeError) as wrong:
-        raise Denied("key.file_unreadable", file=str(file)) from wrong
-
-
-CaseVerb = Callable[[App, str, Person, int], Awaitable[Case]]
-
-
-async def on_case(
-    counter: Counter, case_id: str, key_file: Path | None, version: int, verb: CaseVerb, say: str = ""
-) -> CaseTold:
-    """Do something with a case as whoever acts here, on the version they saw (0: as it stands now).
-
-    `say`: the words that come with it; the answer tells what was masked in them.
-
-    Raises Denied: id.invalid, key.file_unreadable, auth.key_invalid, and what the verb raises.
-    """
-    by = await acting(counter, key_file)
-    seen = await cases.find(counter.app.desk, counter.merchant_id, ids.checked(case_id, Kind.CASE), by)
-    assert seen.case is not None
-    case = await verb(counter.app, counter.merchant_id, by, version or seen.case.version)
-    return case_told(case, masked=masked(say).found)
-
-
-async def case_shown(counter: Counter, case_id: str, key_file: Path | None) -> dict[str, Any]:
-    """A case, with its thread as whoever acts here may see it.
-
-    Raises Denied: id.invalid, case.unknown, key.file_unreadable, auth.key_invalid.
-    """
-    by = await acting(counter, key_file)
-    desk, merchant_id = counter.app.desk, counter.merchant_id
-    seen = await cases.find(desk, merchant_id, ids.checked(case_id, Kind.CASE), by)
-    assert seen.case is not None
-    thread = await cases.thread(desk, merchant_id, case_id, as_customer=not by.is_named, by=by)
-    return {"case": case_told(seen.case, await cases.said_of(desk, seen.case)), "thread": thread_told(thread)}
-
-
-async def cases_listed(counter: Counter, state: str, limit: int, after: str, key_file: Path | None) -> CasesTold:
-    """The open cases, the next due first.
-
-    Raises Denied: key.file_unreadable, auth.key_invalid.
-    """
-    by = await acting(counter, key_file)
-    found = await lists.queue(
-        counter.app.pools.reader, counter.merchant_id, after, limit, counter.app.clock.now(),
-        state=state, store_id=by.store_id,
-    )  # fmt: skip
-    return CasesTold(items=[case_told(cases_store.made(row)) for row in found.rows], next=found.next)
 
 
 # --- merchants ---
@@ -649,18 +538,6 @@ async def shown(counter: Counter, any_id: str, kinds: Sequence[Kind]) -> Payment
 
 def _kind(any_id: str, kinds: Sequence[Kind]) -> Kind:
     return Kind(ids.checked(any_id, *kinds)[:2])
-
-
-async def payments_listed(counter: Counter, state: str, limit: int, after: str) -> PaymentsTold:
-    """Payments, newest first.
-
-    Raises Denied: id.invalid.
-    """
-    if after:
-        ids.checked(after, Kind.PAYMENT)
-    pool, now = counter.app.pools.reader, counter.app.clock.now()
-    found = await lists.page(pool, counter.merchant_id, Payment, after, limit, {"state": state})
-    return PaymentsTold(items=[payment_told(payments_store.made(row), now) for row in found.rows], next=found.next)
 
 
 async def timeline(counter: Counter, any_id: str) -> TimelineTold:
