@@ -52,6 +52,7 @@ from yuanlu.notify import rules as notify
 from yuanlu.notify.post import Post
 from yuanlu.notify.rules import Delivery, Hook
 from yuanlu.notify.writing import Pen
+from yuanlu.packs.flow import Presses
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
@@ -277,6 +278,7 @@ class App:
             lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS, followed=FOLLOWED
         )
         self.files = files_of(settings)
+        self.presses = Presses(settings)
         self.seal = Seal(pools.recorder, settings.seal_key)
         self.desk = Desk(
             self.reader,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from string import Formatter
 
 from yuanlu import words
 from yuanlu.cases.declines import words_of
@@ -73,15 +74,21 @@ def both(code: str, facts: Mapping[str, object]) -> tuple[str, str]:
 def told(kind: str, body: Mapping[str, object]) -> tuple[str, str]:
     """What a fact of this kind says, in Chinese and English.
 
-    Shape: `body` as it is stored. Facts of newer code than ours are told by their name. Where a value is null and
-    there are words without it (`bare.<Kind>`), these are used.
+    Shape: `body` as it is stored. Facts of newer code than ours are told by their name. Where a value is null or empty
+    and there are words without it (`bare.<Kind>`), these are used.
     """
     code = f"fact.{kind}"
     if code not in words.catalogue():
         return kind, kind
-    if None in body.values() and f"bare.{kind}" in words.catalogue():
+    if f"bare.{kind}" in words.catalogue() and _lacks(code, body):
         code = f"bare.{kind}"
     return both(code, body)
+
+
+def _lacks(code: str, body: Mapping[str, object]) -> bool:
+    """Whether the words for a code show something that is not there."""
+    wanted = {name for _, name, _, _ in Formatter().parse(words.catalogue()[code]["en"]) if name}
+    return any(body.get(name, body.get(f"{name}_fen", "")) in ("", None) for name in wanted)
 
 
 def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:

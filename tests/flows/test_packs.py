@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +16,7 @@ from click.testing import CliRunner
 from tests.dossiers import INNER_WORDS, OPEN_WORDS
 from tests.flows.room import ANNA, Room, opened
 from tests.flows.shop import Shop
+from tests.flows.test_repayments import wish
 from tests.making import fen, heard
 from yuanlu import ids
 from yuanlu.cases import flow as cases
@@ -23,6 +26,7 @@ from yuanlu.channels.contract import Word
 from yuanlu.cli import main
 from yuanlu.config import Settings
 from yuanlu.db import Database, Pools
+from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.evidence.flow import Files
 from yuanlu.evidence.rules import Audience as FileAudience
@@ -32,8 +36,11 @@ from yuanlu.merchants import store as merchants
 from yuanlu.packs import flow, paper, press, signer, store
 from yuanlu.packs.audit import faults
 from yuanlu.packs.dossier import digest_of
-from yuanlu.packs.readers import Reader
+from yuanlu.packs.readers import Reader, cut
 from yuanlu.packs.verify import verify
+from yuanlu.people import flow as people
+from yuanlu.repayments import flow as repayments
+from yuanlu.repayments.rules import Refusal
 
 try:
     paper.typesetter()
@@ -157,6 +164,115 @@ async def test_a_file_that_has_not_entered_its_case_yet_is_left_out(room: Room) 
     found = await flow.gather(room.desk, room.files, room.reader, room.merchant_id, case.id, ANNA)
     assert found.dossier.files == []
     assert faults(found.dossier) == []
+
+
+async def test_the_decisions_cite_the_rules_of_their_day_and_the_rights_are_there(shop: Shop) -> None:
+    """S72, S81: each rule that a decision rests on is in the pack with its law, in both languages."""
+    made = (await gathered(shop, await put_right(shop))).dossier
+    assert all(each.law.startswith("law-cn/") for each in made.decisions)
+    cited = {cite for each in made.decisions for cite in each.law.split()}
+    known = {each.cite: each for each in made.rights}
+    assert cited <= known.keys()
+    assert any(each.at_stage for each in made.rights)
+    for each in made.rights:
+        assert each.law_zh
+        assert each.law_en
+        assert each.zh
+        assert each.en
+
+
+@pytest.mark.parametrize("until", ["proposed", "approved", "paid", "refused"])
+async def test_what_went_back_by_another_road_counts_too(shop: Shop, until: str) -> None:
+    """S65, S76: the draws of repayments are in the sum of what went back, and their moves where their state says."""
+    payment = await shop.paid()
+    ask = CaseAsk(merchant_id=shop.merchant, id=ids.new(Kind.CASE), payment_id=payment.id, what=What.OTHER, who="x")
+    case = await cases.request(shop.desk, ask)
+    shop.wait(days=400)
+    row = (await repayments.propose(shop.desk, wish(shop, payment.id))).row
+    if until in ("approved", "paid"):
+        await repayments.approve(shop.desk, shop.merchant, row.id, "bert")
+    if until == "paid":
+        await repayments.pay(shop.desk, shop.merchant, row.id, "bert", "ICBC 2026-1")
+    if until == "refused":
+        await repayments.refuse(shop.desk, shop.merchant, row.id, "bert", Refusal.WITHDRAWN)
+    made = (await gathered(shop, case.id)).dossier
+    assert faults(made) == []
+    assert made.payment["back_fen"] == (0 if until == "refused" else 11520)
+    (told,) = made.repayments
+    assert "account" not in told
+    assert faults(cut(made, Reader.CUSTOMER)) == []
+    less = replace(made, repayments=[{**told, "amount_fen": 11519}])
+    assert {"amounts.row", "moves.balance"} & {each.code for each in faults(less)}
+
+
+class Dies(Exception):
+    """The process ends here."""
+
+
+class Dying(Desk):
+    """A desk whose process dies before or after its next decision."""
+
+    def __init__(self, desk: Desk, *, after: bool) -> None:
+        self.__dict__.update(desk.__dict__)
+        self._after = after
+
+    async def decide(self, *args: Any, **more: Any) -> Any:
+        if self._after:
+            await super().decide(*args, **more)
+        raise Dies
+
+
+@needs_font
+@pytest.mark.parametrize("after", [False, True])
+async def test_who_dies_has_given_nothing_out_and_the_chain_lies_about_nothing(
+    shop: Shop, tmp_path: Path, after: bool
+) -> None:
+    """S71, S76: before the entry, nothing is told; after it, a pack was made, and the next one shows that it was."""
+    case_id = await put_right(shop)
+    files, presses = Files(Disk(tmp_path / "files")), flow.Presses(Settings(state=tmp_path))
+
+    async def make(desk: Desk) -> flow.Pack:
+        return await flow.make(
+            desk, files, presses, shop.pools.reader, shop.merchant, case_id, ANNA, Reader.CUSTOMER, "zh"
+        )
+
+    with pytest.raises(Dies):
+        await make(Dying(shop.desk, after=after))
+    told = await flow.given(shop.desk, shop.pools.reader, shop.merchant, case_id, ANNA)
+    assert len(told) == (1 if after else 0)
+    pack = await make(shop.desk)
+    assert verify(pack.file).faults == []
+    shown = (await gathered(shop, case_id)).dossier
+    assert faults(shown) == []
+    links = [link for link in shown.chain if link.kind == "pack"]
+    assert [link.digest for link in links][-1] == pack.digest
+    assert len(links) == (2 if after else 1)
+    assert [each.told["made_by"] for each in cut(shown, Reader.CUSTOMER).evidence if each.kind == "pack"] == [
+        "staff"
+    ] * len(links)
+
+
+async def test_counsel_reads_the_names_of_staff_and_nobody_else_does(room: Room) -> None:
+    """S80: a name stands in counsel's pack alone, also where somebody cuts what was gathered for counsel."""
+    case_id = (await room.case()).id
+    added = (await people.add(room.desk, room.merchant_id, role="manager", name="王芳", who="boss")).person
+    await cases.say(room.desk, room.merchant_id, case_id, added, cases.Words(text="好的"))
+    for reader, names in ((Reader.COUNSEL, {added.id: "王芳"}), (Reader.CUSTOMER, {}), (Reader.REGULATOR, {})):
+        found = await flow.gather(room.desk, room.files, room.reader, room.merchant_id, case_id, ANNA, reader)
+        assert found.dossier.merchant.get("people", {}) == names
+    whole = (await flow.gather(room.desk, room.files, room.reader, room.merchant_id, case_id, ANNA)).dossier
+    assert "people" not in cut(whole, Reader.REGULATOR).merchant
+    tongue = paper.Tongue("zh", {"a1234": "王芳", "b5678": "王芳", "c9012": "李四"})
+    assert [paper._who(who, tongue) for who in ("a1234", "b5678", "c9012")] == ["王芳 …1234", "王芳 …5678", "李四"]
+
+
+async def test_only_files_the_reader_may_have_are_opened_for_his_pack(room: Room) -> None:
+    """S57, S76: custody knows of no opening that was not needed."""
+    case_id = await talked(room)
+    found = await flow.gather(room.desk, room.files, room.reader, room.merchant_id, case_id, ANNA, Reader.CUSTOMER)
+    opened_files = {each.id for each in found.dossier.files if ("FileOpened", "anna") in await room.facts(each.id)}
+    assert opened_files == {each.id for each in found.dossier.files if each.audience == "customer"}
+    assert len(found.contents) == 1
 
 
 async def test_another_merchants_case_is_unknown(shop: Shop) -> None:

@@ -165,7 +165,7 @@ def test_the_table_of_roles_is_what_the_verbs_ask(verb: str, role: Role) -> None
         ),
     }
     if verb not in open_to:
-        assert verb in ("see", "open", "say", "note", "hand_in", "export", "erase", "hooks", *OF_ROUTES), (
+        assert verb in ("see", "open", "say", "note", "hand_in", "export", "erase", "hooks", "pack", *OF_ROUTES), (
             "asked by the flow"
         )
         return

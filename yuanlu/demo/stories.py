@@ -260,16 +260,17 @@ async def evidence_pack(on: Stage) -> End:
     end = await mistaken_scan(on)
     assert end.case is not None
     on.tell("customer", "要一份能留着的凭证", "Asks for something to keep.")
-    file, ours = await packs.pressed(on.app, on.merchant_id, end.case["id"], Reader.CUSTOMER, "zh")
+    pack = await packs.pressed(on.app, on.merchant_id, end.case["id"], Reader.CUSTOMER, "zh")
+    file = pack.file
     (on.app.settings.state / f"{end.case['id']}.pdf").write_bytes(file)
     on.tell("cashier", f"做成证据包：一个带签名的 PDF，{len(file) // 1024} KB",
             f"Makes an evidence pack: one signed PDF of {len(file) // 1024} KB.")  # fmt: skip
-    verdict = verify(file, ours.fingerprints[:1])
+    verdict = verify(file, pack.fingerprints[:1])
     on.expect(verdict.ok and verdict.is_trusted, f"the pack is good: {packs.told(verdict)['problems']}")
     on.tell("customer", "不用本系统，自己核对：没有问题", "Checks it, without us: nothing is wrong with it.")
     changed = bytearray(file)
     changed[len(changed) // 2] ^= 1
-    verdict = verify(bytes(changed), ours.fingerprints[:1])
+    verdict = verify(bytes(changed), pack.fingerprints[:1])
     on.expect(not verdict.ok, "one flipped byte is found")
     for fault in verdict.faults:
         zh, en = packs.words_of(fault)

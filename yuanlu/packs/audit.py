@@ -16,6 +16,7 @@ from yuanlu.ledger.accounts import OWED
 from yuanlu.packs.dossier import CHAINED_FIRST, FILE, MESSAGE, Columns, Dossier, Happened, Link, digest_of, linked
 from yuanlu.payments.rules import HAS_MONEY
 from yuanlu.refunds.rules import PLACE
+from yuanlu.repayments import rules as repayments
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,9 @@ def _ids(dossier: Dossier) -> Iterator[Fault]:
     case, payment = dossier.case, dossier.payment
     if case.get("payment_id") != payment.get("id"):
         yield fault("ids", what=case.get("id"), of=payment.get("id"))
-    for refund in dossier.refunds:
-        if refund.get("payment_id") != payment.get("id"):
-            yield fault("ids", what=refund.get("id"), of=payment.get("id"))
+    for back in (*dossier.refunds, *dossier.repayments):
+        if back.get("payment_id") != payment.get("id"):
+            yield fault("ids", what=back.get("id"), of=payment.get("id"))
     known = _objects(dossier)
     if case.get("conclusion") == "money_back" and case.get("refund_id") not in known:
         yield fault("ids", what=case.get("refund_id"), of=case.get("id"))
@@ -60,11 +61,25 @@ def _ids(dossier: Dossier) -> Iterator[Fault]:
 
 
 def _objects(dossier: Dossier) -> Mapping[str, Columns]:
-    rows = (dossier.case, dossier.payment, *dossier.refunds)
+    rows = (dossier.case, dossier.payment, *dossier.refunds, *dossier.repayments)
     return {str(row.get("id")): row for row in rows}
 
 
 # --- amounts and moves ---
+
+
+_REPAID = {state.value: place for state, place in repayments.PLACE.items()}
+
+
+def places(dossier: Dossier) -> Iterator[tuple[Columns, str]]:
+    """All that went back, by whichever road, and in which account its money is by its state."""
+    for refund in dossier.refunds:
+        place = _place(refund)
+        if place is not None:
+            yield refund, place
+    for repayment in dossier.repayments:
+        if str(repayment.get("state")) in _REPAID:
+            yield repayment, _REPAID[str(repayment["state"])]
 
 
 def _place(refund: Columns) -> str | None:
@@ -79,7 +94,7 @@ def _amounts(dossier: Dossier) -> Iterator[Fault]:
     if not isinstance(whole, int) or not isinstance(back, int) or not 0 <= back <= whole:
         yield fault("amounts.back", payment=payment.get("id"), back_fen=back, whole_fen=whole)
         return
-    drawn = sum(int(each["amount_fen"]) for each in dossier.refunds if _place(each) not in (OWED, None))
+    drawn = sum(int(each["amount_fen"]) for each, place in places(dossier) if place != OWED)
     if drawn != back:
         yield fault("amounts.sum", payment=payment.get("id"), back_fen=back, refunds_fen=drawn)
     for refund in dossier.refunds:
@@ -92,7 +107,9 @@ def _amounts(dossier: Dossier) -> Iterator[Fault]:
             yield fault("amounts.row", what=fact.object, told_fen=fact.body.get("amount_fen"), row_fen=row_fen)
 
 
-_OWN_AMOUNT = frozenset({"PaymentOpened", "PaymentPaid", "RefundRequested", "RefundDone"})
+_OWN_AMOUNT = frozenset(
+    {"PaymentOpened", "PaymentPaid", "RefundRequested", "RefundDone", "RepaymentProposed", "RepaymentPaid"}
+)
 """Facts that tell the amount of their own row."""
 
 
@@ -108,11 +125,9 @@ def _moves(dossier: Dossier) -> Iterator[Fault]:
     payment = dossier.payment
     has_money = payment.get("state") in {state.value for state in HAS_MONEY}
     yield from _balance(str(payment.get("id")), balances, OWED, payment["amount_fen"] if has_money else 0)
-    for refund in dossier.refunds:
-        place = _place(refund)
-        if place is not None:
-            amount_fen = 0 if place == OWED else int(refund["amount_fen"])
-            yield from _balance(str(refund.get("id")), balances, place, amount_fen)
+    for back, place in places(dossier):
+        amount_fen = 0 if place == OWED else int(back["amount_fen"])
+        yield from _balance(str(back.get("id")), balances, place, amount_fen)
 
 
 def _balance(

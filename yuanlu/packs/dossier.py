@@ -18,7 +18,9 @@ Columns = Mapping[str, Any]
 
 CHAINED_FIRST = ""
 """What stands before the first link of a chain."""
-MESSAGE, FILE = "message", "file"
+MESSAGE, FILE, PACK = "message", "file", "pack"
+PEOPLE = "people"
+"""In the merchant's columns: the names of staff by id, for whoever may read them."""
 SEALED = "s1."
 """How sealed text begins."""
 CUSTOMER, INTERNAL = "customer", "internal"
@@ -50,7 +52,9 @@ class Happened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """A piece of evidence: an answer, a notice, silence, a person's word. `digest` is of the bytes as they came."""
+    """A piece of evidence: an answer, a notice, silence, a person's word, a pack that was made (its `body` says for
+    whom). `digest` is of the bytes as they came, or of the pack.
+    """
 
     object: str
     id: str
@@ -62,6 +66,15 @@ class Heard:
     digest: str
     body: str
     withheld: bool = False
+
+    @property
+    def told(self) -> Columns:
+        """The body in its parts; nothing where it has none."""
+        try:
+            parts = json.loads(self.body)
+        except ValueError:
+            parts = None
+        return parts if isinstance(parts, dict) else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +117,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A file of the case. `digest` is SHA-256 of its bytes; `enclosed`: they are in the pack."""
+    """A file of the case. `digest` is SHA-256 of its bytes; `enclosed`: they are in the pack; `gone`: forgotten."""
 
     id: str
     name: str
@@ -115,6 +128,7 @@ class Kept:
     who: str
     audience: str
     enclosed: bool = True
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +158,17 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """A right of the customer at this stage, with the rule it stands in."""
+    """A rule in plain words, the law it stands in, and how it is cited: such as `law-cn/2026-01#art-39`.
 
+    `at_stage`: it matters as the case stands; else a decision rests on it.
+    """
+
+    cite: str
+    law_zh: str
+    law_en: str
     zh: str
     en: str
-    source: str
+    at_stage: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +189,7 @@ class Dossier:
     chain: Sequence[Link] = ()
     decisions: Sequence[Decided] = ()
     rights: Sequence[Right] = ()
+    repayments: Sequence[Columns] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +203,4 @@ class Found:
     facts: Sequence[Happened]
     evidence: Sequence[Heard]
     moves: Sequence[Moved]
+    repayments: Sequence[Columns] = ()

@@ -11,17 +11,22 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from string import Formatter
 from typing import Any
 
 from yuanlu import packaged, words
+from yuanlu.amounts.rules import Back, Explained, What, bill_of, explain
+from yuanlu.channels.contract import Figures
 from yuanlu.errors import Denied
+from yuanlu.ledger.accounts import OWED
 from yuanlu.money import Money
-from yuanlu.packs.audit import ENTERED, clock_time
-from yuanlu.packs.dossier import INTERNAL, Columns, Dossier, Happened, Kept
+from yuanlu.packs.audit import ENTERED, clock_time, places
+from yuanlu.packs.dossier import INTERNAL, PACK, PEOPLE, Columns, Decided, Dossier, Happened, Heard, Kept
 from yuanlu.packs.readers import Reader
+from yuanlu.packs.rules import CITED
+from yuanlu.payments.rules import HAS_MONEY
 from yuanlu.refunds.rules import State
 from yuanlu.told import both, told
 
@@ -31,17 +36,18 @@ QUOTED_MAX = 4000
 """Letters of one message on paper. The record has all of it."""
 THUMB = (160, 160)
 THUMB_PIXELS_MAX = 60_000_000
-_ARRIVED = (State.DONE, State.PROVEN, State.EXTERNAL)
-_ON_ITS_WAY = (State.RESERVED, State.READY, State.SENT, State.WAITING, State.MANUAL, State.STRANDED, State.REDIRECTING)
+_ARRIVED = frozenset({State.DONE, State.PROVEN, State.EXTERNAL, "PAID"})
+"""States of a refund, or of a repayment by another road, whose money is with the payer."""
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 """Signs that draw nothing, or turn the order of what is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tongue:
-    """Words in the reader's language first, in the other beside it."""
+    """Words in the reader's language first, in the other beside it; and the names of people, by id."""
 
     lang: str
+    people: Mapping[str, str] = field(default_factory=dict)
 
     def pair(self, code: str, /, **facts: object) -> tuple[str, str]:
         zh, en = both(code, facts)
@@ -65,7 +71,7 @@ def pages(
     Raises Denied: pack.no_font.
     """
     weasyprint = typesetter()
-    html = _html(dossier, thumbs, Tongue(words.language(lang)), reader, certificates)
+    html = _html(dossier, thumbs, Tongue(words.language(lang), dossier.merchant.get(PEOPLE, {})), reader, certificates)
     document = weasyprint.HTML(string=html, url_fetcher=_fetcher(thumbs))
     sheet = weasyprint.CSS(string=packaged.text("packs/pack.css"))
     with warnings.catch_warnings():  # it leaves the file of its colour profile to be closed by itself
@@ -137,7 +143,7 @@ def _html(
     import jinja2  # noqa: PLC0415 - see the top
 
     space = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=seen)
-    case, payment, marks = dossier.case, dossier.payment, _marks(dossier)
+    case, marks, told_amounts = dossier.case, _marks(dossier), _explained(dossier)
     return space.from_string(packaged.text("packs/pack.html")).render(
         lang=tongue.lang,
         t=tongue.pair,
@@ -147,15 +153,16 @@ def _html(
         fingerprint=certificates[0],
         headline=_headline(dossier, tongue),
         first=list(_first(dossier, tongue, reader)),
-        figures=list(_figures(dossier)),
+        figures=list(_figures(dossier, told_amounts)),
         stands=list(_stands(case, tongue)),
-        rights=[{"text": each.zh if tongue.lang == "zh" else each.en, "source": each.source}
-                for each in dossier.rights],
-        amounts=list(_amounts(dossier, tongue)),
-        decisions=[_decision(each, tongue, payment) for each in dossier.decisions],
+        rights=_rights(dossier, tongue, at_stage=True),
+        amounts=list(_amounts(dossier, told_amounts, tongue, reader)),
+        decisions=[_decision(each, tongue) for each in dossier.decisions],
+        cited=_rights(dossier, tongue, at_stage=False),
         timeline=_timeline(dossier, tongue, marks),
         files=[_file(each, thumbs, tongue, marks) for each in dossier.files],
         evidence=list(_evidence(dossier, tongue, marks)),
+        given=list(_given(dossier, tongue, marks)),
         chain=list(_links(dossier, tongue, marks)),
         check=tongue.say("paper.how_to_check").split("\n"),
         certificates=[{"code": f"paper.certificate_{'ours' if not place else 'authority'}", "fingerprint": each}
@@ -169,9 +176,10 @@ def seen(value: Any) -> Any:
 
 
 def _marks(dossier: Dossier) -> Mapping[str, str]:
-    """The number of each piece of evidence on paper: E of the channels, F a file, M a message."""
+    """The number of each piece of evidence on paper: E of the channels, F a file, M a message, P a pack."""
     numbered = {
-        "E": [each.id for each in dossier.evidence],
+        "E": [each.id for each in dossier.evidence if each.kind != PACK],
+        "P": [each.id for each in dossier.evidence if each.kind == PACK],
         "F": [each.id for each in dossier.files],
         "M": [each.id for each in dossier.thread],
     }
@@ -210,20 +218,53 @@ def _time(at: object) -> str:
     return clock_time(at) if isinstance(at, datetime) else "—"
 
 
-def _summed(dossier: Dossier, states: Sequence[State]) -> int:
-    return sum(each["amount_fen"] for each in dossier.refunds if each["state"] in set(states))
+def _explained(dossier: Dossier) -> Explained | None:
+    """Every amount by the rules that explain them; None where no money was taken."""
+    payment = dossier.payment
+    if payment["state"] not in {state.value for state in HAS_MONEY}:
+        return None
+    backs = [_back(row) for row, place in places(dossier) if place != OWED]
+    return explain(bill_of(payment["amount_fen"], str(payment.get("figures") or ""), backs))
 
 
-def _figures(dossier: Dossier) -> Iterator[dict[str, object]]:
-    payment, case = dossier.payment, dossier.case
-    currency = payment["currency"]
-    yield {"code": "paper.paid", "amount": _yuan(payment["amount_fen"], currency), "strong": False}
-    if case.get("meant_fen") is not None:
-        yield {"code": "paper.meant", "amount": _yuan(case["meant_fen"], currency), "strong": False}
-    waiting = _summed(dossier, _ON_ITS_WAY)
-    if waiting:
-        yield {"code": "paper.on_its_way", "amount": _yuan(waiting, currency), "strong": False}
-    yield {"code": "paper.back", "amount": _yuan(_summed(dossier, _ARRIVED), currency), "strong": True}
+def _back(row: Columns) -> Back:
+    return Back(
+        id=row["id"],
+        amount_fen=row["amount_fen"],
+        figures=Figures.of_text(str(row.get("figures") or "")),
+        is_done=row["state"] in _ARRIVED,
+        received_into=str(row.get("received_into") or ""),
+    )
+
+
+def _figures(dossier: Dossier, told_amounts: Explained | None) -> Iterator[dict[str, object]]:
+    """The figures one wants to see first."""
+    currency, meant = dossier.payment["currency"], dossier.case.get("meant_fen")
+    fens = {each.what: each.amount_fen for each in told_amounts.amounts} if told_amounts else {}
+
+    def figure(code: str, fen: int, *, strong: bool = False) -> dict[str, object]:
+        return {"code": code, "amount": _yuan(fen, currency), "strong": strong}
+
+    yield figure("paper.paid", fens.get(What.PAYER, 0))
+    if meant is not None:
+        yield figure("paper.meant", meant)
+    if fens.get(What.ARRIVING):
+        yield figure("paper.on_its_way", fens[What.ARRIVING])
+    yield figure("paper.back", fens.get(What.ARRIVED, 0), strong=True)
+
+
+def _rights(dossier: Dossier, tongue: Tongue, *, at_stage: bool) -> list[dict[str, str]]:
+    """Rules in the reader's language: those that matter now, or those that only decisions rest on."""
+    is_zh = tongue.lang == "zh"
+    return [
+        {
+            "text": (each.zh.replace("\n", "；") if is_zh else each.en.replace("\n", " ")),
+            "law": each.law_zh if is_zh else each.law_en,
+            "cite": each.cite,
+        }
+        for each in dossier.rights
+        if each.at_stage is at_stage
+    ]
 
 
 def _stands(case: Columns, tongue: Tongue) -> Iterator[str]:
@@ -240,29 +281,39 @@ def _stands(case: Columns, tongue: Tongue) -> Iterator[str]:
     yield tongue.say("paper.rights")
 
 
-def _amounts(dossier: Dossier, tongue: Tongue) -> Iterator[dict[str, str]]:
-    """Each amount, with the sentence that says where it comes from."""
+def _amounts(
+    dossier: Dossier, told_amounts: Explained | None, tongue: Tongue, reader: Reader
+) -> Iterator[dict[str, str]]:
+    """Each amount with its sentence: those of the payment, what was meant, and each way money went back."""
     payment, case = dossier.payment, dossier.case
-    currency, whole = payment["currency"], payment["amount_fen"]
+    currency, whole, meant = payment["currency"], payment["amount_fen"], case.get("meant_fen")
 
-    def line(code: str, fen: int, **facts: object) -> dict[str, str]:
-        return {"text": tongue.say(code, **facts), "amount": _yuan(fen, currency)}
+    def line(code: str, fen: int, said: str = "") -> dict[str, str]:
+        return {"name": tongue.say(code), "text": said, "amount": _yuan(fen, currency)}
 
-    yield line("paper.line_paid", whole, channel=tongue.known(f"channel.{payment['channel']}"))
-    if case.get("meant_fen") is not None:
-        yield line("paper.line_meant", case["meant_fen"])
-        yield line("paper.line_difference", whole - case["meant_fen"])
-    for refund in dossier.refunds:
-        arrived = refund["state"] in set(_ARRIVED)
-        code = "paper.line_back" if arrived else "paper.line_refund"
-        into = str(refund.get("received_into") or "") or tongue.say("paper.as_it_came")
-        state = tongue.known(f"paper.refund.{refund['state']}")
-        yield line(code, refund["amount_fen"], id=refund["id"], into=into, state=state)
-    yield line("paper.line_rest", whole - payment["back_fen"])
+    if told_amounts is None:
+        yield line("paper.not_taken", 0)
+        return
+    to = "customer" if reader is Reader.CUSTOMER else "clerk"
+    for each in told_amounts.amounts:
+        yield line(f"paper.amount.{each.what}", each.amount_fen, getattr(each, f"{to}_{tongue.lang}"))
+    if meant is not None:
+        yield line("paper.line_meant", meant, tongue.say("paper.line_meant_said"))
+        yield line("paper.line_difference", whole - meant, tongue.say("paper.line_difference_said"))
+    for row in dossier.refunds:
+        state = tongue.known(f"paper.refund.{row['state']}")
+        yield line("paper.line_refund", row["amount_fen"], f"{row['id']} · {state}")
+    for row in dossier.repayments:
+        said = tongue.say("paper.line_repayment_said", id=row["id"], tail=row.get("account_tail") or "…")
+        state = tongue.known(f"paper.repayment.{row['state']}")
+        yield line("paper.line_repayment", row["amount_fen"], f"{said} · {state}")
 
 
 def _who(who: str, tongue: Tongue) -> str:
-    """People of the shop are named or numbered by the cut; all others have words."""
+    """People of the shop are named or numbered by the cut; all others have words. Two of one name keep them apart."""
+    name = tongue.people.get(who)
+    if name:
+        return name if list(tongue.people.values()).count(name) == 1 else f"{name} …{who[-4:]}"
     base, _, number = who.partition("-") if who.startswith("staff") else (who, "", "")
     told_as = tongue.say(f"paper.who.{base}") if f"paper.who.{base}" in words.catalogue() else who
     return f"{told_as} {number}".strip()
@@ -276,8 +327,8 @@ def fact_told(kind: str, body: Columns, tongue: Tongue) -> str:
     return zh if tongue.lang == "zh" else en
 
 
-def _decision(decision: Any, tongue: Tongue, payment: Columns) -> dict[str, str]:
-    rule = " · ".join(each for each in (decision.policy, decision.law) if each)
+def _decision(decision: Decided, tongue: Tongue) -> dict[str, str]:
+    rule = "\n".join(each for each in (*decision.policy.split(" · "), *decision.law.split()) if each)
     return {
         "at": _time(decision.at),
         "who": _who(decision.who, tongue),
@@ -286,10 +337,16 @@ def _decision(decision: Any, tongue: Tongue, payment: Columns) -> dict[str, str]
     }
 
 
+_TOLD_ELSEWHERE = (ENTERED, CITED)
+"""Facts that stand on paper as what entered, and beside the decision that rests on them."""
+
+
 def _timeline(dossier: Dossier, tongue: Tongue, marks: Mapping[str, str]) -> list[dict[str, str]]:
     """Money, people and messages in one stream, in the order of time."""
     told_items: list[tuple[datetime, dict[str, str]]] = []
-    told_items += [(fact.at, _fact_line(fact, tongue, marks)) for fact in dossier.facts if fact.kind != ENTERED]
+    told_items += [
+        (fact.at, _fact_line(fact, tongue, marks)) for fact in dossier.facts if fact.kind not in _TOLD_ELSEWHERE
+    ]
     for said in dossier.thread:
         text = tongue.known(f"paper.said.{said.told.get('how', 'written')}")
         if said.audience == INTERNAL:
@@ -299,6 +356,9 @@ def _timeline(dossier: Dossier, tongue: Tongue, marks: Mapping[str, str]) -> lis
     for kept in dossier.files:
         text = tongue.say("paper.handed_in", name=kept.name)
         told_items.append((kept.at, _line("file", kept.at, _who(kept.who, tongue), text, marks[kept.id])))
+    for pack in _packs(dossier):
+        text = tongue.say("paper.pack_made", reader=_reader(pack, tongue))
+        told_items.append((pack.at, _line("file", pack.at, _made_by(pack, tongue), text, marks[pack.id])))
     return [line for _, line in sorted(told_items, key=lambda item: item[0])]
 
 
@@ -314,9 +374,31 @@ def _line(kind: str, at: datetime, who: str, text: str, mark: str, quote: str = 
 
 def _evidence(dossier: Dossier, tongue: Tongue, marks: Mapping[str, str]) -> Iterator[dict[str, str]]:
     for heard in dossier.evidence:
+        if heard.kind == PACK:
+            continue
         operation = tongue.known(f"paper.operation.{heard.operation}") if heard.operation else ""
         text = " · ".join(each for each in (tongue.known(f"paper.heard.{heard.kind}"), operation) if each)
         yield {"mark": marks[heard.id], "at": _time(heard.at), "text": text, "id": heard.id, "digest": heard.digest}
+
+
+def _packs(dossier: Dossier) -> Iterator[Heard]:
+    return (each for each in dossier.evidence if each.kind == PACK)
+
+
+def _reader(pack: Heard, tongue: Tongue) -> str:
+    return tongue.known(f"paper.for_{pack.told.get('reader', '')}")
+
+
+def _made_by(pack: Heard, tongue: Tongue) -> str:
+    return _who(str(pack.told.get("made_by", "")), tongue)
+
+
+def _given(dossier: Dossier, tongue: Tongue, marks: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Where the records went before: the packs that were made of the case."""
+    for pack in _packs(dossier):
+        text = tongue.say("paper.pack_made", reader=_reader(pack, tongue))
+        yield {"mark": marks[pack.id], "at": _time(pack.at), "who": _made_by(pack, tongue), "text": text,
+               "digest": pack.digest}  # fmt: skip
 
 
 def _links(dossier: Dossier, tongue: Tongue, marks: Mapping[str, str]) -> Iterator[dict[str, str]]:
@@ -328,12 +410,13 @@ def _links(dossier: Dossier, tongue: Tongue, marks: Mapping[str, str]) -> Iterat
 
 
 def _file(kept: Kept, thumbs: Mapping[str, bytes], tongue: Tongue, marks: Mapping[str, str]) -> dict[str, str]:
-    size = f"{kept.size / 1024:,.0f} KB"
-    about = f"{kept.id} · {kept.media} · {size}"
+    size = f"{kept.size / 1024:,.0f}\u00a0KB"
+    about = f"{kept.media} · {size}"
     if not kept.enclosed:
-        about += " · " + tongue.say("paper.not_enclosed")
+        about += " · " + tongue.say("paper.gone" if kept.gone else "paper.not_enclosed")
     thumb = f"thumb:{kept.id}" if thumbs.get(kept.id) else ""
-    return {"mark": marks[kept.id], "name": kept.name, "about": about, "digest": kept.digest, "thumb": thumb}
+    return {"mark": marks[kept.id], "name": kept.name, "id": kept.id, "about": about, "digest": kept.digest,
+            "thumb": thumb}  # fmt: skip
 
 
 def thumbs(dossier: Dossier, contents: Mapping[str, bytes]) -> dict[str, bytes]:

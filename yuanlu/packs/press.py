@@ -28,7 +28,7 @@ def press(dossier: Dossier, contents: Mapping[str, bytes], signer: Signer, *, re
     """Make the pack of a whole dossier for one reader.
 
     Shape: `contents` is id of a file to its bytes, of every file that is `enclosed`.
-    Raises Denied: pack.no_font.
+    Raises Denied: pack.no_font, pack.too_slow.
     """
     shown = cut(dossier, reader)
     audiences = {each.audience for each in shown.thread} | {each.audience for each in shown.files}

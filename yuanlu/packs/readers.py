@@ -8,11 +8,12 @@ What is cut leaves its digest: chain and index stay whole, and can be checked wi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from yuanlu.packs.dossier import Columns, Decided, Dossier, Happened, Heard, Kept, Said
+from yuanlu.packs.dossier import PACK, PEOPLE, Columns, Decided, Dossier, Happened, Heard, Kept, Said
 
 
 class Reader(StrEnum):
@@ -31,8 +32,8 @@ class Naming(StrEnum):
     NAME = "name"
 
 
-_TECHNICAL = frozenset({"fingerprint", "code_mark", "qr", "looks"})
-"""Nobody's business: keyed hashes, counters, the code that was on a screen."""
+_TECHNICAL = frozenset({"fingerprint", "code_mark", "qr", "looks", "account"})
+"""Nobody's business: keyed hashes, counters, the code that was on a screen, a sealed account."""
 
 
 def _names_in(text: str) -> frozenset[str]:
@@ -48,11 +49,15 @@ _CASE = _names_in(
 )
 _PAYMENT = _names_in(
     "id version state channel mode store_id till_id amount_fen currency back_fen parts description code_tail opened_at"
-    " sent_at paid_at ended_at channel_number"
+    " sent_at paid_at ended_at channel_number figures"
 )
 _REFUND = _names_in(
     "id version state payment_id case_id channel amount_fen total_fen currency reason opened_at sent_at sent_times"
-    " done_at ended_at channel_number received_into"
+    " done_at ended_at channel_number received_into figures"
+)
+_REPAYMENT = _names_in(
+    "id version state payment_id case_id refund_id channel amount_fen currency because account_tail opened_at"
+    " approved_at paid_at ended_at"
 )
 _FACTS = _names_in(
     "amount_fen asked_fen attempt audience by chain channel channel_number code conclusion digest due end holder item"
@@ -60,7 +65,9 @@ _FACTS = _names_in(
     " reason reason_code received_into refund_id remedy route shuts_at status step times to until"
     " verdict was way what window word"
 )
-_PEOPLE = _names_in("who opened_by proposed_by approved_by approver decided_by seconded_by claimed_by done_by fault_by")
+_PEOPLE = _names_in(
+    "who made_by opened_by proposed_by approved_by approver decided_by seconded_by claimed_by done_by fault_by paid_by"
+)
 """Columns and fields that name a person, wherever they stand."""
 _KNOWN = frozenset({"", "system", "customer", "payer", "channel", "worker", "machine"})
 """Whoever is no person of the shop."""
@@ -78,6 +85,7 @@ class Cut:
     case: frozenset[str] | None
     payment: frozenset[str] | None
     refund: frozenset[str] | None
+    repayment: frozenset[str] | None
     facts: frozenset[str] | None
 
 
@@ -90,6 +98,7 @@ READERS: Mapping[Reader, Cut] = {
         case=_CASE,
         payment=_PAYMENT,
         refund=_REFUND,
+        repayment=_REPAYMENT,
         facts=_FACTS,
     ),
     Reader.REGULATOR: Cut(
@@ -100,6 +109,7 @@ READERS: Mapping[Reader, Cut] = {
         case=_CASE | {"opened_by", "decided_by", "seconded_by", "incident", "legal_hold"},
         payment=_PAYMENT | {"opened_by", "payer", "code", "reason", "last_word", "give_up_at", "incident"},
         refund=_REFUND | {"opened_by", "proposed_by", "done_by", "code", "waiting_for", "last_word", "incident"},
+        repayment=_REPAYMENT | {"opened_by", "approved_by", "paid_by", "match", "proof"},
         facts=_FACTS | {"why", "card_tail", "proposed_by", "till_id", "since", "approver", "decided_by"},
     ),
     Reader.COUNSEL: Cut(
@@ -110,6 +120,7 @@ READERS: Mapping[Reader, Cut] = {
         case=None,
         payment=None,
         refund=None,
+        repayment=None,
         facts=None,
     ),
 }
@@ -121,14 +132,17 @@ def cut(dossier: Dossier, reader: Reader) -> Dossier:
     called = _names(dossier, may.naming)
     said = [_said(each, called) for each in dossier.thread if each.audience in may.audiences]
     kept = [_kept(each, called) for each in dossier.files if each.audience in may.audiences]
-    shown = {*(each.id for each in said), *(each.id for each in kept), *(each.id for each in dossier.evidence)}
+    heard = [_heard(each, may, called) for each in dossier.evidence if _is_for(each, reader, may)]
+    shown = {*(each.id for each in said), *(each.id for each in kept), *(each.id for each in heard)}
     return replace(
         dossier,
+        merchant={name: each for name, each in dossier.merchant.items() if name != PEOPLE or may.naming is Naming.NAME},
         case=_columns(dossier.case, may.case, called),
         payment=_columns(dossier.payment, may.payment, called),
         refunds=[_columns(each, may.refund, called) for each in dossier.refunds],
         facts=[_happened(each, may, called) for each in dossier.facts],
-        evidence=[each if may.heard else _unheard(each) for each in dossier.evidence],
+        repayments=[_columns(each, may.repayment, called) for each in dossier.repayments],
+        evidence=heard,
         moves=dossier.moves if may.books else (),
         thread=said,
         files=kept,
@@ -171,8 +185,15 @@ def _decided(decision: Decided, may: Cut, called: Names) -> Decided:
     return replace(decision, who=called(decision.who), body=_columns(decision.body, may.facts, called))
 
 
-def _unheard(heard: Heard) -> Heard:
-    return replace(heard, body="", withheld=True)
+def _is_for(heard: Heard, reader: Reader, may: Cut) -> bool:
+    """Whether it is shown at all: of packs a reader sees those that were made for him, or all with what is internal."""
+    return heard.kind != PACK or heard.told.get("reader") == reader or "internal" in may.audiences
+
+
+def _heard(heard: Heard, may: Cut, called: Names) -> Heard:
+    if heard.kind == PACK:
+        return replace(heard, body=json.dumps(_columns(heard.told, None, called)))
+    return heard if may.heard else replace(heard, body="", withheld=True)
 
 
 def _said(said: Said, called: Names) -> Said:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from yuanlu.cases.citing import STAGES
+from yuanlu.lawbook import law
+from yuanlu.lawbook.shapes import Law, Rule, Stage
+from yuanlu.lawbook.shelf import Book
 from yuanlu.packs.audit import ENTERED
 from yuanlu.packs.dossier import (
     INTERNAL,
     MESSAGE,
     SEALED,
-    Columns,
     Decided,
     Dossier,
     Found,
@@ -37,11 +40,19 @@ DECISIONS = (
     "CaseClosed",
 )
 """The facts that are decisions."""
+CITED = "RulesCited"
+STAGE_OF: Mapping[str, Stage] = {
+    "OPENED": Stage.REPORTED,
+    **dict.fromkeys(("REVIEW", "SECOND", "NEEDS_INFO", "OFFERED", "REMEDY", "ATTENTION"), Stage.REVIEW),
+    "DECLINED": Stage.DECLINED,
+    "CLOSED": Stage.CLOSED,
+}
+"""At which stage of the law a case in this state stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file as whoever keeps it hands it over. `content` None: it is too much for a pack, or it was forgotten."""
+    """A file as whoever keeps it hands it over. `content` None: it is too much for a pack, or it is gone."""
 
     id: str
     name: str
@@ -50,6 +61,7 @@ class File:
     digest: str
     who: str
     content: bytes | None
+    is_gone: bool = False
 
 
 Opened = Callable[[str], str | None]
@@ -80,8 +92,9 @@ def dossier(
         ],
         files=[_kept(each, by_id[each.id]) for each in files if each.id in by_id],
         chain=links,
-        decisions=[_decided(fact, found.case) for fact in found.facts if fact.kind in DECISIONS],
+        decisions=[_decided(fact, found) for fact in found.facts if fact.kind in DECISIONS],
         rights=rights,
+        repayments=found.repayments,
     )
 
 
@@ -138,6 +151,7 @@ def _kept(file: File, link: Link) -> Kept:
         who=file.who,
         audience=link.audience,
         enclosed=file.content is not None,
+        gone=file.is_gone,
     )
 
 
@@ -151,14 +165,68 @@ def fitting(sizes: Sequence[int]) -> int:
     return len(sizes)
 
 
-def _decided(fact: Happened, case: Columns) -> Decided:
-    policy = str(fact.body.get("policy") or case.get("policy") or "")
-    line = str(fact.body.get("line") or (case.get("policy_line") if policy else "") or "")
+def _decided(fact: Happened, found: Found) -> Decided:
+    policy = str(fact.body.get("policy") or found.case.get("policy") or "")
+    line = str(fact.body.get("line") or (found.case.get("policy_line") if policy else "") or "")
     return Decided(
         at=fact.at,
         who=fact.who,
         kind=fact.kind,
         body=fact.body,
         policy=" · ".join(each for each in (policy, line) if each),
-        law=str(fact.body.get("law") or ""),
+        law=" ".join(_cites_of(fact, found)),
     )
+
+
+def _cites_of(decision: Happened, found: Found) -> Iterator[str]:
+    """The rules a decision rests on: they were written down beside it, in the same transition."""
+    stage = STAGES.get(decision.kind)
+    for fact in found.facts:
+        is_beside = (fact.object, fact.transition) == (decision.object, decision.transition)
+        if fact.kind == CITED and is_beside and fact.body.get("stage") == stage:
+            yield from str(fact.body.get("cites", "")).split()
+
+
+# --- rights ---
+
+
+def rights(book_at: Callable[[datetime], Book], found: Found, at: datetime) -> list[Right]:
+    """The rules that matter as the case stands, and those its decisions rest on, each as it counted on its day.
+
+    A rule nobody has any more is told by how it is cited alone.
+    """
+    stages = _stages(found, at)
+    known = {cite: _right(cite, rule, at_stage=bool(stages & set(rule.stages))) for cite, rule in _rules(book_at(at))}
+    shown = {cite: right for cite, right in known.items() if right.at_stage}
+    for fact in found.facts:
+        if fact.kind == CITED:
+            of_its_day = dict(_rules(book_at(fact.at)))
+            for cite in str(fact.body.get("cites", "")).split():
+                shown.setdefault(cite, _right(cite, of_its_day.get(cite), at_stage=False))
+    return list(shown.values())
+
+
+def _rules(book: Book) -> Iterator[tuple[str, Rule]]:
+    """Every rule that counts, by how it is cited."""
+    if book.all(Law):
+        for rule in dict.fromkeys(each for stage in Stage for each in law.rights(book, stage)):
+            yield law.cite(book, rule.id), rule
+
+
+def _stages(found: Found, at: datetime) -> set[Stage]:
+    """Where the case stands: by its state, whether somebody is late, and whether it was taken further."""
+    case = found.case
+    stages = {STAGE_OF.get(str(case["state"]), Stage.REVIEW)}
+    if case.get("conclusion") == "declined":
+        stages.add(Stage.DECLINED)
+    if case.get("due_at") is not None and case["due_at"] < at and case["state"] != "CLOSED":
+        stages.add(Stage.OVERDUE)
+    if case.get("escalations"):
+        stages.add(Stage.ESCALATED)
+    return stages
+
+
+def _right(cite: str, rule: Rule | None, *, at_stage: bool) -> Right:
+    if rule is None:
+        return Right(cite=cite, law_zh="", law_en="", zh="", en="", at_stage=at_stage)
+    return Right(cite=cite, law_zh=rule.law_zh, law_en=rule.law_en, zh=rule.zh, en=rule.en, at_stage=at_stage)

@@ -69,11 +69,13 @@ def _gap(file: bytes) -> tuple[int, int] | Fault:
         if first == 0 and size < after and after + rest == len(file):
             return size, after
         told = after + rest
-    if not ends and (told is None or told > len(file)):
-        return fault("file.cut", after=len(file), whole="?" if told is None else told)
-    if told is not None and 0 < told < len(file):
+    if told is None:
+        return fault("signature.none") if ends else fault("file.unfinished", after=len(file))
+    if told > len(file) and (not ends or told == len(file) + 1):
+        return fault("file.cut", after=len(file), whole=told)
+    if 0 < told < len(file):
         return fault("file.added", after=told)
-    return fault("signature.range") if told is not None else fault("signature.none")
+    return fault("signature.range")
 
 
 def _checked(contents: bytes, digest: bytes) -> Seen:

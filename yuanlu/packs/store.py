@@ -9,23 +9,29 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from yuanlu import db
 from yuanlu.cases.rules import Case
 from yuanlu.errors import Denied
-from yuanlu.packs.dossier import Columns, Found, Happened, Heard, Moved
+from yuanlu.packs.dossier import PACK, Found, Happened, Heard, Moved
 from yuanlu.payments.rules import Payment
 from yuanlu.refunds.rules import Refund
+from yuanlu.repayments.rules import Repayment
 
 FACTS_MAX, EVIDENCE_MAX, MOVES_MAX, REFUNDS_MAX = 5000, 2000, 2000, 200
-Rows = Sequence[Mapping[str, Any]]
+GIVEN_MAX = 200
 
 
-def _names(row_type: type) -> str:
-    return ", ".join(each.name for each in fields(row_type))
+def _names(row_type: type, *without: str) -> str:
+    return ", ".join(each.name for each in fields(row_type) if each.name not in without)
 
 
 _CASE = f"select {_names(Case)} from cases where merchant_id = $1 and id = $2"
 _PAYMENT = f"select {_names(Payment)} from payments where merchant_id = $1 and id = $2"
 _REFUNDS = f"select {_names(Refund)} from refunds where merchant_id = $1 and payment_id = $2 order by id limit $3"
+_REPAYMENTS = f"""
+  select {_names(Repayment, "account")} from repayments
+  where merchant_id = $1 and payment_id = $2 order by id limit $3
+"""
 _MERCHANT = """
   select m.merchant_id as id, m.name, coalesce(s.name, '') as store, coalesce(t.name, '') as till from merchants m
   left join stores s on s.merchant_id = m.merchant_id and s.id = $2
@@ -33,16 +39,21 @@ _MERCHANT = """
   where m.merchant_id = $1
 """
 _FACTS = """
-  select object_id, transition, seq, at, who, kind, evidence_id, body from facts
+  select object_id as object, transition, seq, at, who, kind, evidence_id as evidence, body from facts
   where merchant_id = $1 and object_id = any($2) order by recorded_at, transition, object_id, seq limit $3
 """
-_EVIDENCE = """
-  select object_id, id, kind, at, operation, status, took_ms, digest, body from evidence
+_HEARD = "object_id as object, id, kind, at, operation, status, took_ms, digest, body"
+_EVIDENCE = f"""
+  select {_HEARD} from evidence
   where merchant_id = $1 and object_id = any($2) order by recorded_at, id limit $3
 """
 _MOVES = """
-  select object_id, transition, seq, source, target, amount_fen, currency from moves
+  select object_id as object, transition, seq, source, target, amount_fen, currency from moves
   where merchant_id = $1 and object_id = any($2) order by recorded_at, transition, object_id, seq limit $3
+"""
+_GIVEN = f"""
+  select {_HEARD} from evidence
+  where merchant_id = $1 and object_id = $2 and kind = '{PACK}' order by recorded_at desc, id desc limit {GIVEN_MAX}
 """
 
 
@@ -63,63 +74,32 @@ async def _read(connection: Any, merchant_id: str, case_id: str) -> Found:
     payment = await connection.fetchrow(_PAYMENT, merchant_id, case["payment_id"])
     merchant = await connection.fetchrow(_MERCHANT, merchant_id, payment["store_id"], payment["till_id"])
 
-    async def bounded(what: str, sql: str, about: object, most: int) -> Rows:
-        rows: Rows = await connection.fetch(sql, merchant_id, about, most + 1)
+    async def bounded(what: str, sql: str, about: object, most: int) -> Sequence[dict[str, Any]]:
+        rows = await connection.fetch(sql, merchant_id, about, most + 1)
         if len(rows) > most:
             raise Denied("pack.too_much", what=what, limit=most)
-        return rows
+        return [dict(row) for row in rows]
 
     refunds = await bounded("refunds", _REFUNDS, payment["id"], REFUNDS_MAX)
-    objects = [case["id"], payment["id"], *(each["id"] for each in refunds)]
+    repayments = await bounded("repayments", _REPAYMENTS, payment["id"], REFUNDS_MAX)
+    objects = [case["id"], payment["id"], *(each["id"] for each in (*refunds, *repayments))]
     return Found(
-        merchant=_plain(merchant),
-        case=_plain(case),
-        payment=_plain(payment),
-        refunds=[_plain(each) for each in refunds],
+        merchant=dict(merchant),
+        case=dict(case),
+        payment=dict(payment),
+        refunds=refunds,
         facts=[_happened(each) for each in await bounded("facts", _FACTS, objects, FACTS_MAX)],
-        evidence=[_heard(each) for each in await bounded("evidence", _EVIDENCE, objects, EVIDENCE_MAX)],
-        moves=[_moved(each) for each in await bounded("moves", _MOVES, objects, MOVES_MAX)],
+        evidence=[Heard(**each) for each in await bounded("evidence", _EVIDENCE, objects, EVIDENCE_MAX)],
+        moves=[Moved(**each) for each in await bounded("moves", _MOVES, objects, MOVES_MAX)],
+        repayments=repayments,
     )
-
-
-def _plain(row: Mapping[str, Any]) -> Columns:
-    return dict(row.items())
 
 
 def _happened(row: Mapping[str, Any]) -> Happened:
-    return Happened(
-        object=row["object_id"],
-        transition=row["transition"],
-        seq=row["seq"],
-        at=row["at"],
-        who=row["who"],
-        kind=row["kind"],
-        evidence=row["evidence_id"],
-        body=msgspec.json.decode(row["body"]),
-    )
+    return Happened(**{**row, "body": msgspec.json.decode(row["body"])})
 
 
-def _heard(row: Mapping[str, Any]) -> Heard:
-    return Heard(
-        object=row["object_id"],
-        id=row["id"],
-        kind=row["kind"],
-        at=row["at"],
-        operation=row["operation"],
-        status=row["status"],
-        took_ms=row["took_ms"],
-        digest=row["digest"],
-        body=row["body"],
-    )
-
-
-def _moved(row: Mapping[str, Any]) -> Moved:
-    return Moved(
-        object=row["object_id"],
-        transition=row["transition"],
-        seq=row["seq"],
-        source=row["source"],
-        target=row["target"],
-        amount_fen=row["amount_fen"],
-        currency=row["currency"],
-    )
+async def given(pool: asyncpg.Pool[Any], merchant_id: str, case_id: str) -> Sequence[Heard]:
+    """The packs that were made of a case, the newest first, at most 200."""
+    rows = await db.read(pool, merchant_id, _GIVEN, merchant_id, case_id)
+    return [Heard(**dict(row)) for row in rows]

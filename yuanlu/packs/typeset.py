@@ -36,15 +36,18 @@ def drawn(
 ) -> bytes:
     """The pages of a dossier that was cut already: see `paper.pages`.
 
-    Raises Denied: pack.no_font; Broken when the process ends in another way than it should.
+    Raises Denied: pack.no_font, pack.too_slow; Broken when the process ends in another way than it should.
     """
     wish = _Wish(dossier, paper.thumbs(dossier, contents), reader, lang, certificates)
     path = os.pathsep.join(each for each in (str(_ROOT), os.environ.get("PYTHONPATH", "")) if each)
-    done = subprocess.run(
-        [sys.executable, "-m", "yuanlu.packs.typeset"],
-        input=msgspec.msgpack.encode(wish), capture_output=True, timeout=WITHIN_SECONDS, check=False,
-        env={**os.environ, "PYTHONPATH": path},
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "yuanlu.packs.typeset"],
+            input=msgspec.msgpack.encode(wish), capture_output=True, timeout=WITHIN_SECONDS, check=False,
+            env={**os.environ, "PYTHONPATH": path},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as late:
+        raise Denied("pack.too_slow") from late
     if done.returncode == _DENIED:
         raise Denied("pack.no_font", package=done.stderr.decode().strip().splitlines()[-1])
     if done.returncode:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,9 @@ from yuanlu.packs.signature import Seen
 FILE_MAX = 512 * 1024 * 1024
 """Bytes of a pack we look at at all: it is read into memory."""
 ENCLOSED_MAX = 2000
+_HEAD = b"%PDF-"
+UNPACKED_MAX = 256 * 1024 * 1024
+"""Bytes of all that is enclosed, unpacked: four times what we enclose ourselves. What swells beyond is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,10 @@ def verify(file: bytes, trust: Sequence[str] = ()) -> Verdict:
     """
     if len(file) > FILE_MAX:
         return Verdict([fault("file.large", limit_mb=FILE_MAX // 1024 // 1024)])
+    if not file:
+        return Verdict([fault("file.empty")])
+    if not file.startswith(_HEAD):
+        return Verdict([fault("file.other")])
     seen = signature.read(file)
     document = _document(file)
     if isinstance(document, Fault):
@@ -118,9 +126,14 @@ def _document(file: bytes) -> _Document | Fault:
     if reader.total_revisions != 1:
         found.append(fault("pdf.revisions", count=reader.total_revisions))
     enclosed: dict[str, bytes] = {}
+    room = UNPACKED_MAX
     for name, spec in names:
         try:
-            content = bytes(spec.get_object()["/EF"]["/F"].data)
+            content = _unpacked(spec.get_object()["/EF"]["/F"], room)
+            room -= len(content)
+        except _SwollenError:
+            content = b""
+            found.append(fault("enclosed.swollen", name=name, limit_mb=UNPACKED_MAX // 1024 // 1024))
         except Exception:  # see above: what cannot be read is not what was enclosed; the others are looked at
             content = b""
         if name in enclosed:
@@ -132,6 +145,26 @@ def _document(file: bytes) -> _Document | Fault:
         pages = []
         found.append(fault("pdf.unreadable", why=type(wrong).__name__))
     return pages, enclosed, found
+
+
+class _SwollenError(Exception):
+    """More than there is room for."""
+
+
+def _unpacked(stream: Any, room: int) -> bytes:
+    """What is enclosed, as packs are written: squeezed once, and not a byte behind it.
+
+    Raises _SwollenError; ValueError when it was written otherwise; zlib.error.
+    """
+    if stream.get("/Filter") != "/FlateDecode" or "/DecodeParms" in stream:
+        raise ValueError("packed in another way")
+    unpacker = zlib.decompressobj()
+    content = unpacker.decompress(stream.encoded_data, room + 1)
+    if len(content) > room:
+        raise _SwollenError
+    if not unpacker.eof or unpacker.unused_data.strip(b"\r\n"):
+        raise ValueError("cut, or more than was packed")
+    return content
 
 
 def _names(reader: Any) -> list[tuple[str, Any]]:
@@ -188,6 +221,8 @@ def _dossier(manifest: Manifest, enclosed: Mapping[str, bytes]) -> tuple[Dossier
     parts, found = {}, []
     for name in records.RECORDS:
         if name not in enclosed:
+            if name in records.LATER:  # one that is listed and not there was found missing before
+                continue
             found.append(fault("records.missing", place=records.RECORDS.index(name) + 1, name=name))
             continue
         try:

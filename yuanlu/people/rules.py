@@ -41,6 +41,7 @@ _TABLE = """
 | judge                                  | yes   | yes     | yes     | ·       | ·       | ·       |
 | hold                                   | yes   | yes     | ·       | ·       | ·       | ·       |
 | export, erase                          | yes   | ·       | ·       | ·       | ·       | ·       |
+| pack                                   | yes   | yes     | yes     | ·       | ·       | ·       |
 | attend                                 | yes   | yes     | yes     | ·       | ·       | yes     |
 | note                                   | yes   | yes     | yes     | yes     | yes     | ·       |
 | charge                                 | yes   | yes     | yes     | yes     | ·       | yes     |
@@ -48,9 +49,9 @@ _TABLE = """
 | hooks                                  | yes   | ·       | yes     | ·       | ·       | yes     |
 """
 """`say` writes to the customer's side of a thread, `note` to the inner one. `attend`: a remedy is in trouble. `export`,
-`erase`: all that is held about one customer. `charge`: takes money. `refund`: sends it back without a case. `codes`:
-says which codes are the shop's. `complaints`: speaks for the shop at a channel. `hooks`: says whom facts of the
-merchant are told to."""
+`erase`: all that is held about one customer. `pack`: gives the records of a case out of the house, under a name.
+`charge`: takes money. `refund`: sends it back without a case. `codes`: says which codes are the shop's. `complaints`:
+speaks for the shop at a channel. `hooks`: says whom facts of the merchant are told to."""
 
 
 def _parsed(text: str) -> Mapping[str, frozenset[Role]]:

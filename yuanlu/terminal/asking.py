@@ -60,6 +60,8 @@ async def ask(
         if no.code == "staff.not_allowed" and key_file is None:
             raise Denied("key.file_needed") from no
         raise
+    except msgspec.ValidationError as wrong:
+        raise _invalid(wrong) from wrong
     return told
 
 
@@ -73,10 +75,15 @@ def _shaped(shape: type[msgspec.Struct], given: Mapping[str, object]) -> msgspec
     try:
         return msgspec.convert(said, shape)
     except msgspec.ValidationError as wrong:
-        problem = problems.of_error(wrong)
-        name = str(problem.facts["where"]).rpartition(".")[2].partition("[")[0]
-        option = "--" + _OPTIONS.get(name, name).replace("_", "-")
-        raise Denied(problem.code, where=option, because=problem.facts["because"]) from wrong
+        raise _invalid(wrong) from wrong
+
+
+def _invalid(wrong: msgspec.ValidationError) -> Denied:
+    """The API's no, about the option that the field is called here."""
+    problem = problems.of_error(wrong)
+    name = str(problem.facts["where"]).rpartition(".")[2].partition("[")[0]
+    option = "--" + _OPTIONS.get(name, name).replace("_", "-")
+    return Denied(problem.code, where=option, because=problem.facts["because"])
 
 
 async def key_of(counter: Counter, key_file: Path | None) -> ApiKey:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+import resource
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,55 +12,61 @@ from yuanlu.app import App
 from yuanlu.config import Settings
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, checked
-from yuanlu.packs import flow, press, signer
+from yuanlu.packs import flow, signer
 from yuanlu.packs.audit import Fault
-from yuanlu.packs.dossier import digest_of
+from yuanlu.packs.flow import Pack
 from yuanlu.packs.readers import Reader
-from yuanlu.packs.signer import Signer
 from yuanlu.packs.verify import FILE_MAX, Verdict, verify
 from yuanlu.terminal import verbs
 from yuanlu.told import both
+
+ROOM_FOR_VERIFYING = 1024 * 1024 * 1024
+"""Bytes of memory for libraries and for what is enclosed, unpacked."""
 
 
 async def make(settings: Settings, merchant: str, case_id: str, output: Path, reader: str, lang: str) -> dict[str, Any]:
     """Make the pack of a case and write it to a file: whole, or not at all.
 
-    Raises Denied: id.invalid, case.unknown, pack.too_much, pack.no_font, pack.key_unfit, pack.file_unwritable, and as
-    `verbs.at_counter`.
+    Raises Denied: id.invalid, pack.file_unwritable, as `flow.make`, and as `verbs.at_counter`.
     """
     checked(case_id, Kind.CASE)
-    async with verbs.at_counter(settings, merchant) as counter:
-        made, ours = await pressed(counter.app, counter.merchant_id, case_id, Reader(reader), lang)
-    _write(output, made)
+    fresh = output.with_name(f"{output.name}.part")
+    try:
+        with _writing(output):  # before a pack is made and written down: a folder that takes nothing is told first
+            fresh.touch()
+        async with verbs.at_counter(settings, merchant) as counter:
+            pack = await pressed(counter.app, counter.merchant_id, case_id, Reader(reader), lang)
+        with _writing(output):
+            fresh.write_bytes(pack.file)
+            fresh.replace(output)
+    finally:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
     return {
         "case": case_id,
+        "id": pack.id,
         "file": str(output),
         "for": reader,
-        "bytes": len(made),
-        "sha256": digest_of(made),
-        "signer": ours.fingerprints[0],
-        "vouched_by": ours.fingerprints[1:],
+        "bytes": len(pack.file),
+        "sha256": pack.digest,
+        "signer": pack.fingerprints[0],
+        "vouched_by": pack.fingerprints[1:],
     }
 
 
-async def pressed(app: App, merchant_id: str, case_id: str, reader: Reader, lang: str) -> tuple[bytes, Signer]:
-    """The pack of a case, and who signed it.
-
-    Raises Denied: case.unknown, pack.too_much, pack.no_font, pack.key_unfit.
-    """
-    found = await flow.gather(app.desk, app.files, app.pools.reader, merchant_id, case_id, verbs.operator())
-    ours = await asyncio.to_thread(signer.of, app.settings, found.dossier.made_at)
-    made = await asyncio.to_thread(press.press, found.dossier, found.contents, ours, reader=reader, lang=lang)
-    return made, ours
+async def pressed(app: App, merchant_id: str, case_id: str, reader: Reader, lang: str) -> Pack:
+    """The pack of a case, made by whoever is at the terminal. Raises Denied: as `flow.make`."""
+    return await flow.make(
+        app.desk, app.files, app.presses, app.pools.reader, merchant_id, case_id, verbs.operator(), reader, lang
+    )
 
 
-def _write(output: Path, made: bytes) -> None:
-    fresh = output.with_name(f"{output.name}.part")
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """Raises Denied: pack.file_unwritable."""
     try:
-        fresh.write_bytes(made)
-        fresh.replace(output)
+        yield
     except OSError as wrong:
-        fresh.unlink(missing_ok=True)
         raise Denied("pack.file_unwritable", file=str(output), why=type(wrong).__name__) from wrong
 
 
@@ -70,7 +77,21 @@ def verified(settings: Settings, file: Path, trust: Sequence[str]) -> Verdict:
             content = opened.read(FILE_MAX + 1)
     except OSError as wrong:
         raise Denied("pack.file_unreadable", file=str(file), why=type(wrong).__name__) from wrong
-    return verify(content, trust or signer.known(settings))
+    with _bounded(len(content)):
+        return verify(content, trust or signer.known(settings))
+
+
+@contextmanager
+def _bounded(size: int) -> Iterator[None]:
+    """No more memory than looking at a file of this size takes: one that swells when it is opened ends in a fault."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = used + ROOM_FOR_VERIFYING + 4 * size
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def words_of(fault: Fault) -> tuple[str, str]:

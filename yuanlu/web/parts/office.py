@@ -10,6 +10,7 @@ from yuanlu.config import Settings
 from yuanlu.db import Pools
 from yuanlu.desk import Desk
 from yuanlu.evidence.flow import Files
+from yuanlu.packs.flow import Presses
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
 from yuanlu.seal import Seal
@@ -26,6 +27,9 @@ class Office(Protocol):
 
     @property
     def files(self) -> Files: ...
+
+    @property
+    def presses(self) -> Presses: ...
 
     @property
     def seal(self) -> Seal: ...
