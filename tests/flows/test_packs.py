@@ -39,6 +39,7 @@ from yuanlu.packs.dossier import digest_of
 from yuanlu.packs.readers import Reader, cut
 from yuanlu.packs.verify import verify
 from yuanlu.people import flow as people
+from yuanlu.people.rules import Person
 from yuanlu.repayments import flow as repayments
 from yuanlu.repayments.rules import Refusal
 
@@ -187,6 +188,7 @@ async def test_what_went_back_by_another_road_counts_too(shop: Shop, until: str)
     payment = await shop.paid()
     ask = CaseAsk(merchant_id=shop.merchant, id=ids.new(Kind.CASE), payment_id=payment.id, what=What.OTHER, who="x")
     case = await cases.request(shop.desk, ask)
+    await cases.withdraw(shop.desk, shop.merchant, case.id, Person("x"), case.version)
     shop.wait(days=400)
     row = (await repayments.propose(shop.desk, wish(shop, payment.id))).row
     if until in ("approved", "paid"):

@@ -384,7 +384,7 @@ ROUTES = (
     _verb("messages", say, "Write a message down", MessageWish,
           (*_ROLE, "id.invalid", "case.words_missing", "case.message_taken", "case.reply_unknown", "case.reply_lacks",
            "seal.forgotten"),
-          {"id": "YE01KATE3S400000000000000096", "text": "顾客来电说没收到退款。", "side": "customer", "how": "phone"}),
+          {"id": "YE01KATE3S400000000000000000Q", "text": "顾客来电催问", "side": "customer", "how": "phone"}),
     Route(
         method="GET",
         path="/v1/replies",
