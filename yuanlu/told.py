@@ -88,7 +88,7 @@ def told(kind: str, body: Mapping[str, object]) -> tuple[str, str]:
 def _lacks(code: str, body: Mapping[str, object]) -> bool:
     """Whether the words for a code show something that is not there."""
     wanted = {name for _, name, _, _ in Formatter().parse(words.catalogue()[code]["en"]) if name}
-    return any(body.get(name, body.get(f"{name}_fen", "")) in ("", None) for name in wanted)
+    return any(all(body.get(f"{name}{end}") in ("", None) for end in ("", "_fen", "_en")) for name in wanted)
 
 
 def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:

@@ -453,3 +453,10 @@ def test_a_person_who_saw_that_the_channel_contradicts_our_books_may_decide_all_
 def test_a_refund_that_was_made_already_needs_no_way_any_more() -> None:
     seen = CaseSeen(REFUNDING, payment(P.PAID), refund(RefundState.SENT))
     assert rules.set_out(GUIDE, seen, after(days=400)) == Stay(REFUNDING)
+
+
+def test_a_refund_is_in_the_name_of_whoever_decided_it_not_of_who_reported() -> None:
+    """S61: an approval by the manager is no refund of the cashier's, nor of the channel that passed a complaint on."""
+    row = replace(case(S.REMEDY), refund_id="YR1", remedy_fen=100, opened_by="channel")
+    assert rules.refund_ask(replace(row, decided_by="manager")).who == "manager"
+    assert rules.refund_ask(row).who == "system"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ import pytest
 from tests.dossiers import INNER_WORDS, OPEN_WORDS, as_read, dossier
 from tests.making import CASE, NOON, PAYMENT, REFUND
 from yuanlu import words
-from yuanlu.packs import audit, records, rules
+from yuanlu.facts import Fact
+from yuanlu.packs import audit, paper, records, rules
 from yuanlu.packs.audit import faults
 from yuanlu.packs.dossier import Dossier, Found, digest_of, linked
 from yuanlu.packs.readers import READERS, Reader, cut
@@ -261,3 +262,32 @@ def test_records_are_read_back_as_they_were_written() -> None:
     assert faults(records.dossier_of(made.made_at, parts)) == []
     assert json.loads(enclosed.records["payment.json"])["id"] == PAYMENT
     assert list(enclosed.files) == [f"{each.id}.jpg" for each in made.files]
+
+
+@pytest.mark.parametrize("reader", list(Reader))
+def test_no_line_of_what_happened_has_a_hole_whoever_reads_it(reader: Reader) -> None:
+    """S76: what the cut leaves out is left out of the sentence too."""
+    rooms = ("yuanlu.cases.", "yuanlu.payments.", "yuanlu.refunds.", "yuanlu.repayments.")
+    skipped = {audit.ENTERED, rules.CITED}  # told elsewhere on paper
+    kinds = {
+        each.__name__: dict.fromkeys((field.name for field in fields(each)), "1")
+        for each in Fact.__subclasses__()
+        if each.__module__.startswith(rooms) and "handovers" not in each.__module__ and each.__name__ not in skipped
+    }
+    seen = READERS[reader].facts
+    for kind, body in kinds.items():
+        cut_body = {name: value for name, value in body.items() if seen is None or name in seen}
+        for lang in ("zh", "en"):
+            assert "…" not in paper.fact_told(kind, cut_body, paper.Tongue(lang)), (kind, lang)
+
+
+def test_the_customer_reads_what_was_found_and_no_inner_reason() -> None:
+    """S72, S76."""
+    found = {"because_zh": "小数点差了 10 倍", "because_en": "the point slipped", "suggested_fen": 11520}
+    seen = READERS[Reader.CUSTOMER].facts
+    assert seen is not None
+    assert set(found) <= seen
+    assert paper.fact_told("CauseFound", found, paper.Tongue("en")) == (
+        "A likely cause was found (the point slipped); ¥115.20 may go back"
+    )
+    assert paper.fact_told("CaseNeedsPerson", {}, paper.Tongue("en")) == "A person must look"

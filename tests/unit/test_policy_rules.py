@@ -340,3 +340,13 @@ def test_each_cause_can_be_named_by_a_policy_and_each_reason_is_a_cause() -> Non
     known = frozenset(causes.taxonomy().kinds)
     assert known - reasons == frozenset(REASONLESS)
     assert reasons - known == frozenset(CAUSELESS)
+
+
+def test_what_the_built_in_policy_says_names_its_version() -> None:
+    """S68, S72: a row without a version could not be looked up once the built-in table has changed."""
+    built_in = table.default()
+    verdict = rules.decide(
+        built_in, Facts(amount_fen=100, age_hours=1, what="request", channel="wechat", tender="shown")
+    )
+    assert (verdict.policy, verdict.line) == (f"built-in/{built_in.digest[:12]}", 5)
+    assert built_in.policy == ""  # it is no row of the merchant's

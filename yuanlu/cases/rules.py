@@ -532,13 +532,13 @@ def refund_id(case: Case, attempt: int) -> str:
 
 
 def refund_ask(case: Case) -> RefundAsk:
-    """The refund that carries the remedy out."""
+    """The refund that carries the remedy out, in the name of whoever decided it."""
     return RefundAsk(
         merchant_id=case.merchant_id,
         id=case.refund_id,
         payment_id=case.payment_id,
         amount=Money(case.remedy_fen),
-        who=case.opened_by,
+        who=case.decided_by or "system",
         reason=case.what,
         case_id=case.id,
     )

@@ -320,10 +320,11 @@ def _who(who: str, tongue: Tongue) -> str:
 
 
 def fact_told(kind: str, body: Columns, tongue: Tongue) -> str:
-    """What a fact says; `…` where the cut left something out."""
+    """What a fact says; where the cut left something out, the words without it, or `…`."""
     entry = words.catalogue().get(f"fact.{kind}", {"zh": "", "en": ""})
     wanted = {name for _, name, _, _ in Formatter().parse(entry["zh"] + entry["en"]) if name}
-    zh, en = told(kind, {**dict.fromkeys(sorted(wanted), "…"), **body})
+    holes = {} if f"bare.{kind}" in words.catalogue() else dict.fromkeys(sorted(wanted), "…")
+    zh, en = told(kind, {**holes, **body})
     return zh if tongue.lang == "zh" else en
 
 

@@ -60,9 +60,10 @@ _REPAYMENT = _names_in(
     " approved_at paid_at ended_at"
 )
 _FACTS = _names_in(
-    "amount_fen asked_fen attempt audience by chain channel channel_number code conclusion digest due end holder item"
+    "account_tail amount_fen asked_fen attempt audience because_zh because_en by chain"
+    " channel channel_number code conclusion digest due end holder item"
     " item_kind law line meant_fen mode needs_second next_holder number object_until offer on payment_id place policy"
-    " reason reason_code received_into refund_id remedy route shuts_at status step times to until"
+    " reason reason_code received_into refund_id remedy route shuts_at status step suggested_fen times to until"
     " verdict was way what window word"
 )
 _PEOPLE = _names_in(

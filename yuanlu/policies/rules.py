@@ -98,7 +98,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a policy says of a case: by which version (empty: the built-in one) and which row, counted from 1.
+    """What a policy says of a case: by which version (`built-in/…`: ours, by its digest) and which row, from 1.
 
     `zh` and `en` are the row's line for the customer.
     """
