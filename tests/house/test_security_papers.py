@@ -70,6 +70,7 @@ def test_each_row_of_asvs_claims_what_it_shows(row: list[str]) -> None:
 
 @pytest.mark.parametrize("row", PCI + LAW, ids=lambda row: str(row[0]))
 def test_each_row_of_pci_dss_and_the_law_claims_what_it_shows(row: list[str]) -> None:
+    """S31."""
     _, what, state, evidence = row
     assert what
     assert wrong(state, evidence) == ""
