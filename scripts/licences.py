@@ -29,15 +29,18 @@ What Debian brings (Pango, HarfBuzz, the Noto fonts) and Python itself are not l
 
 ALLOWED = frozenset(
     {
-        "0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "ISC", "LGPL-2.1-or-later", "MIT", "MIT-0",
-        "MIT-CMU", "MPL-1.1", "MPL-2.0", "PSF-2.0", "Unlicense", "Zlib",
+        "0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "LGPL-2.1-or-later", "MIT",
+        "MIT-0", "MIT-CMU", "MPL-1.1", "MPL-2.0", "PSF-2.0", "Unlicense", "Zlib",
     }
 )  # fmt: skip
 
 _SPDX: Mapping[str, str] = {
+    "3-Clause BSD License": "BSD-3-Clause",
     "Apache 2.0": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
+    "Apache License, Version 2.0": "Apache-2.0",
+    "BSD 3-Clause": "BSD-3-Clause",
     "BSD License": "BSD",
     "GNU Lesser General Public License v2 or later (LGPLv2+)": "LGPL-2.1-or-later",
     "MIT License": "MIT",
