@@ -8,7 +8,7 @@ DEBIAN := fonts-noto-cjk libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 li
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11
 SHELL := /bin/bash
 
-.PHONY: help setup system demo test laws lint bench docs lock clean
+.PHONY: help setup system demo test laws lint bench docs lock advisories clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,23 +42,28 @@ $(TESTS): $(RUNS) requirements/test.txt
 demo: $(RUNS) ## Play a mistaken scan from charge to money back, and leave it running (Ctrl-C ends it)
 	@$(BIN)/yuanlu demo
 
-test: lint system ## Lint, types, import contracts and every test but the long ones
+test: lint advisories system ## Lint, types, import contracts and every test but the long ones
 	$(BIN)/python -m pytest -m "not long" --numprocesses=2 --dist=loadfile
 
 laws: $(TESTS) ## The exhaustive form of the laws and crash tests
 	$(BIN)/python -m pytest -m "long" tests/laws tests/faults
 
-lint: $(TESTS) ## Style, strict types, who may import whom
+lint: $(TESTS) ## Style, strict types, who may import whom, weaknesses that bandit knows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive --severity-level medium yuanlu scripts
+
+advisories: $(TESTS) ## Compare what is pinned with an export of OSV records (OSV=file); says so where there is none
+	@$(BIN)/python scripts/advisories.py --osv "$(OSV)"
 
 bench: $(RUNS) ## Every figure beside its floor, in one run
 	$(BIN)/yuanlu bench
 
 docs: $(TESTS) ## Draw again what is drawn from the code
 	$(BIN)/python scripts/draw.py
+	$(BIN)/python scripts/licences.py
 
 lock: ## Pin the requirements again (after editing requirements/*.in)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

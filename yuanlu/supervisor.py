@@ -65,7 +65,7 @@ def sockets_of(home: Path) -> Path:
     beside = home / "run"
     if len(os.fsencode(beside / f".s.PGSQL.{PORT}")) <= _SOCKET_PATH_MAX:
         return beside
-    return Path("/tmp") / f"yuanlu-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"  # noqa: S108 - owner checked
+    return Path("/tmp") / f"yuanlu-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"  # noqa: S108 # nosec B108 - owner checked
 
 
 def is_running(state: Path) -> bool:

@@ -79,6 +79,7 @@ async def _books(settings: Settings) -> list[list[tuple[object, ...]]]:
 async def test_a_backup_restored_elsewhere_is_the_same_installation(
     made: tuple[Settings, Path, Path, str], spot: Path
 ) -> None:
+    """S35."""
     settings, file, keys, merchant = made
     there = _elsewhere(spot, "whole")
     there.state.mkdir()
@@ -109,6 +110,7 @@ async def test_a_backup_restored_elsewhere_is_the_same_installation(
 async def test_without_the_keys_it_comes_back_and_says_that_it_cannot_be_read(
     made: tuple[Settings, Path, Path, str], spot: Path
 ) -> None:
+    """S35."""
     _, file, _, _ = made
     there = _elsewhere(spot, "keyless")
     there.state.mkdir()

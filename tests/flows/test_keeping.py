@@ -134,7 +134,7 @@ async def test_an_export_that_is_too_large_for_a_call_says_so(room: Room) -> Non
 
 
 async def test_after_an_erasure_no_planted_byte_is_found_and_the_books_still_balance(room: Room) -> None:
-    """S57, S36, S66: the law of forgetting."""
+    """S57, S36, S66, S35: the law of forgetting."""
     case, other = await room.case("payer-1"), await room.case("payer-2")
     file, kept = await told(room, case), await told(room, other)
     data, _ = await exported(room, case)

@@ -57,7 +57,7 @@ async def back(shop: Shop, payment_id: str) -> int:
 
 
 async def test_two_people_and_a_proof_pay_a_named_account(shop: Shop) -> None:
-    """S65."""
+    """S65, S33."""
     row = await proposed(shop)
     assert (await lists.books(shop.pools.reader, shop.merchant)).balanced
     row = await flow.approve(shop.desk, shop.merchant, row.id, "bert")

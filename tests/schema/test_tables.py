@@ -72,7 +72,7 @@ async def test_text_ids_compare_as_bytes(catalog: asyncpg.Connection) -> None:
 
 
 async def test_nobody_in_service_changes_or_deletes_what_is_only_added_to(catalog: asyncpg.Connection) -> None:
-    """S15."""
+    """S15, S35."""
     families = """
         select t.relid::regclass::text as name from pg_class c, pg_partition_tree(c.oid) t
         where c.relname = any($1) and c.relnamespace = 'public'::regnamespace and c.relkind = 'p'

@@ -189,7 +189,7 @@ def test_a_person_of_one_store_decides_nothing_of_another() -> None:
 
 @pytest.mark.parametrize("verb", [Event.CLAIM, Event.APPROVE, Event.OFFER, Event.DECLINE, Event.CONFIRM])
 def test_whoever_asked_cannot_decide(verb: Event) -> None:
-    """S61."""
+    """S61, S95."""
     state = S.SECOND if verb is Event.CONFIRM else S.REVIEW
     with pytest.raises(Denied, match=r"case\.own"):
         DOES[verb](seen(wish(state, opened_by=BERT.id)))
@@ -310,7 +310,7 @@ def test_the_whole_is_what_was_asked_and_is_still_there(asked: int, back: int, w
     ],
 )
 def test_the_tier_and_the_policy_want_a_second_person(by: Person, amount: int, given: Any, state: State) -> None:
-    """S61."""
+    """S61, S33."""
     one = seen(wish(**given))
     one = replace(one, payment=payment(PaymentState.PAID, amount_fen=10_000_000))
     change = changed(review.approve(act(by), fen(amount), one, LATER))
@@ -326,7 +326,7 @@ def test_an_old_payment_wants_a_second_person() -> None:
 
 
 def test_of_two_people_one_must_be_allowed_the_amount() -> None:
-    """S61."""
+    """S61, S95."""
     row = wish(S.SECOND, approved_fen=60_000)
     one = replace(seen(row), payment=payment(PaymentState.PAID, amount_fen=100_000))
     with pytest.raises(Denied, match=r"staff\.over_limit"):

@@ -101,7 +101,7 @@ async def test_who_may_not_approve_does_not_refund_without_a_case_either(shop: S
 
 
 async def test_who_asked_approves_under_no_key_of_theirs(shop: Shop) -> None:
-    """S61."""
+    """S61, S95."""
     anna = await hire(shop, "anna", "manager")
     now = shop.app.clock.now()
     second = await merchants.add_key(shop.app.pools.recorder, shop.merchant_id, "other", now, staff_id=anna)

@@ -322,7 +322,7 @@ def _rescue(step: Rescue, keys: WechatKeys, serial: str) -> dict[str, Any]:
         raise Denied("channel.keys_missing", channel="wechat")
 
     def sealed(text: str) -> str:
-        padding = OAEP(mgf=MGF1(SHA1()), algorithm=SHA1(), label=None)  # noqa: S303 - WeChat Pay's choice
+        padding = OAEP(mgf=MGF1(SHA1()), algorithm=SHA1(), label=None)  # noqa: S303 # nosec B303 - WeChat Pay's choice
         return base64.b64encode(keys.platform[serial].encrypt(text.encode(), padding)).decode()
 
     return {

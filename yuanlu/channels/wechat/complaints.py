@@ -53,7 +53,7 @@ NOTIFICATIONS = "/v3/merchant-service/complaint-notifications"
 FINISHED = "PROCESSED"
 MEDIA_TYPES = {"jpg": "image/jpeg", "png": "image/png", "bmp": "image/bmp"}
 _json = msgspec.json.Encoder().encode
-_OAEP = OAEP(mgf=MGF1(SHA1()), algorithm=SHA1(), label=None)  # noqa: S303 - WeChat Pay's choice
+_OAEP = OAEP(mgf=MGF1(SHA1()), algorithm=SHA1(), label=None)  # noqa: S303 # nosec B303 - WeChat Pay's choice
 
 ENTRIES: Mapping[str, tuple[Side, Deed]] = {
     "USER_CREATE_COMPLAINT": (Side.PAYER, Deed.OPENED),
