@@ -28,6 +28,26 @@ class Settings:
     """A PostgreSQL of your own (>= 15). Empty: the embedded one."""
     host: str = "127.0.0.1"
     port: int = 8000
+    tls_cert_file: str = ""
+    """File of the certificate (PEM), followed by those of whoever vouches for it. Empty: plain HTTP."""
+    tls_key_file: str = ""
+    """File of its private key (PEM), without a password."""
+    trusted_proxies: str = ""
+    """Addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` count. Empty: nobody's."""
+    rate_address: int = 12_000
+    """Calls a minute of one address. 0, here and below: no limit."""
+    rate_signin: int = 60
+    """Calls a minute of one address to sign in, enrol, or take up an invitation."""
+    rate_callback: int = 6_000
+    """Calls a minute of one address for one merchant's channel; ten times as many for all merchants."""
+    rate_key: int = 12_000
+    """Calls a minute with one key."""
+    rate_person: int = 3_000
+    """Calls a minute of one member of staff, with whatever keys."""
+    rate_device: int = 1_200
+    """Calls a minute that name one till."""
+    rate_object: int = 1_200
+    """Calls a minute about one payment, refund, case, or whatever else stands in a path."""
     public_url: str = ""
     """How the channels reach us, for callbacks. Empty: they are not told, and we ask instead."""
     secret_file: str = ""

@@ -136,11 +136,19 @@ def free_port() -> int:
 
 @contextlib.asynccontextmanager
 async def opened(
-    database: Database, state: Path, sim: Sim | None = None, *, on_loopback: bool = False, **options: Any
+    database: Database,
+    state: Path,
+    sim: Sim | None = None,
+    *,
+    on_loopback: bool = False,
+    said: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> AsyncIterator[Shop]:
-    """A shop, served until the block ends. `on_loopback`: its hooks may lead to this machine."""
+    """A shop, served until the block ends. `on_loopback`: its hooks may lead to this machine. `said`: more settings."""
     port = free_port()
-    settings = Settings(state=state, public_url=f"http://127.0.0.1:{port}", hooks_on_loopback=int(on_loopback))
+    settings = Settings(
+        state=state, public_url=f"http://127.0.0.1:{port}", hooks_on_loopback=int(on_loopback), **(said or {})
+    )
     async with running(settings, database) as app, aiohttp.ClientSession() as session:
         pool, now = app.pools.recorder, app.clock.now()
         shops = {}
@@ -156,7 +164,8 @@ async def opened(
         keys = {who: (await merchants.add_key(pool, shops["shop"][0], who, now)).secret for who in ("cashier", "boss")}
         keys["neighbour"] = (await merchants.add_key(pool, shops["neighbour"][0], "neighbour", now)).secret
         ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        serving = asyncio.create_task(serve(make_asgi(app, **options), "127.0.0.1", port, ready.set_result))
+        served = serve(make_asgi(app, **options), "127.0.0.1", port, ready.set_result, settings=settings)
+        serving = asyncio.create_task(served)
         await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
         codes = dict(sim.world.payer_codes) if sim is not None else {}
         try:

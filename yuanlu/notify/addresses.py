@@ -7,7 +7,7 @@ it, neither by its name, nor by what the name resolves to at the moment of calli
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from yuanlu.errors import Denied
@@ -20,6 +20,16 @@ _EMAIL = re.compile(
 _PHONE = re.compile(r"\+?[0-9]{6,15}")
 _SCHEME = re.compile(r"([a-z]+)://[!-~]+")
 _TRANSLATED = IPv6Network("64:ff9b::/96")
+_ROUTED = IPv6Network("2000::/3")
+"""All that is given out of IPv6. What Python calls global is more: old site-local networks among them."""
+_NOT_ROUTED = tuple(
+    ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+)
+"""Networks for protocols, documents and translation, which some sites route to themselves. Source: IANA, IPv4 and IPv6
+special-purpose address registries."""
+_ISATAP = (0x00005EFE, 0x02005EFE)
+"""An interface identifier that carries an IPv4 address (RFC 5214, section 6.1)."""
 HOSTED = ("wecombot", "dingtalk", "feishu", "lark")
 """What Apprise may reach: services whose hosts it knows itself, so that no address of a caller's is called."""
 
@@ -28,7 +38,7 @@ def is_outside(address: str, *, loopback: bool = False) -> bool:
     """Whether an IP address lies outside: not on this machine, not in a network around it.
 
     Shape: `loopback` lets this machine itself count as outside, for tests and demos. An IPv6 address that carries an
-    IPv4 address (mapped, translated, 6to4, Teredo) is as good as the one it carries.
+    IPv4 address (mapped, translated, ISATAP) is no better than the one it carries; 6to4 and Teredo are never outside.
     """
     ip = ip_address(address.partition("%")[0])
     carried = _carried(ip)
@@ -38,6 +48,10 @@ def is_outside(address: str, *, loopback: bool = False) -> bool:
         return True
     if loopback and ip.is_loopback:
         return True
+    if any(ip in each for each in _NOT_ROUTED if each.version == ip.version):
+        return False
+    if isinstance(ip, IPv6Address) and ip not in _ROUTED:
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_loopback)
 
 
@@ -46,6 +60,8 @@ def _carried(ip: IPv4Address | IPv6Address) -> tuple[IPv4Address, ...]:
         return ()
     found = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
     if ip in _TRANSLATED:
+        found.append(IPv4Address(ip.packed[12:]))
+    if int(ip) >> 32 & 0xFFFFFFFF in _ISATAP:
         found.append(IPv4Address(ip.packed[12:]))
     return tuple(each for each in found if each is not None)
 

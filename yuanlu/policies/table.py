@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from yuanlu import packaged
+from yuanlu import packaged, sheets
 from yuanlu.errors import Broken
 from yuanlu.money import AMOUNT_MAX
 from yuanlu.policies.rules import AGE_ANY, AMOUNT_ANY, Line, Ruling, Span, Table, table_of
@@ -100,7 +100,7 @@ def _csv_rows(text: str) -> list[dict[str, str]]:
         found = list(csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True))
     except csv.Error:
         raise _Bad("unreadable") from None
-    found = [[cell.strip() for cell in row] for row in found if any(cell.strip() for cell in row)]
+    found = [[sheets.restored(cell.strip()) for cell in row] for row in found if any(cell.strip() for cell in row)]
     if not found:
         raise _Bad("unreadable")
     heading, *rows = found
@@ -265,11 +265,7 @@ _CELLS: Mapping[str, Callable[[str], object]] = {
 
 def written(lines: Sequence[Line]) -> str:
     """The rows as their canonical file (CSV): what is stored, hashed and shown. Law: reading it gives the same rows."""
-    out = io.StringIO()
-    to = csv.writer(out, lineterminator="\n")
-    to.writerow(COLUMNS)
-    to.writerows(cells(line) for line in lines)
-    return out.getvalue()
+    return sheets.written([COLUMNS, *(cells(line) for line in lines)])
 
 
 def cells(line: Line) -> tuple[str, ...]:

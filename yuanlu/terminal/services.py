@@ -23,7 +23,8 @@ async def answering(app: App, host: str, port: int) -> AsyncIterator[tuple[str, 
     Raises Denied: serve.address_taken.
     """
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(server.serve(server.make_asgi(app), host, port, address.set_result), name="http")
+    serving = server.serve(server.make_asgi(app), host, port, address.set_result, settings=app.settings)
+    task = asyncio.create_task(serving, name="http")
     try:
         waited: set[asyncio.Future[Any]] = {address, task}
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)

@@ -19,6 +19,7 @@ from yuanlu.ids import Kind, is_id
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.answers import Told
 from yuanlu.web.parts.calls import BODY_MAX, BODY_WITHIN_SECONDS, body_of
+from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
 
 PATH = "/callbacks/{channel}/{merchant}"
@@ -46,7 +47,7 @@ def _demand_known(channel: str, merchant_id: str) -> None:
         raise Denied("channel.unknown", channel=channel[:32])
 
 
-def handler(office: Office) -> HTTPRouteHandler:
+def handler(office: Office, limits: Limits) -> HTTPRouteHandler:
     """What the server runs for callbacks."""
 
     async def overhear(request: Request[Any, Any, Any]) -> Told:
@@ -56,6 +57,7 @@ def handler(office: Office) -> HTTPRouteHandler:
         headers = dict(request.scope["headers"])
         try:
             _demand_known(name, merchant_id)
+            limits.call_back(request.scope["state"], name, merchant_id)
             body = await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS)
             readable = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in headers.items()}
             status, kind, told = await office.overhear(channel, merchant_id, Callback(headers=readable, body=body))

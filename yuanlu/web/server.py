@@ -10,8 +10,9 @@ import asyncio
 import re
 import secrets
 import socket
+import ssl
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
@@ -23,8 +24,10 @@ from litestar import Litestar, Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from yuanlu.config import Settings
+from yuanlu.errors import Denied
 from yuanlu.web import callbacks, health
 from yuanlu.web.api import (
     amounts,
@@ -44,10 +47,11 @@ from yuanlu.web.api import (
     refunds,
     repayments,
 )
-from yuanlu.web.parts import logs, openapi, problems
+from yuanlu.web.parts import cookies, guard, logs, openapi, problems, proxies
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.calls import BODY_MAX, Route, handler_of
+from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.meters import Meters
 from yuanlu.web.parts.office import Office
 
@@ -76,6 +80,22 @@ CALLS_MAX = 2048
 """Calls at once. More are told to come again: a queue nobody sees the end of helps no one."""
 CONNECTIONS_MAX = 8192
 STOP_WITHIN_SECONDS = 25
+PATH_BYTES_MAX = 1024
+QUERY_BYTES_MAX = 4096
+
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+)
+"""On every answer. Nothing we say may run, be framed, or be read by a page of somebody else."""
+HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+"""Only where the caller came over TLS: on plain HTTP a browser may not believe it."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
@@ -83,12 +103,14 @@ log = structlog.get_logger(__name__)
 
 
 class Gate:
-    """Stands before everything: numbers calls, limits how many there are, and counts them."""
+    """Stands before everything: numbers calls, says who calls, limits how many there are, and counts them."""
 
     inner: ASGIApp
 
-    def __init__(self, meters: Meters, calls_max: int) -> None:
+    def __init__(self, meters: Meters, limits: Limits, trusted: Sequence[proxies.Network], calls_max: int) -> None:
         self._meters = meters
+        self._limits = limits
+        self._trusted = trusted
         self._calls_max = calls_max
         self.in_flight = 0
 
@@ -100,6 +122,11 @@ class Gate:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         state["route"] = "other"
+        peer = (scope["client"] or ("",))[0]
+        state["address"], over_tls = proxies.caller(peer, scope["headers"], self._trusted)
+        if over_tls:
+            scope["scheme"] = "https"
+        always = (*HEADERS, HSTS) if scope["scheme"] == "https" else HEADERS
         status = 500
 
         async def tell(message: Message) -> None:
@@ -109,22 +136,21 @@ class Gate:
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"cache-control", b"no-store"),
+                    *always,
                 ]
             await send(message)
 
         self.in_flight += 1
         numbered = logs.request_id.set(request_id)
         try:
-            if self.in_flight > self._calls_max:
-                await refused(problems.Problem("service.busy"), request_id, dict(scope["headers"]))(
-                    scope, receive, tell
-                )
+            no = self._refusal(scope)
+            if no is not None:
+                await refused(no, request_id, dict(scope["headers"]))(scope, receive, tell)
             else:
                 await self.inner(scope, receive, tell)
         finally:
             self.in_flight -= 1
+            self._limits.leave(state)
             seconds = perf_counter() - started
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._meters.served(method, state["route"], status, seconds)
@@ -132,6 +158,21 @@ class Gate:
                 took = round(seconds, 3)
                 log.warning("request.trouble", method=method, route=state["route"], status=status, seconds=took)
             logs.request_id.reset(numbered)
+
+    def _refusal(self, scope: HTTPScope) -> problems.Problem | None:
+        """Why a call is not let in; None, if it is."""
+        if self.in_flight > self._calls_max:
+            return problems.Problem("service.busy")
+        for part, limit in ((scope["raw_path"], PATH_BYTES_MAX), (scope["query_string"], QUERY_BYTES_MAX)):
+            if len(part) > limit:
+                return problems.Problem("request.target_too_long", {"limit_bytes": limit})
+        try:
+            self._limits.enter(scope["state"], scope["state"]["address"], scope["path"])
+            if scope["method"] not in cookies.SAFE:
+                cookies.demand_own_page(scope["method"], dict(scope["headers"]))
+        except Denied as no:
+            return problems.Problem(no.code, no.facts)
+        return None
 
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
@@ -186,11 +227,12 @@ def make_asgi(office: Office, *, calls_max: int = CALLS_MAX) -> ASGIApp:
     meters = Meters(office)
     office.desk.watch = meters
     door = Doorkeeper(office)
-    gate = Gate(meters, calls_max)
+    limits = Limits(office.settings, calls_max)
+    gate = Gate(meters, limits, proxies.read(office.settings.trusted_proxies), calls_max)
     gate.inner = Litestar(
         route_handlers=[
-            *(handler_of(route, office, door) for route in ROUTES),
-            callbacks.handler(office),
+            *(handler_of(route, office, door, limits) for route in ROUTES),
+            callbacks.handler(office, limits),
             *health.handlers(office, meters, lambda: gate.in_flight),
             _description(),
         ],
@@ -216,20 +258,54 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         assert sockets is not None
-        self._ready(f"http://localhost:{sockets[0].getsockname()[1]}")
+        scheme = "https" if self.config.is_ssl else "http"
+        self._ready(f"{scheme}://localhost:{sockets[0].getsockname()[1]}")
 
 
-async def serve(asgi: ASGIApp, host: str, port: int, ready: Callable[[str], None] = lambda _: None) -> None:
+def tls_of(settings: Settings) -> ssl.SSLContext | None:
+    """How we speak TLS: 1.2 or newer, with the certificate of the settings. None: we do not.
+
+    Raises Denied: settings.invalid.
+    """
+    if not settings.tls_cert_file and not settings.tls_key_file:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    try:
+        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file or None, password=_no_password)
+    except (OSError, ValueError):
+        wants = "a certificate chain in PEM, and YUANLU_TLS_KEY_FILE its key without a password; both can be read"
+        raise Denied("settings.invalid", name="YUANLU_TLS_CERT_FILE", wants=wants) from None
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("a key with a password would make the service stop and ask for it")
+
+
+async def serve(
+    asgi: ASGIApp,
+    host: str,
+    port: int,
+    ready: Callable[[str], None] = lambda _: None,
+    *,
+    settings: Settings | None = None,
+) -> None:
     """Listen until cancelled; then let what is being served end.
 
-    Shape: port 0 picks a free one; `ready` is told the address once calls are answered.
+    Shape: port 0 picks a free one; `ready` is told the address once calls are answered. `settings`: with whose TLS, and
+    behind which proxies; none without.
+    Raises Denied: settings.invalid.
     """
+    tls = tls_of(settings) if settings is not None else None
+    trusted = proxies.read(settings.trusted_proxies) if settings is not None else ()
     if not structlog.is_configured():
         logs.set_up()  # structlog's own default shows the values around a failure: payment codes too
     config = uvicorn.Config(
         asgi,
         loop="none",
-        http="httptools",
+        http=guard.guarded(trusted),
         ws="none",
         lifespan="off",
         access_log=False,
@@ -238,9 +314,10 @@ async def serve(asgi: ASGIApp, host: str, port: int, ready: Callable[[str], None
         date_header=True,
         proxy_headers=False,
         limit_concurrency=CONNECTIONS_MAX,
-        timeout_keep_alive=75,
+        timeout_keep_alive=guard.KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
         backlog=2048,
+        ssl_context_factory=(lambda *_: tls) if tls is not None else None,
     )
     with _listening(host, port) as listener:
         server = _Server(config, ready)

@@ -25,6 +25,7 @@ from yuanlu.people.rules import Person, Role, demand
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
+from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
 from yuanlu.web.parts.shapes import Nothing
 
@@ -101,7 +102,7 @@ class Route:
     """Kinds of file the answer may be, where it is no JSON."""
 
 
-def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandler:
+def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -> HTTPRouteHandler:
     """What the server runs for a route."""
     decoder = msgspec.json.Decoder(route.takes)
     encoder = msgspec.json.Encoder()
@@ -113,6 +114,7 @@ def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandl
         headers = dict(scope["headers"])
         try:
             key = await door.who(headers.get(b"authorization", b"").decode("latin-1"))
+            limits.act(scope["state"], key, request.path_params)
             query = asked(scope["query_string"], route.query)
             wish: Struct = Nothing()
             if takes_body:
@@ -120,6 +122,7 @@ def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandl
                 if body or route.takes is not Nothing:
                     _demand_json(headers)
                     wish = decoder.decode(body)
+            limits.use(key, getattr(wish, "till", ""))
             call = Call(office, key, wish, query, request.path_params)
             if route.may:
                 demand(call.by, route.may)

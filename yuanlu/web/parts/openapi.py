@@ -14,7 +14,14 @@ from yuanlu.web.parts.calls import Route
 from yuanlu.web.parts.problems import MEDIA_TYPE, Problem
 from yuanlu.web.parts.shapes import END, Nothing, ProblemTold
 
-_ALWAYS = ("auth.key_missing", "request.invalid", "service.busy", "service.broken", "request.no_such_page")
+_ALWAYS = (
+    "auth.key_missing",
+    "request.invalid",
+    "request.too_many",
+    "service.busy",
+    "service.broken",
+    "request.no_such_page",
+)
 _WITH_BODY = ("request.malformed", "request.too_large", "request.wrong_type", "request.too_slow")
 _PLACES = {
     "payment": ("YP", "The payment's id."),

@@ -29,6 +29,11 @@ STATUSES: Mapping[str, int] = {
     "request.too_large": 413,
     "request.wrong_type": 415,
     "request.too_slow": 408,
+    "request.too_many": 429,
+    "request.head_too_large": 431,
+    "request.target_too_long": 414,
+    "request.not_http": 400,
+    "session.csrf": 403,
     "request.no_such_page": 404,
     "request.method": 405,
     "service.busy": 503,
@@ -175,6 +180,8 @@ class Problem:
             return {"www-authenticate": 'Bearer realm="yuanlu"'}
         if self.status == 503:
             return {"retry-after": str(RETRY_AFTER_SECONDS)}
+        if self.status == 429:
+            return {"retry-after": str(self.facts["seconds"])}
         return {}
 
     def body(self, language: str, request_id: str) -> bytes:
