@@ -46,6 +46,7 @@ from yuanlu.facts import Fact
 from yuanlu.lawbook import shelf as lawbook
 from yuanlu.losses.floats import FLOAT_WAKE, Float, next_look
 from yuanlu.losses.rules import Loss
+from yuanlu.machines.rules import Key, TillStand
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
 from yuanlu.notify import rules as notify
@@ -87,6 +88,8 @@ ROWS: Sequence[type[Row]] = (
     Delivery,
     Code,
     Handover,
+    Key,
+    TillStand,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"

@@ -23,6 +23,7 @@ async def test_a_row_type_has_the_columns_of_its_table(database: Database, row_t
     types = {
         "bigint": "bigint",
         "boolean": "boolean",
+        "bytea": "bytea",
         "text": "text",
         "character": "text",
         "date": "date",

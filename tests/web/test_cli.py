@@ -215,11 +215,24 @@ def test_a_code_is_hung_looked_at_and_traced(shop: Shop) -> None:
 def test_the_merchant_is_listed_and_its_keys_come_and_go(shop: Shop) -> None:
     listed = shop.told("merchant", "list", "--json")
     assert [(item["id"], item["tills"]) for item in listed["items"]] == [(shop.merchant["merchant_id"], 2)]
-    key = shop.told("merchant", "key", shop.merchant["name"], "--actor", "manager", "--json")
+    key = shop.told("key", "make", "--actor", "stock", "--scope", "read", "--days", "9")
     assert key["api_key"].startswith(f"yk_{key['key_id']}_")
-    again = ("merchant", "key-revoke", shop.merchant["merchant_id"], key["key_id"], "--json")
-    assert shop.told(*again)["revoked"] is True
-    assert shop.denied(*again)[0]["code"] == "key.unknown"
+    assert (key["scopes"], key["standing"]) == (["read"], "in_use")
+    newer = shop.told("key", "rotate", key["key_id"], "--grace-hours", "2")
+    assert newer["standing"] == "rotating"
+    assert newer["api_key"] != key["api_key"]
+    listed = shop.run("key", "list").stdout
+    assert "stock" in listed
+    assert newer["api_key"].rpartition("_")[2] not in listed
+    assert shop.told("key", "end", key["key_id"])["standing"] == "ended"
+    assert shop.denied("key", "end", key["key_id"])[0]["code"] == "key.unknown"
+
+
+def test_a_till_is_invited_and_closed_at_the_terminal(shop: Shop) -> None:
+    invited = shop.told("key", "enrol", "T2", "--scope", "charge")
+    assert re.fullmatch(r"([0-9A-Z]{4}-){2}[0-9A-Z]{4}", invited["code"])
+    assert shop.told("key", "close-till", "T2")["closed_at"]
+    assert shop.denied("key", "enrol", "T2")[0]["code"] == "till.gone"
 
 
 async def test_a_file_that_is_not_sims_makes_no_merchant(shop: Shop, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from yuanlu import ids
 from yuanlu.db import Database
 from yuanlu.errors import Broken, Busy, Denied
 from yuanlu.ids import Kind
-from yuanlu.merchants import store as merchants
+from yuanlu.machines import flow as keys
 from yuanlu.merchants.store import key_by_secret
 from yuanlu.web.parts import auth, logs, problems
 
@@ -47,7 +47,7 @@ async def test_a_revoked_key_ends_within_a_second_in_every_process(bare_shop: Sh
     for door in (here, beside):
         assert (await door.who(header)).merchant_id == bare_shop.merchant_id
     key_id = bare_shop.keys["cashier"].split("_")[1]
-    await merchants.revoke_key(bare_shop.app.pools.recorder, bare_shop.merchant_id, key_id, bare_shop.app.clock.now())
+    await keys.end(bare_shop.app.desk, bare_shop.merchant_id, key_id, "boss")
     await asyncio.sleep(1)
     for door in (here, beside, auth.Doorkeeper(bare_shop.app)):
         with pytest.raises(Denied, match=r"auth\.key_invalid"):

@@ -19,6 +19,7 @@ from yuanlu.cli import (
     complaints,
     files,
     hooks,
+    keys,
     lawbook,
     losses,
     merchants,
@@ -47,7 +48,7 @@ for _each in (
     *(payments.pay, payments.refund, payments.payment, payments.refunds, payments.show, payments.timeline),
     *(cases.case, files.file, files.data, complaints.complaint, packs.pack, lawbook.where, lawbook.packs),
     *(losses.refund_float, losses.loss, repayments.repayment, policies.policy, hooks.hook),
-    *(codes.code, codes.trace, codes.handover, merchants.merchant, merchants.staff),
+    *(codes.code, codes.trace, codes.handover, merchants.merchant, merchants.staff, keys.key),
     *(services.serve, services.worker, services.db, audit.audit, backups.backup, backups.restore),
 ):
     main.add_command(_each)

@@ -77,39 +77,6 @@ def merchant_list(after: str, state: Path | None, as_json: bool) -> None:
         click.echo(f"… more: --after {told['next']}")
 
 
-@merchant.command("key", **example("yuanlu merchant key 'Corner shop' --actor manager --json"))
-@click.argument("merchant_name", metavar="NAME|ID")
-@click.option("--actor", required=True, help="Who is named when the key is used: a person, a till, a machine.")
-@state_option
-@json_option
-def merchant_key(merchant_name: str, actor: str, state: Path | None, as_json: bool) -> None:
-    """Make an API key for somebody who acts for a merchant, and print it this once."""
-    from yuanlu.terminal import verbs
-
-    told = _of_installation(state, lambda app: verbs.new_key(app, merchant_name, actor))
-    if as_json:
-        print_json(told)
-        return
-    click.echo(f"key id    {told['key_id']}  {told['actor']}")
-    _tell_key(told)
-
-
-@merchant.command("key-revoke", **example("yuanlu merchant key-revoke 'Corner shop' YK01KATE3S4000000000000000045"))
-@click.argument("merchant_name", metavar="NAME|ID")
-@click.argument("key_id", metavar="KEY-ID")
-@state_option
-@json_option
-def merchant_key_revoke(merchant_name: str, key_id: str, state: Path | None, as_json: bool) -> None:
-    """End an API key at once."""
-    from yuanlu.terminal import verbs
-
-    told = _of_installation(state, lambda app: verbs.revoke_key(app, merchant_name, key_id))
-    if as_json:
-        print_json(told)
-        return
-    click.echo(f"{key_id} is revoked.")
-
-
 @click.group(**example("yuanlu staff add --role manager --name 王芳"))
 def staff() -> None:
     """The people who decide: each with a role and a key of their own."""

@@ -32,7 +32,8 @@ class Till:
 class ApiKey:
     """A key that acts for a merchant. `actor` is who is named in facts when it is used.
 
-    A key of a member of staff names their id, has their role, and counts until they leave (`until`).
+    A key of a member of staff names their id, has their role, and counts until they leave (`until`). `scopes` narrow
+    what it may (empty: all that its role may). A key of a till counts with a signature by its `public_key` alone.
     """
 
     merchant_id: str
@@ -41,6 +42,9 @@ class ApiKey:
     role: str = "machine"
     store_id: str = ""
     until: datetime | None = None
+    scopes: str = ""
+    till_id: str = ""
+    public_key: str = ""
 
     def counts(self, at: datetime) -> bool:
         """Whether whom it belongs to still acts for the merchant."""
@@ -59,11 +63,13 @@ CHANNELS = over_keys(
     "select k.place, c.channel, c.config from keys k join channel_accounts c on c.merchant_id = k.merchant_id"
 )
 KEY = over_keys(
-    "select k.place, t.merchant_id, t.id, t.digest, coalesce(s.id, t.actor) as actor, s.until,"
-    " coalesce(s.role, 'machine') as role, coalesce(s.store_id, '') as store_id"
+    "select k.place, t.merchant_id, t.id, t.digest, t.old_digest, t.old_until, t.scopes, t.till_id, t.public_key,"
+    " coalesce(s.id, t.actor) as actor, least(s.until, t.until) as until,"
+    " coalesce(s.role, 'machine') as role, coalesce(s.store_id, i.store_id, '') as store_id"
     " from keys k join api_keys t on t.id = k.a"
     " left join staff s on s.merchant_id = t.merchant_id and s.id = t.staff_id"
-    " where t.revoked_at is null and (t.staff_id = '' or s.id is not null)"
+    " left join tills i on i.merchant_id = t.merchant_id and i.id = t.till_id and i.closed_at is null"
+    " where t.revoked_at is null and (t.staff_id = '' or s.id is not null) and (t.till_id = '' or i.id is not null)"
 )
 
 
@@ -87,7 +93,8 @@ def channels_of(merchant_id: str) -> View[dict[str, Mapping[str, Any]]]:
 def key_by_secret(text: str) -> View[ApiKey | None]:
     """The key this text is the secret of, if it is one that still counts.
 
-    Shape: `yk_<key id>_<secret>`. The secret is compared as a hash, in constant time.
+    Shape: `yk_<key id>_<secret>`. The secret is compared as a hash, in constant time, with the one in force and with
+    the one it replaced, which counts until its grace is over.
     """
     _, _, rest = text.partition("yk_")
     key_id, _, secret = rest.partition("_")
@@ -95,8 +102,19 @@ def key_by_secret(text: str) -> View[ApiKey | None]:
 
     def make(found: Sequence[Sequence[Mapping[str, Any]]]) -> ApiKey | None:
         for row in found[0]:
-            if hmac.compare_digest(row["digest"], digest):
-                return ApiKey(row["merchant_id"], row["id"], row["actor"], row["role"], row["store_id"], row["until"])
+            is_new, is_old = (hmac.compare_digest(row[name], digest) for name in ("digest", "old_digest"))
+            if is_new or is_old:
+                return ApiKey(
+                    row["merchant_id"],
+                    row["id"],
+                    row["actor"],
+                    row["role"],
+                    row["store_id"],
+                    row["until"] if is_new else min(filter(None, (row["until"], row["old_until"]))),
+                    row["scopes"],
+                    row["till_id"],
+                    row["public_key"],
+                )
         return None
 
     return View((Read(KEY, "", key_id),), make)
@@ -233,14 +251,3 @@ async def add_key(pool: asyncpg.Pool[Any], merchant_id: str, actor: str, at: dat
         staff_id,
     )
     return NewKey(key_id, f"yk_{key_id}_{secret}")
-
-
-async def revoke_key(pool: asyncpg.Pool[Any], merchant_id: str, key_id: str, at: datetime) -> bool:
-    """End a key at once; answers whether it was in use."""
-    done: str = await pool.execute(
-        "update api_keys set revoked_at = $3 where merchant_id = $1 and id = $2 and revoked_at is null",
-        merchant_id,
-        key_id,
-        at,
-    )
-    return done.endswith(" 1")

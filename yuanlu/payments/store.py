@@ -21,7 +21,7 @@ FOR_CHARGE = over_keys(
     " (select s.id from payments s where s.merchant_id = k.merchant_id and s.till_id = k.b and s.amount_fen = k.c"
     "   and s.code_mark = k.d and s.code_mark <> '' and s.state in ('SENT', 'REVERSING', 'CLOSING')) as same_code,"
     f" {policies.id_in_force('i.store_id')} as policy_in_force,"
-    f" {_COLUMNS} from keys k left join tills i on i.merchant_id = k.merchant_id and i.id = k.b"
+    f" {_COLUMNS} from keys k left join tills i on i.merchant_id = k.merchant_id and i.id = k.b and i.closed_at is null"
     " left join payments t on t.merchant_id = k.merchant_id and t.id = k.a"
 )
 """All a charge is decided on in one read: it stands in the path of every payment."""

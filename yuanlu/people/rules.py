@@ -47,11 +47,14 @@ _TABLE = """
 | charge                                 | yes   | yes     | yes     | yes     | ·       | yes     |
 | refund, codes, complaints              | yes   | yes     | yes     | ·       | ·       | yes     |
 | hooks                                  | yes   | ·       | yes     | ·       | ·       | yes     |
+| keys                                   | yes   | ·       | ·       | ·       | ·       | ·       |
+| enrol                                  | yes   | ·       | yes     | ·       | ·       | ·       |
 """
 """`say` writes to the customer's side of a thread, `note` to the inner one. `attend`: a remedy is in trouble. `export`,
 `erase`: all that is held about one customer. `pack`: gives the records of a case out of the house, under a name.
 `charge`: takes money. `refund`: sends it back without a case. `codes`: says which codes are the shop's. `complaints`:
-speaks for the shop at a channel. `hooks`: says whom facts of the merchant are told to."""
+speaks for the shop at a channel. `hooks`: says whom facts of the merchant are told to. `keys`: makes and ends the keys
+of machines. `enrol`: lets a device become a till, and closes tills."""
 
 
 def _parsed(text: str) -> Mapping[str, frozenset[Role]]:
@@ -79,11 +82,15 @@ LIMITS_FEN: Mapping[Role, int | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who acts, as a rule sees them. `store_id`: only there, or anywhere where it is empty."""
+    """Who acts, as a rule sees them. `store_id`: only there, or anywhere where it is empty.
+
+    `only`: the verbs to which the key they act with is narrowed; None: it is not.
+    """
 
     id: str
     role: Role = Role.MACHINE
     store_id: str = ""
+    only: frozenset[str] | None = None
 
     @property
     def is_named(self) -> bool:
@@ -132,8 +139,10 @@ def may(role: Role, verb: str) -> bool:
 def demand(by: Person, verb: str, store_id: str = "") -> None:
     """Let them do it, in this store, or say no.
 
-    Raises Denied: staff.not_allowed, staff.other_store.
+    Raises Denied: staff.not_allowed, staff.other_store, key.out_of_scope.
     """
+    if by.only is not None and verb not in by.only:
+        raise Denied("key.out_of_scope", verb=verb)
     if not may(by.role, verb):
         raise Denied("staff.not_allowed", role=by.role.value, verb=verb)
     if by.store_id and store_id and by.store_id != store_id:

@@ -110,7 +110,20 @@ CREATE TABLE public.api_keys (
     actor text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     revoked_at timestamp with time zone,
-    staff_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C"
+    staff_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    version bigint DEFAULT 1 NOT NULL,
+    scopes text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    until timestamp with time zone,
+    old_digest bytea DEFAULT '\x'::bytea NOT NULL,
+    old_until timestamp with time zone,
+    till_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    public_key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    enrol_mark text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    enrol_until timestamp with time zone,
+    CONSTRAINT api_keys_codes_end CHECK (((enrol_mark = ''::text) = (enrol_until IS NULL))),
+    CONSTRAINT api_keys_of_tills_sign CHECK (((till_id = ''::text) OR ((digest = '\x'::bytea) = (public_key = ''::text)))),
+    CONSTRAINT api_keys_old_ends CHECK (((old_digest = '\x'::bytea) = (old_until IS NULL))),
+    CONSTRAINT api_keys_version_check CHECK ((version > 0))
 );
 
 ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
@@ -588,6 +601,27 @@ CREATE TABLE public.key_epoch (
 
 ALTER TABLE public.key_epoch OWNER TO yuanlu_owner;
 
+CREATE TABLE public.key_nonces (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    key_id text NOT NULL COLLATE pg_catalog."C",
+    nonce text NOT NULL COLLATE pg_catalog."C",
+    signed_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.key_nonces FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.key_nonces OWNER TO yuanlu_owner;
+
+CREATE TABLE public.key_uses (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    used_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.key_uses FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.key_uses OWNER TO yuanlu_owner;
+
 CREATE TABLE public.losses (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -881,7 +915,10 @@ CREATE TABLE public.tills (
     id text NOT NULL COLLATE pg_catalog."C",
     store_id text NOT NULL COLLATE pg_catalog."C",
     name text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT tills_version_check CHECK ((version > 0))
 );
 
 ALTER TABLE ONLY public.tills FORCE ROW LEVEL SECURITY;
@@ -960,6 +997,12 @@ ALTER TABLE ONLY public.jobs
 ALTER TABLE ONLY public.key_epoch
     ADD CONSTRAINT key_epoch_pkey PRIMARY KEY (is_one);
 
+ALTER TABLE ONLY public.key_nonces
+    ADD CONSTRAINT key_nonces_pkey PRIMARY KEY (merchant_id, key_id, nonce);
+
+ALTER TABLE ONLY public.key_uses
+    ADD CONSTRAINT key_uses_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_pkey PRIMARY KEY (merchant_id, id);
 
@@ -998,6 +1041,10 @@ ALTER TABLE ONLY public.subject_keys
 
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
+
+CREATE UNIQUE INDEX api_keys_enrolling ON public.api_keys USING btree (enrol_mark, merchant_id) WHERE (enrol_mark <> ''::text);
+
+CREATE INDEX api_keys_of_till ON public.api_keys USING btree (till_id, merchant_id) WHERE (till_id <> ''::text);
 
 CREATE INDEX audit_pages_until ON public.audit_pages USING btree (until, merchant_id);
 
@@ -1057,6 +1104,8 @@ CREATE INDEX hooks_open ON public.hooks USING btree (about, merchant_id) WHERE (
 
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
+CREATE INDEX key_nonces_old ON public.key_nonces USING btree (signed_at);
+
 CREATE INDEX losses_of_case ON public.losses USING btree (case_id, merchant_id);
 
 CREATE INDEX moves_recorded ON ONLY public.moves USING brin (recorded_at);
@@ -1092,6 +1141,8 @@ ALTER INDEX public.moves_recorded ATTACH PARTITION public.moves_default_recorded
 CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.api_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
 
 CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.staff DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
+
+CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.tills DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -1131,6 +1182,9 @@ ALTER TABLE ONLY public.handovers
 
 ALTER TABLE ONLY public.hooks
     ADD CONSTRAINT hooks_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.key_uses
+    ADD CONSTRAINT key_uses_merchant_id_id_fkey FOREIGN KEY (merchant_id, id) REFERENCES public.api_keys(merchant_id, id);
 
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
@@ -1199,6 +1253,10 @@ ALTER TABLE public.hooks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.key_nonces ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.key_uses ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.losses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
@@ -1246,6 +1304,10 @@ CREATE POLICY owner ON public.handovers TO yuanlu_owner USING (true) WITH CHECK 
 CREATE POLICY owner ON public.hooks TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.jobs TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.key_nonces TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.key_uses TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.losses TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1311,6 +1373,10 @@ CREATE POLICY reader ON public.hooks FOR SELECT TO yuanlu_reader USING ((merchan
 
 CREATE POLICY reader ON public.jobs FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.key_nonces FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.key_uses FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.losses FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.merchants FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1368,6 +1434,10 @@ CREATE POLICY recorder ON public.handovers TO yuanlu_recorder USING (true) WITH 
 CREATE POLICY recorder ON public.hooks TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.jobs TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.key_nonces TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.key_uses TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.losses TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1469,6 +1539,12 @@ GRANT SELECT ON TABLE public.jobs TO yuanlu_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.key_epoch TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.key_nonces TO yuanlu_reader;
+GRANT SELECT,INSERT,DELETE ON TABLE public.key_nonces TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.key_uses TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.key_uses TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.losses TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.losses TO yuanlu_recorder;

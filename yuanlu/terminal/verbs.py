@@ -432,28 +432,6 @@ def _absolute(folder: Path, value: str) -> str:
     return str((folder / value).resolve()) if value.endswith(".pem") else value
 
 
-async def new_key(app: App, merchant: str, actor: str) -> dict[str, str]:
-    """Make a key for somebody who acts for a merchant; its secret is told this once.
-
-    Raises Denied: merchant.unknown, merchant.several, merchant.none, key.actor_empty.
-    """
-    found = await _merchant(app, merchant)
-    key = await merchants.add_key(app.pools.recorder, found.id, actor, app.clock.now())
-    return {"api_key": key.secret, "key_id": key.id, "actor": actor, "merchant_id": found.id}
-
-
-async def revoke_key(app: App, merchant: str, key_id: str) -> dict[str, Any]:
-    """End a key at once.
-
-    Raises Denied: id.invalid, key.unknown, and as `new_key`.
-    """
-    found = await _merchant(app, merchant)
-    ids.checked(key_id, Kind.KEY)
-    if not await merchants.revoke_key(app.pools.recorder, found.id, key_id, app.clock.now()):
-        raise Denied("key.unknown", id=key_id)
-    return {"key_id": key_id, "merchant_id": found.id, "revoked": True}
-
-
 async def merchants_listed(app: App, after: str) -> dict[str, Any]:
     """The merchants, oldest first."""
     found = await merchants.merchants_called(app.pools.recorder, "", LISTED_MAX, after)

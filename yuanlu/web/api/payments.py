@@ -25,6 +25,8 @@ from yuanlu.web.parts.shapes import (
 async def request(call: Call) -> Answer:
     """Charge the payer's code, or make our QR."""
     wish: PaymentWish = call.wish
+    if call.key.till_id not in ("", wish.till):
+        raise Denied("key.other_till")
     ask = ChargeAsk(
         merchant_id=call.merchant_id,
         id=checked(wish.id, Kind.PAYMENT),

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, is_id
+from yuanlu.machines.rules import verbs_of
 from yuanlu.merchants.store import ApiKey
 from yuanlu.people.rules import Person, Role, demand
 from yuanlu.web.parts import problems
@@ -28,6 +29,7 @@ from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
 from yuanlu.web.parts.shapes import Nothing
+from yuanlu.web.parts.signatures import Message
 
 BODY_MAX = 64 * 1024
 BODY_WITHIN_SECONDS = 10.0
@@ -66,7 +68,7 @@ class Call:
     @property
     def by(self) -> Person:
         """Who calls, as rules see them."""
-        return Person(self.key.actor, Role(self.key.role), self.key.store_id)
+        return Person(self.key.actor, Role(self.key.role), self.key.store_id, verbs_of(self.key.scopes))
 
     def id(self, kind: Kind) -> str:
         """The id in the path. One that cannot be is unknown, like one that is not there.
@@ -95,11 +97,40 @@ class Route:
     denied: tuple[str, ...] = ()
     may: str = ""
     """What whoever calls must be allowed, where the verb itself does not ask: a verb of `people.rules`."""
+    is_open: bool = False
+    """Whether it is asked without a key: what is asked proves itself."""
     example: Mapping[str, object] = field(default_factory=dict)
     takes_kinds: tuple[str, ...] = ()
     """Kinds of file the body may be: it is then no JSON, has the limit of files, and reaches the verb as it came."""
     gives_kinds: tuple[str, ...] = ()
     """Kinds of file the answer may be, where it is no JSON."""
+
+
+NOBODY = ApiKey("", "", "nobody")
+_ASK_INSIDE = ("/v1/cases", "/v1/hooks", "/v1/sms")
+_ASK_NOTHING = ("/v1/recognise", "/v1/trace", "/v1/policies/check", "/v1/policies/try")
+"""Posts that change nothing: who may read may ask them."""
+
+
+def scope_of(route: Route) -> str:
+    """The verb that a narrowed key needs for a route; empty: the verb itself asks. What is in no scope is `whole`."""
+    if route.may:
+        return route.may
+    if route.path.startswith("/v1/hooks") or (route.method == "POST" and route.path.startswith(_ASK_INSIDE)):
+        return ""
+    return "see" if route.method == "GET" or route.path in _ASK_NOTHING else "whole"
+
+
+def allowed(call: Call, route: Route) -> None:
+    """Whoever calls may ask this, with the key they ask with.
+
+    Raises Denied: staff.not_allowed, key.out_of_scope.
+    """
+    verb = scope_of(route)
+    if call.key.scopes and verb and verb not in (call.by.only or ()):
+        raise Denied("key.out_of_scope", verb=verb)
+    if route.may:
+        demand(call.by, route.may)
 
 
 def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -> HTTPRouteHandler:
@@ -113,22 +144,30 @@ def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -
         scope["state"]["route"] = route.path
         headers = dict(scope["headers"])
         try:
-            key = await door.who(headers.get(b"authorization", b"").decode("latin-1"))
-            limits.act(scope["state"], key, request.path_params)
+            key, signed = NOBODY, None
+            if not route.is_open:
+                key = await door.who(headers.get(b"authorization", b"").decode("latin-1"))
+                signed = door.signed(key, _message(scope))
+                limits.act(scope["state"], key, request.path_params)
             query = asked(scope["query_string"], route.query)
             wish: Struct = Nothing()
+            body = b""
             if takes_body:
                 body = await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS)
-                if body or route.takes is not Nothing:
-                    _demand_json(headers)
-                    wish = decoder.decode(body)
-            limits.use(key, getattr(wish, "till", ""))
+            if not route.takes_kinds:
+                await door.admit(key, signed, body)
+            if takes_body and (body or route.takes is not Nothing):
+                _demand_json(headers)
+                wish = decoder.decode(body)
+            if not route.is_open:
+                limits.use(key, getattr(wish, "till", ""))
             call = Call(office, key, wish, query, request.path_params)
-            if route.may:
-                demand(call.by, route.may)
+            if not route.is_open:
+                allowed(call, route)
             if route.takes_kinds:
                 async with office.files.handing_in():
                     body = await _file_of(request.receive, headers, office.files.limits.bytes_max)
+                    await door.admit(key, signed, body)
                     status, told = await route.verb(replace(call, body=body))
             else:
                 status, told = await route.verb(call)
@@ -142,6 +181,11 @@ def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -
     return HTTPRouteHandler(
         _litestar_path(route.path), http_method=route.method, status_code=route.statuses[0], include_in_schema=False
     )(run)
+
+
+def _message(scope: Any) -> Message:
+    """A request as it stands on the wire."""
+    return Message(scope["method"], scope["raw_path"].partition(b"?")[0], scope["query_string"], scope["headers"])
 
 
 def _litestar_path(path: str) -> str:

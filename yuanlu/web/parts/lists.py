@@ -191,7 +191,7 @@ async def evidence(pool: asyncpg.Pool[Any], merchant_id: str, object_id: str, ev
 _TILLS = """
   select t.id, t.name, t.store_id as store, s.name as store_name from tills t
   join stores s on s.merchant_id = t.merchant_id and s.id = t.store_id
-  where t.merchant_id = $1 and t.id > $2 order by t.id limit $3
+  where t.merchant_id = $1 and t.id > $2 and t.closed_at is null order by t.id limit $3
 """
 
 

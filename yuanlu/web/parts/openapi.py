@@ -38,6 +38,8 @@ _PLACES = {
     "object": ("Y[PRCNA]", "The id of the payment, refund, case, complaint or answer it belongs to."),
     "channel": ("", "The channel: wechat, alipay, unionpay, card, or a protocol of one, such as wechat_v2."),
     "code": ("", "The code as the channel wrote it; under /v1/codes the id of a code of the shop."),
+    "key": ("YK", "The key's id."),
+    "till": ("YT", "The till's id."),
     "handover": ("YV", "The hand-over's id."),
 }
 
@@ -88,6 +90,7 @@ def _operation(route: Route, schemas: Mapping[str, Any]) -> dict[str, Any]:
         "summary": route.says,
         "description": (route.verb.__doc__ or "").strip(),
         "tags": [route.path.split("/")[2]],
+        **({"security": []} if route.is_open else {}),
         "parameters": [*_places(route.path), *_query(route.query, schemas)],
         "responses": {**_answers(route), **_problems(route)},
     }
