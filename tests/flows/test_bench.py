@@ -49,6 +49,7 @@ GIVES = {
     "case": {"case", "case_batches", "case_queries", "case_selects"},
     "pack": {"pack", "pack_verify"},
     "policy": {"policy"},
+    "seal": {"seal", "seal_open"},
 }
 
 

@@ -29,6 +29,7 @@ BENCHES = {
     "case": "opening",
     "pack": "pack",
     "policy": "policy",
+    "seal": "seal",
 }
 """Every bench: its name, which is its function's too, and the module it is in. One bench may give several figures."""
 

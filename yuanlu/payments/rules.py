@@ -152,6 +152,7 @@ class Payment(Row):
     reason: str = ""
     channel_number: str = ""
     payer: str = ""
+    """Keyed hash of who paid, as the channel calls them: to be compared, and nothing else."""
     incident: str = ""
     policy: str = ""
     """The version of the refund policy in force when it was made; empty: the built-in one."""

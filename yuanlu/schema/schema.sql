@@ -617,6 +617,21 @@ ALTER TABLE ONLY public.losses FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.losses OWNER TO yuanlu_owner;
 
+CREATE TABLE public.merchant_keys (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    version integer NOT NULL,
+    wrapped text NOT NULL,
+    wrapped_by text NOT NULL COLLATE pg_catalog."C",
+    made_at timestamp with time zone NOT NULL,
+    retired_at timestamp with time zone,
+    CONSTRAINT merchant_keys_check CHECK (((wrapped <> ''::text) OR (retired_at IS NOT NULL))),
+    CONSTRAINT merchant_keys_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.merchant_keys FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.merchant_keys OWNER TO yuanlu_owner;
+
 CREATE TABLE public.merchants (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     name text NOT NULL,
@@ -869,6 +884,7 @@ CREATE TABLE public.subject_keys (
     keep_until timestamp with time zone,
     forgotten_by text DEFAULT ''::text NOT NULL,
     forgotten_why text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    key_version integer,
     CONSTRAINT subject_keys_check CHECK (((wrapped = ''::text) = (forgotten_at IS NOT NULL)))
 );
 
@@ -962,6 +978,9 @@ ALTER TABLE ONLY public.key_epoch
 
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.merchant_keys
+    ADD CONSTRAINT merchant_keys_pkey PRIMARY KEY (merchant_id, version);
 
 ALTER TABLE ONLY public.merchants
     ADD CONSTRAINT merchants_pkey PRIMARY KEY (merchant_id);
@@ -1059,6 +1078,8 @@ CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
 CREATE INDEX losses_of_case ON public.losses USING btree (case_id, merchant_id);
 
+CREATE UNIQUE INDEX merchant_keys_current ON public.merchant_keys USING btree (merchant_id) WHERE (retired_at IS NULL);
+
 CREATE INDEX moves_recorded ON ONLY public.moves USING brin (recorded_at);
 
 CREATE INDEX moves_default_recorded_at_idx ON public.moves_default USING brin (recorded_at);
@@ -1078,6 +1099,8 @@ CREATE INDEX refunds_open_of_channel ON public.refunds USING btree (merchant_id,
 CREATE INDEX repayments_of_payment ON public.repayments USING btree (payment_id, merchant_id);
 
 CREATE INDEX subject_keys_until ON public.subject_keys USING btree (merchant_id, keep_until) WHERE ((keep_until IS NOT NULL) AND (wrapped <> ''::text));
+
+CREATE INDEX subject_keys_versions ON public.subject_keys USING btree (key_version, merchant_id) WHERE (wrapped <> ''::text);
 
 ALTER INDEX public.evidence_pkey ATTACH PARTITION public.evidence_default_pkey;
 
@@ -1135,6 +1158,9 @@ ALTER TABLE ONLY public.hooks
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
 
+ALTER TABLE ONLY public.merchant_keys
+    ADD CONSTRAINT merchant_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
 
@@ -1155,6 +1181,9 @@ ALTER TABLE ONLY public.stores
 
 ALTER TABLE ONLY public.subject_keys
     ADD CONSTRAINT subject_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.subject_keys
+    ADD CONSTRAINT subject_keys_merchant_id_key_version_fkey FOREIGN KEY (merchant_id, key_version) REFERENCES public.merchant_keys(merchant_id, version);
 
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
@@ -1200,6 +1229,8 @@ ALTER TABLE public.hooks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.losses ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.merchant_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
 
@@ -1248,6 +1279,8 @@ CREATE POLICY owner ON public.hooks TO yuanlu_owner USING (true) WITH CHECK (tru
 CREATE POLICY owner ON public.jobs TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.losses TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.merchant_keys TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.merchants TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1313,6 +1346,8 @@ CREATE POLICY reader ON public.jobs FOR SELECT TO yuanlu_reader USING ((merchant
 
 CREATE POLICY reader ON public.losses FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.merchant_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.merchants FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.moves FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1370,6 +1405,8 @@ CREATE POLICY recorder ON public.hooks TO yuanlu_recorder USING (true) WITH CHEC
 CREATE POLICY recorder ON public.jobs TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.losses TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.merchant_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.merchants TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1472,6 +1509,9 @@ GRANT SELECT ON TABLE public.key_epoch TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.losses TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.losses TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.merchant_keys TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.merchant_keys TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.merchants TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.merchants TO yuanlu_recorder;
