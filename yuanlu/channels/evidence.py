@@ -36,7 +36,7 @@ PERSONAL = frozenset(
 _PAYER = "openid|sub_openid|payer_openid|buyer_open_id|buyer_user_id|buyer_id|buyer_logon_id|open_id|user_id"
 _PAYER_SAID = re.compile(
     rf"""(?P<head>\\?"(?:{_PAYER})\\?"\s*:\s*\\?"|<(?:{_PAYER})>(?:<!\[CDATA\[)?|(?:^|(?<=[&\n]))(?:{_PAYER})=)"""
-    r"""(?P<payer>[^"\\<>\]&\s]+)"""
+    r"""(?P<payer>(?!\*{4})[^"\\<>\]&\s]+)"""
 )
 
 
