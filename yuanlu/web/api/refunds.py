@@ -47,7 +47,7 @@ async def request(call: Call) -> Answer:
         undo_within=timedelta(seconds=wish.undo_seconds),
     )
     await _demand_within(call, ask)
-    done = await flow.requested(call.office.desk, ask)
+    done = await flow.requested_alone(call.office.desk, ask)
     return 201 if done.changed else 200, refund_told(done.row, call.office.clock.now())
 
 
@@ -173,6 +173,7 @@ ROUTES = (
             "refund.id_taken",
             "refund.payment_unknown",
             "refund.not_paid",
+            "refund.contradicted",
             "refund.currency",
             "refund.over_limit",
             "refund.too_late",
