@@ -43,6 +43,7 @@ from yuanlu.evidence.flow import Files
 from yuanlu.evidence.rules import CaseFile, Limits
 from yuanlu.evidence.shelves import S3, Bucket, Disk, Shelf
 from yuanlu.facts import Fact
+from yuanlu.kms import AwsKms, FileKeys, Kms, Vault
 from yuanlu.lawbook import shelf as lawbook
 from yuanlu.losses.floats import FLOAT_WAKE, Float, next_look
 from yuanlu.losses.rules import Loss
@@ -246,6 +247,28 @@ def files_of(settings: Settings) -> Files:
     return Files(_shelf(settings), limits, scanner=settings.clamd)
 
 
+def kms_of(settings: Settings) -> Kms:
+    """What wraps merchants' keys, as the settings say.
+
+    Raises Denied: settings.secret_short.
+    """
+    if not settings.kms_key:
+        settings.seal_key  # noqa: B018 - made at first use
+        keys = FileKeys(settings.seal_path)
+        keys.keys()
+        return keys
+    return AwsKms(
+        Vault(
+            endpoint=settings.kms_endpoint,
+            region=settings.kms_region,
+            key=settings.kms_key,
+            key_id_file=settings.kms_key_id_file,
+            secret_file=settings.kms_secret_file,
+        ),
+        FileKeys(settings.seal_path, optional=True),
+    )
+
+
 def _shelf(settings: Settings) -> Shelf:
     if not settings.s3_endpoint:
         return Disk(Path(settings.files_dir) if settings.files_dir else settings.state / "files")
@@ -283,7 +306,7 @@ class App:
         )
         self.files = files_of(settings)
         self.presses = Presses(settings)
-        self.seal = Seal(pools.recorder, settings.seal_key)
+        self.seal = Seal(pools.recorder, kms_of(settings))
         self.desk = Desk(
             self.reader,
             self.recorder,

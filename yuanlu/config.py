@@ -53,7 +53,16 @@ class Settings:
     secret_file: str = ""
     """File of at least 32 random bytes: the key of the keyed hashes. Empty: `<state>/secret`, made at first use."""
     seal_key_file: str = ""
-    """File of at least 32 random bytes: the key that wraps the keys of sealed text. Empty: `<state>/seal.key`."""
+    """File of the keys that wrap merchants' keys: 32 random bytes, or several keys. Empty: `<state>/seal.key`."""
+    kms_key: str = ""
+    """Name of a key in an AWS-compatible key management service that wraps merchants' keys instead of the file's."""
+    kms_endpoint: str = ""
+    """Its address. Empty: AWS's own, of the region."""
+    kms_region: str = ""
+    kms_key_id_file: str = ""
+    """File with the access key's id."""
+    kms_secret_file: str = ""
+    """File with the access key's secret."""
     files_dir: str = ""
     """Where the sealed contents of files lie. Empty: `<state>/files`."""
     file_bytes_max: int = 10_000_000
@@ -117,11 +126,16 @@ class Settings:
 
     @property
     def seal_key(self) -> bytes:
-        """The key that wraps the keys of sealed text.
+        """The key file that wraps merchants' keys, whole; made at first use.
 
         Raises Denied: settings.secret_short.
         """
         return self._key(self.seal_key_file, "seal.key")
+
+    @property
+    def seal_path(self) -> Path:
+        """Where that file is."""
+        return Path(self.seal_key_file) if self.seal_key_file else self.state / "seal.key"
 
     def _key(self, file: str, own: str) -> bytes:
         """A key from a file; without a name, our own file in the state directory, made at first use."""

@@ -55,6 +55,11 @@ class Watch(Protocol):
         """A step was taken outside."""
 
 
+def marked(key: bytes, secret: str) -> str:
+    """The keyed hash of a secret. Shape: 32 hex digits."""
+    return hmac.new(key, secret.encode(), hashlib.sha256).hexdigest()[:32]
+
+
 class Desk:
     """What a flow is given: read, decide, record; and ask outside."""
 
@@ -87,7 +92,7 @@ class Desk:
 
     def mark(self, secret: str) -> str:
         """The keyed hash under which we remember a secret that we do not keep (a payment code, a card number)."""
-        return hmac.new(self._mark_key, secret.encode(), hashlib.sha256).hexdigest()[:32]
+        return marked(self._mark_key, secret)
 
     def book(self, at: datetime) -> Book:
         """The rules with a date (law, working days, promises) that count at this moment."""

@@ -50,6 +50,7 @@ GIVES = {
     "pack": {"pack", "pack_verify"},
     "policy": {"policy"},
     "auth": {"auth", "auth_till", "auth_nonce"},
+    "seal": {"seal", "seal_open"},
 }
 
 

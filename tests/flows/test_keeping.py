@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -410,3 +411,35 @@ async def test_what_cites_the_case_of_another_customer_is_not_told(room: Room) -
     found = await keeping.held(room.reader, room.merchant_id, wang.payment_id)
     assert "refunds" not in found.rows
     assert "refunds" in (await keeping.held(room.reader, room.merchant_id, li.payment_id)).rows
+
+
+async def test_a_payer_is_kept_as_a_mark_and_older_payments_are_marked_by_a_rotation(
+    room: Room, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """S29, S57: two payments of one payer stay two of one payer, whenever they were made."""
+    from contextlib import asynccontextmanager
+
+    from yuanlu.config import Settings
+    from yuanlu.payments import flow as payments
+    from yuanlu.terminal import secrets
+
+    mark_file = tmp_path / "secret"
+    mark_file.write_bytes(b"k" * 32)
+    (tmp_path / "seal.key").write_bytes(b"m" * 32)
+    before, after = await room.case("payer-1"), await room.case()
+    mark = payments.payer_mark(room.desk.mark, room.merchant_id, "payer-1")
+    await room.pool.execute("update payments set payer = $2 where id = $1", after.payment_id, mark)
+
+    @asynccontextmanager
+    async def ground(*_: Any) -> Any:
+        yield database
+
+    monkeypatch.setattr(secrets.db, "ground", ground)
+    settings = Settings(state=tmp_path, secret_file=str(mark_file))
+    told = await secrets.rotated(settings, kek=False, merchant="", every=True, drop_old=False)
+    assert told["payers_marked"] == 1
+    assert await room.pool.fetchval("select payer from payments where id = $1", before.payment_id) == mark
+    held = await keeping.held(room.reader, room.merchant_id, before.payment_id)
+    assert {before.payment_id, after.payment_id} <= held.ids
+    again = await secrets.rotated(settings, kek=False, merchant="", every=True, drop_old=False)
+    assert again["payers_marked"] == 0

@@ -140,3 +140,28 @@ def test_a_card_between_amounts_and_ids_is_masked_all_the_same(prefix: str, fill
     one = ids.new(ids.Kind.PAYMENT)
     text = masked(f"{one} 付了 {Money(fen)}，卡{written}，{Money(fen).yuan()}")
     assert text == (f"{one} 付了 {Money(fen)}，卡****{number[-4:]}，{Money(fen).yuan()}", (Found.CARD,))
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("刷 %B4111111111111111^ZHANG/SAN^25121010000000000000? 了", "刷 ****1111 了"),
+        ("刷 ;4111111111111111=25121010000000000000? 了", "刷 ****1111 了"),
+        ("密码：a1b2c3，快点", "密码：****，快点"),
+        ("CVV=123 PIN: 4321", "CVV=**** PIN: ****"),
+        ("验证码是 889900。", "验证码是 ****。"),
+    ],
+)
+def test_a_track_or_a_secret_that_is_named_is_masked_whole(said: str, kept: str) -> None:
+    """S36."""
+    text, found = masked(said)
+    assert text == kept
+    assert found
+    assert masked(text) == (text, ())
+
+
+@pytest.mark.parametrize(
+    "said", ["我忘了密码", "密码是什么", "spin: fast", "订单4111111111111112=25121010000000", "A4111"]
+)
+def test_what_only_sounds_like_a_secret_stays(said: str) -> None:
+    assert masked(said) == (said, ())

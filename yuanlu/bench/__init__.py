@@ -30,6 +30,7 @@ BENCHES = {
     "pack": "pack",
     "policy": "policy",
     "auth": "auth",
+    "seal": "seal",
 }
 """Every bench: its name, which is its function's too, and the module it is in. One bench may give several figures."""
 

@@ -27,6 +27,7 @@ from yuanlu.cli import (
     payments,
     policies,
     repayments,
+    secrets,
     services,
     trying,
 )
@@ -50,5 +51,6 @@ for _each in (
     *(losses.refund_float, losses.loss, repayments.repayment, policies.policy, hooks.hook),
     *(codes.code, codes.trace, codes.handover, merchants.merchant, merchants.staff, keys.key),
     *(services.serve, services.worker, services.db, audit.audit, backups.backup, backups.restore),
+    secrets.secrets,
 ):
     main.add_command(_each)

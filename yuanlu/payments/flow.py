@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +12,8 @@ from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
 from yuanlu.payments import rules, store
 from yuanlu.payments.rules import ChargeAsk, Payment
+
+PAYER_MARK = "p1."
 
 
 async def request(desk: Desk, ask: ChargeAsk) -> Payment:
@@ -67,10 +70,20 @@ async def learn(
     When time has run out the news ends in a reverse, which is sent at once: right behind the last query.
     Raises Denied: payment.unknown.
     """
+    if outcome.payer:
+        outcome = replace(outcome, payer=payer_mark(desk.mark, merchant_id, outcome.payer))
     done = await desk.decide(store.by_id(merchant_id, payment_id, believed), partial(rules.hear, FACTS, outcome))
     if done.step is None:
         return done.row
     return await learn(desk, merchant_id, payment_id, await desk.ask(done.step), done.row)
+
+
+def payer_mark(mark: Callable[[str], str], merchant_id: str, payer: str) -> str:
+    """How a payer is known again: a keyed hash of what the channel calls them, which we keep nowhere.
+
+    Shape: `p1.` and 32 hex digits; the same payer has another mark at another merchant.
+    """
+    return PAYER_MARK + mark(f"payer\x1f{merchant_id}\x1f{payer}")
 
 
 async def contradict(desk: Desk, merchant_id: str, payment_id: str, why: str, outcome: Outcome) -> Payment:

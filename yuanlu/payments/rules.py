@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from yuanlu import ids
+from yuanlu import ids, masking
 from yuanlu.amounts.lines import Line, as_text, checked
 from yuanlu.change import Change, Look, Row, Stay, drawn
 from yuanlu.channels import codes
@@ -152,6 +152,7 @@ class Payment(Row):
     reason: str = ""
     channel_number: str = ""
     payer: str = ""
+    """Keyed hash of who paid, as the channel calls them: to be compared, and nothing else."""
     incident: str = ""
     policy: str = ""
     """The version of the refund policy in force when it was made; empty: the built-in one."""
@@ -259,6 +260,9 @@ class ChargeAsk:
     channel: Channel | None = None
     lines: tuple[Line, ...] = ()
     """What is sold: so that parts of it can go back to the fen."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "description", masking.kept(self.description))
 
     @property
     def mode(self) -> Mode:

@@ -651,6 +651,21 @@ ALTER TABLE ONLY public.losses FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.losses OWNER TO yuanlu_owner;
 
+CREATE TABLE public.merchant_keys (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    version integer NOT NULL,
+    wrapped text NOT NULL,
+    wrapped_by text NOT NULL COLLATE pg_catalog."C",
+    made_at timestamp with time zone NOT NULL,
+    retired_at timestamp with time zone,
+    CONSTRAINT merchant_keys_check CHECK (((wrapped <> ''::text) OR (retired_at IS NOT NULL))),
+    CONSTRAINT merchant_keys_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.merchant_keys FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.merchant_keys OWNER TO yuanlu_owner;
+
 CREATE TABLE public.merchants (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     name text NOT NULL,
@@ -903,6 +918,7 @@ CREATE TABLE public.subject_keys (
     keep_until timestamp with time zone,
     forgotten_by text DEFAULT ''::text NOT NULL,
     forgotten_why text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    key_version integer,
     CONSTRAINT subject_keys_check CHECK (((wrapped = ''::text) = (forgotten_at IS NOT NULL)))
 );
 
@@ -1006,6 +1022,9 @@ ALTER TABLE ONLY public.key_uses
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.merchant_keys
+    ADD CONSTRAINT merchant_keys_pkey PRIMARY KEY (merchant_id, version);
+
 ALTER TABLE ONLY public.merchants
     ADD CONSTRAINT merchants_pkey PRIMARY KEY (merchant_id);
 
@@ -1108,6 +1127,8 @@ CREATE INDEX key_nonces_old ON public.key_nonces USING btree (signed_at);
 
 CREATE INDEX losses_of_case ON public.losses USING btree (case_id, merchant_id);
 
+CREATE UNIQUE INDEX merchant_keys_current ON public.merchant_keys USING btree (merchant_id) WHERE (retired_at IS NULL);
+
 CREATE INDEX moves_recorded ON ONLY public.moves USING brin (recorded_at);
 
 CREATE INDEX moves_default_recorded_at_idx ON public.moves_default USING brin (recorded_at);
@@ -1127,6 +1148,8 @@ CREATE INDEX refunds_open_of_channel ON public.refunds USING btree (merchant_id,
 CREATE INDEX repayments_of_payment ON public.repayments USING btree (payment_id, merchant_id);
 
 CREATE INDEX subject_keys_until ON public.subject_keys USING btree (merchant_id, keep_until) WHERE ((keep_until IS NOT NULL) AND (wrapped <> ''::text));
+
+CREATE INDEX subject_keys_versions ON public.subject_keys USING btree (key_version, merchant_id) WHERE (wrapped <> ''::text);
 
 ALTER INDEX public.evidence_pkey ATTACH PARTITION public.evidence_default_pkey;
 
@@ -1189,6 +1212,9 @@ ALTER TABLE ONLY public.key_uses
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
 
+ALTER TABLE ONLY public.merchant_keys
+    ADD CONSTRAINT merchant_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
 
@@ -1209,6 +1235,9 @@ ALTER TABLE ONLY public.stores
 
 ALTER TABLE ONLY public.subject_keys
     ADD CONSTRAINT subject_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.subject_keys
+    ADD CONSTRAINT subject_keys_merchant_id_key_version_fkey FOREIGN KEY (merchant_id, key_version) REFERENCES public.merchant_keys(merchant_id, version);
 
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
@@ -1258,6 +1287,8 @@ ALTER TABLE public.key_nonces ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.key_uses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.losses ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.merchant_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
 
@@ -1310,6 +1341,8 @@ CREATE POLICY owner ON public.key_nonces TO yuanlu_owner USING (true) WITH CHECK
 CREATE POLICY owner ON public.key_uses TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.losses TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.merchant_keys TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.merchants TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1379,6 +1412,8 @@ CREATE POLICY reader ON public.key_uses FOR SELECT TO yuanlu_reader USING ((merc
 
 CREATE POLICY reader ON public.losses FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.merchant_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.merchants FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.moves FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1440,6 +1475,8 @@ CREATE POLICY recorder ON public.key_nonces TO yuanlu_recorder USING (true) WITH
 CREATE POLICY recorder ON public.key_uses TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.losses TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.merchant_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.merchants TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1548,6 +1585,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.key_uses TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.losses TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.losses TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.merchant_keys TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.merchant_keys TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.merchants TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.merchants TO yuanlu_recorder;

@@ -1,7 +1,8 @@
 """Structured logs: one JSON object a line on stderr, and no secret in any of them.
 
 Two nets: a name that says "secret" hides its value whatever it is; a run of 16 to 24 digits (a payment code, a card
-number), an API key or a Bearer header is masked wherever it stands, in messages and tracebacks too.
+number), an API key, a Bearer header, a webhook secret, a mobile number, an address of e-mail, what WeChat calls a
+payer, and whatever `masking` finds is masked wherever it stands, in messages and tracebacks too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from yuanlu import masking
+
 _SECRET_NAMES = frozenset(
     {
         "authorization", "api_key", "apikey", "secret", "password", "token", "card_number", "holder_name",
@@ -26,6 +29,10 @@ _SECRET_NAMES = frozenset(
 _DIGITS = re.compile(r"(?<!\d)\d(?:[ -]?\d){15,23}(?!\d)")
 _KEYS = re.compile(r"\byk_[0-9A-Za-z]+_[0-9A-Za-z_-]+|(?i:\bbearer\s+)[^\s'\",]+")
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+_PERSONS = re.compile(
+    r"whsec_[A-Za-z0-9+/=]+|(?<![A-Za-z0-9_-])o[A-Za-z0-9_-]{27}(?![A-Za-z0-9_-])"
+    r"|[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z0-9.-]+|(?<!\d)(?:\+?86)?1[3-9]\d{9}(?!\d)"
+)
 HIDDEN = "***"
 
 
@@ -34,7 +41,8 @@ def masked(text: str) -> str:
     text = _KEYS.sub(HIDDEN, text)
     if "PRIVATE KEY" in text:
         text = _PEM.sub(HIDDEN, text)
-    return _DIGITS.sub(lambda found: "****" + found.group()[-4:], text)
+    text = _DIGITS.sub(lambda found: "****" + found.group()[-4:], _PERSONS.sub(HIDDEN, text))
+    return masking.kept(text)
 
 
 def _without_secrets(value: object, name: str = "") -> object:

@@ -371,7 +371,7 @@ class CaseTold(Struct, frozen=True, kw_only=True):
 
     `way`: how the remedy is carried out, once it sets out.
     `said`: the words it was reported with, where it is reported and where one case is read; null elsewhere, and where
-    they were forgotten. `masked`: what was masked in the words that came with this call (`card`, `id_number`).
+    they were forgotten. `masked`: what was masked in the words of this call (`card`, `id_number`, `secret`).
     """
 
     id: str

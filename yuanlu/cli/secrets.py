@@ -1,0 +1,60 @@
+"""`yuanlu secrets`: the keys that wrap what is sealed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from yuanlu.cli.parts import example, json_option, print_json, settings_of, state_option
+
+
+@click.group(**example("yuanlu secrets show", "yuanlu secrets rotate --all"))
+def secrets() -> None:
+    """The keys under which personal text is sealed: show them, make them anew. docs/how-to/a-key-is-lost.md."""
+
+
+@secrets.command("show", **example("yuanlu secrets show", "yuanlu secrets show --json"))
+@state_option
+@json_option
+def secrets_show(state: Path | None, as_json: bool) -> None:
+    """Which keys there are, how old they are, and how much each wraps. Shows no secret, changes nothing."""
+    from yuanlu.terminal import loop, secrets
+
+    told = loop.run(lambda: secrets.shown(settings_of(state)))
+    if told is None:
+        sys.exit(130)
+    if as_json:
+        print_json(told)
+    else:
+        secrets.show(told, click.secho)
+
+
+@secrets.command("rotate", **example("yuanlu secrets rotate --all", "yuanlu secrets rotate --kek --drop-old"))
+@click.option("--kek", is_flag=True, help="A new key-encryption key, and every merchant's key wrapped under it.")
+@click.option("--merchant", default="", metavar="NAME|ID", help="A new key for this merchant.")
+@click.option("--all", "every", is_flag=True, help="Both, for all merchants.")
+@click.option("--drop-old", is_flag=True, help="Take old keys out of the key file once nothing is wrapped by them.")
+@state_option
+@json_option
+def secrets_rotate(kek: bool, merchant: str, every: bool, drop_old: bool, state: Path | None, as_json: bool) -> None:
+    """Make new keys and wrap everything under them, while service and workers run.
+
+    Cut off, it is started again: it finishes what was begun and makes no further key then. Exit code 1: something is
+    still wrapped by an old key-encryption key, which must stay where it is.
+    """
+    from yuanlu.terminal import loop, secrets
+
+    if not (kek or merchant or every):
+        raise click.UsageError("say which: --kek, --merchant NAME, or --all")
+    told = loop.run(
+        lambda: secrets.rotated(settings_of(state), kek=kek, merchant=merchant, every=every, drop_old=drop_old)
+    )
+    if told is None:
+        sys.exit(130)
+    if as_json:
+        print_json(told)
+    else:
+        secrets.show_rotated(told, click.secho)
+    sys.exit(1 if told.get("kek", {}).get("left") else 0)

@@ -1,0 +1,185 @@
+"""The keys that wrap, at a terminal: made anew while everything runs, and shown without what they are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import asyncpg
+
+from yuanlu import db
+from yuanlu.app import kms_of
+from yuanlu.config import Settings
+from yuanlu.db import Pools, Role
+from yuanlu.desk import marked
+from yuanlu.errors import Denied
+from yuanlu.kms import FileKeys
+from yuanlu.payments.flow import PAYER_MARK, payer_mark
+from yuanlu.seal import Seal
+
+_ROTATING_LOCK = 0x726F746174  # "rotat": one rotates at a time
+PASSES = 5
+"""How often a rotation goes over the merchants until nothing is left; new ones come meanwhile."""
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[db.Database, Pools, Seal]]:
+    async with db.ground(settings.database_url or None, settings.state) as database:
+        pools = await db.open_pools(database)
+        try:
+            yield database, pools, Seal(pools.recorder, kms_of(settings))
+        finally:
+            await pools.close()
+
+
+@asynccontextmanager
+async def _alone(database: db.Database) -> AsyncIterator[None]:
+    """Raises Denied: secrets.rotating. The lock ends with our connection, however we end."""
+    connection = await db.connect(database, Role.RECORDER)
+    try:
+        if not await connection.fetchval("select pg_try_advisory_lock($1)", _ROTATING_LOCK):
+            raise Denied("secrets.rotating")
+        yield
+    finally:
+        await connection.close()
+
+
+async def rotated(settings: Settings, *, kek: bool, merchant: str, every: bool, drop_old: bool) -> dict[str, Any]:
+    """Rotate, and say what came of it; `left` counts what is still wrapped by an old key-encryption key.
+
+    What was cut off is finished first, and no further key is made then. Service and workers go on meanwhile.
+    Raises Denied: merchant.unknown, secrets.rotating, secrets.unwritable; Busy when the key service is away.
+    """
+    async with _opened(settings) as (database, pools, seal), _alone(database):
+        chosen = await _chosen(pools.recorder, merchant)
+        told: dict[str, Any] = {"merchants": []}
+        made = ""
+        if kek or every:
+            if isinstance(seal.kms, FileKeys) and not (await seal.behind_each())[0]:
+                made = seal.kms.put_first()
+            await seal.barrier()
+        for merchant_id, name in chosen if every or merchant else ():
+            done = await seal.rotate(merchant_id, datetime.now(UTC))
+            told["merchants"].append({"merchant": merchant_id, "name": name, "new": done.is_new, "moved": done.moved})
+        if every:
+            told["payers_marked"] = await _marked(pools.recorder, settings)
+        if kek or every:
+            wrapped = 0
+            for _ in range(PASSES):
+                for merchant_id, _name in await _chosen(pools.recorder, ""):
+                    wrapped += await seal.rewrap(merchant_id, datetime.now(UTC))
+                if not await seal.behind():
+                    break
+            left = await seal.behind()
+            told["kek"] = {"newest": await seal.kms.newest(), "new": bool(made), "wrapped": wrapped, "left": left}
+            if drop_old and not left and isinstance(seal.kms, FileKeys):
+                told["kek"]["dropped"] = seal.kms.keep_newest()
+    return told
+
+
+async def _chosen(pool: asyncpg.Pool[Any], wish: str) -> list[tuple[str, str]]:
+    with db.away():
+        rows = await pool.fetch(
+            "select merchant_id, name from merchants where $1 in ('', merchant_id, name) order by merchant_id", wish
+        )
+    if wish and not rows:
+        raise Denied("merchant.unknown", name=wish)
+    return [(row["merchant_id"], row["name"]) for row in rows]
+
+
+_PLAIN_PAYERS = "select merchant_id, id, payer from payments where payer <> '' and left(payer, 3) <> $1 limit 500"
+_MARK_PAYERS = (
+    "update payments p set payer = n.mark from unnest($1::text[], $2::text[], $3::text[], $4::text[])"
+    " as n(merchant_id, id, payer, mark) where p.merchant_id = n.merchant_id and p.id = n.id and p.payer = n.payer"
+)
+
+
+async def _marked(pool: asyncpg.Pool[Any], settings: Settings) -> int:
+    """Put the keyed hash in the place of what payments of an earlier release say of their payers; how many it was."""
+    mark, count = partial(marked, settings.mark_key), 0
+    while True:
+        with db.away():
+            rows = await pool.fetch(_PLAIN_PAYERS, PAYER_MARK)
+            if not rows:
+                return count
+            marks = [payer_mark(mark, row["merchant_id"], row["payer"]) for row in rows]
+            columns = ([row[name] for row in rows] for name in ("merchant_id", "id", "payer"))
+            await pool.execute(_MARK_PAYERS, *columns, marks)
+        count += len(rows)
+
+
+_VERSIONS = """
+  select k.merchant_id, m.name, k.version, k.wrapped_by, k.made_at, k.retired_at, k.wrapped <> '' as is_there,
+    (select count(*) from subject_keys s
+     where s.merchant_id = k.merchant_id and s.key_version = k.version and s.wrapped <> '') as subjects
+  from merchant_keys k join merchants m on m.merchant_id = k.merchant_id order by k.merchant_id, k.version
+"""
+
+
+async def shown(settings: Settings) -> dict[str, Any]:
+    """Which keys there are, how old, and how much each wraps. No secret is in it.
+
+    Raises Busy when the key service is away.
+    """
+    async with _opened(settings) as (_, pools, seal):
+        with db.away():
+            rows = await pools.recorder.fetch(_VERSIONS)
+            bare = await pools.recorder.fetchval(
+                "select count(*) from subject_keys where wrapped <> '' and key_version is null"
+            )
+        newest = await seal.kms.newest()
+        names = [newest, *(seal.kms.by_name() if isinstance(seal.kms, FileKeys) else ())]
+        names += [row["wrapped_by"] for row in rows if row["is_there"]]
+        now = datetime.now(UTC)
+        return {
+            "keys": [
+                {
+                    "name": name,
+                    "newest": name == newest,
+                    "wraps": sum(row["wrapped_by"] == name and row["is_there"] for row in rows),
+                }
+                for name in dict.fromkeys(names)
+            ],
+            "unnamed": bare,
+            "left": await seal.behind(),
+            "merchants": [
+                {
+                    "merchant": row["merchant_id"],
+                    "name": row["name"],
+                    "version": row["version"],
+                    "wrapped_by": row["wrapped_by"] if row["is_there"] else "",
+                    "made_at": row["made_at"].isoformat(),
+                    "retired_at": row["retired_at"].isoformat() if row["retired_at"] else None,
+                    "days": (now - row["made_at"]).days,
+                    "subjects": row["subjects"],
+                }
+                for row in rows
+            ],
+        }
+
+
+def show(told: dict[str, Any], say: Callable[..., None]) -> None:
+    """The keys for people: a line a key-encryption key, a line a version of a merchant's key."""
+    for key in told["keys"]:
+        mark = "✓" if key["newest"] else ("·" if key["wraps"] else "✗")
+        say(f"{mark} {key['name']}  包着 wraps {key['wraps']}")
+    if told["unnamed"]:
+        say(f"! 直接用安装密钥包着 wrapped without a merchant's key: {told['unnamed']}")
+    for each in told["merchants"]:
+        state = "在用 current" if each["retired_at"] is None else "已退役 retired"
+        say(f"  {each['name']}  v{each['version']}  {state}  {each['days']} 天 days  {each['subjects']} 把 keys")
+    say(f"旧密钥还包着 still under an old key: {told['left']}", fg="green" if not told["left"] else "yellow")
+
+
+def show_rotated(told: dict[str, Any], say: Callable[..., None]) -> None:
+    """What a rotation came to, for people."""
+    for each in told["merchants"]:
+        what = "新密钥 new key" if each["new"] else "接着做完 finished"
+        say(f"✓ {each['name']}  {what}  {each['moved']} 把 keys")
+    if kek := told.get("kek"):
+        what = "新密钥 new key" if kek["new"] else "没有新密钥 no new key"
+        say(f"✓ {kek['newest']}  {what}  {kek['wrapped']} 把 keys")
+        say(f"旧密钥还包着 still under an old key: {kek['left']}", fg="green" if not kek["left"] else "yellow")
