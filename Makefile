@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUNS := .venv/.runs
 TESTS := .venv/.tests
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-DEBIAN := fonts-noto-cjk libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 libgl1 libglib2.0-0
+DEBIAN := fonts-noto-cjk libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11
 SHELL := /bin/bash
 

@@ -242,7 +242,6 @@ def files_of(settings: Settings) -> Files:
         pages_max=settings.file_pages_max,
         seconds_max=settings.file_seconds_max,
         memory_max=settings.file_memory_max,
-        reads=settings.file_reading != "off",
     )
     return Files(_shelf(settings), limits, scanner=settings.clamd)
 

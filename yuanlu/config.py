@@ -77,8 +77,6 @@ class Settings:
     """CPU seconds that making one file anew may take."""
     file_memory_max: int = 1_000_000_000
     """Bytes of address space of the process that makes a file anew."""
-    file_reading: str = "on"
-    """`on`: pictures are read, and card and identity numbers in them blacked out. `off`: they are kept as they are."""
     clamd: str = ""
     """`host:port` of a clamd that every file is shown to first. Empty: none; if set, no file passes without it."""
     s3_endpoint: str = ""

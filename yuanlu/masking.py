@@ -39,14 +39,6 @@ class Masked(NamedTuple):
     found: tuple[Found, ...]
 
 
-class Place(NamedTuple):
-    """Where a number stands in a text: from `start` up to `end`, `end` not included."""
-
-    start: int
-    end: int
-    kind: Found
-
-
 class _Hit(NamedTuple):
     start: int
     end: int
@@ -121,19 +113,6 @@ def masked(text: str) -> Masked:
             kinds.append(hit.kind)
         text = "".join([*parts, text[place:]])
     return Masked(text, tuple(dict.fromkeys(kinds)))
-
-
-def places(text: str) -> list[Place]:
-    """Where card and identity numbers stand, for who blacks them out where they are drawn.
-
-    Law: what `masked` masks is found here, and nothing else.
-    """
-    found: list[Place] = []
-    while hits := list(_hits(text)):
-        for hit in hits:
-            found.append(Place(hit.start, hit.end, hit.kind))
-            text = text[: hit.start] + "*" * (hit.end - hit.start) + text[hit.end :]
-    return found
 
 
 def _hits(text: str) -> Iterator[_Hit]:

@@ -25,7 +25,7 @@ from yuanlu.people.rules import Person, Role
 from yuanlu.seal import Seal
 
 ANNA, CASHIER = Person("anna", Role.OWNER), Person("cashier", Role.CASHIER)
-LIMITS = Limits(bytes_max=1_000_000, files_max=3, pixels_max=1_000_000, pages_max=5, seconds_max=5, reads=False)
+LIMITS = Limits(bytes_max=1_000_000, files_max=3, pixels_max=1_000_000, pages_max=5, seconds_max=5)
 
 
 class Room:

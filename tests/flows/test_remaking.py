@@ -18,9 +18,7 @@ from yuanlu.errors import Denied
 from yuanlu.evidence.rules import Limits, Media, Remade, media_of
 from yuanlu.evidence.workshop import GRACE_SECONDS, Workshop
 
-SMALL = Limits(
-    bytes_max=2_000_000, pixels_max=1_000_000, pages_max=5, seconds_max=5, memory_max=1_000_000_000, reads=False
-)
+SMALL = Limits(bytes_max=2_000_000, pixels_max=1_000_000, pages_max=5, seconds_max=5, memory_max=1_000_000_000)
 
 
 async def remade(content: bytes, limits: Limits = SMALL) -> Remade:

@@ -79,7 +79,6 @@ async def take(desk: Desk, files: Files, ask: FileAsk) -> Done[CaseFile]:
     key = rules.storage_key(ask)
     body = await asyncio.to_thread(sealed.seal_bytes, remade.content, ask.id)
     await files.shelf.put(key, body)
-    found = tuple(dict.fromkeys((*found, *remade.masked)))
     rule = partial(rules.take, ask, remade, sealed.seal(shown), found, files.limits)
     try:
         return await desk.decide(view, rule)

@@ -1,4 +1,4 @@
-"""Makes a file anew from what can be seen of it. Run as a program of its own.
+"""Makes a file anew from what can be seen of it. Run as a program of its own; it knows nothing of us.
 
 Hostile bytes are decoded here and nowhere else: in a child process that has no environment, no database and no key,
 may write no file, and is held to memory and seconds by the kernel. A crash or a bomb ends the child and nobody else.
@@ -20,13 +20,10 @@ import resource
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from yuanlu.evidence.blacking import Letter
 
 JPEG, PNG, WEBP, PDF = "image/jpeg", "image/png", "image/webp", "application/pdf"
 _FORMATS = {JPEG: "JPEG", PNG: "PNG", WEBP: "WEBP"}
@@ -76,7 +73,7 @@ def remade_image(content: bytes, kind: str, limits: dict[str, Any]) -> tuple[dic
         image: Image.Image = ImageOps.exif_transpose(opened) or opened
     image = _plain(image)
     media = PNG if kind == PNG or image.mode in {"RGBA", "LA"} else JPEG
-    body = png(image) if media == PNG else jpeg(image, limits["bytes_max"])
+    body = _png(image) if media == PNG else _jpeg(image, limits["bytes_max"])
     told = {"media": media, "width": image.width, "height": image.height, "pages": 1, "stripped": stripped}
     return told, body
 
@@ -92,14 +89,13 @@ def _plain(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def png(image: Image.Image) -> bytes:
-    """A PNG of its pixels."""
+def _png(image: Image.Image) -> bytes:
     out = io.BytesIO()
     _bare(image).save(out, "PNG", compress_level=6)
     return out.getvalue()
 
 
-def jpeg(image: Image.Image, bytes_max: int) -> bytes:
+def _jpeg(image: Image.Image, bytes_max: int) -> bytes:
     """As good as there is room for."""
     bare, out = _bare(image), io.BytesIO()
     for quality in _QUALITIES:
@@ -159,12 +155,10 @@ def remade_pdf(content: bytes, limits: dict[str, Any]) -> tuple[dict[str, Any], 
     if pages > limits["pages_max"]:
         raise No("file.too_many_pages", pages=pages, pages_max=limits["pages_max"])
     document.init_forms()  # what was filled into a form is part of what is seen; this pdfium has no JavaScript
-    masked: list[str] = []
-    drawn = [_page(document[place], masked) for place in range(pages)]
+    drawn = [_page(document[place]) for place in range(pages)]
     width, height = drawn[0][1], drawn[0][2]
     body = image_pdf(drawn)
     told = {"media": PDF, "width": width, "height": height, "pages": pages, "stripped": ["document"]}
-    told["masked"] = list(dict.fromkeys(masked))
     return told, body
 
 
@@ -172,38 +166,7 @@ Drawn = tuple[bytes, int, int, float, float]
 """A page as JPEG, its pixels, and its size in points."""
 
 
-def _letters(page: Any, width: int, height: int) -> Iterator[Letter]:
-    """The letters of a page's text, each with its place among these pixels; what is not to be seen, too."""
-    import ctypes
-
-    from pypdfium2 import raw
-
-    from yuanlu.evidence.blacking import Letter
-
-    text = page.get_textpage()
-    across, down = ctypes.c_int(), ctypes.c_int()
-    for number in range(text.count_chars()):
-        code = raw.FPDFText_GetUnicode(text, number)
-        left, bottom, right, top = text.get_charbox(number, loose=True)
-        corners = []
-        for x, y in ((left, top), (right, top), (right, bottom), (left, bottom)):
-            raw.FPDF_PageToDevice(page, 0, 0, width, height, 0, x, y, across, down)
-            corners.append((float(across.value), float(down.value)))
-        sign = chr(code) if 0 < code <= sys.maxunicode else "?"
-        yield Letter(sign, tuple(corners), 0.0, 1.0)  # type: ignore[arg-type]
-
-
-def page_jpeg(image: Image.Image) -> bytes:
-    """A page as it is kept."""
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=85)
-    return out.getvalue()
-
-
-def _page(page: Any, masked: list[str]) -> Drawn:
-    """A page drawn, card and identity numbers of its text blacked out; what they were is added to `masked`."""
-    from yuanlu.evidence import blacking
-
+def _page(page: Any) -> Drawn:
     width, height = page.get_size()
     if not (0 < width <= PAGE_POINTS_MAX and 0 < height <= PAGE_POINTS_MAX):
         raise No("file.damaged")
@@ -211,11 +174,10 @@ def _page(page: Any, masked: list[str]) -> Drawn:
     if width * height * scale * scale > PAGE_PIXELS_MAX:
         scale = (PAGE_PIXELS_MAX / (width * height)) ** 0.5
     image = page.render(scale=scale, may_draw_forms=True).to_pil().convert("RGB")
-    quads, kinds = blacking.spots(list(_letters(page, image.width, image.height)))
-    blacking.black_out(image, quads)
-    masked += kinds
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=85)
     page.close()
-    return page_jpeg(image), image.width, image.height, width, height
+    return out.getvalue(), image.width, image.height, width, height
 
 
 def image_pdf(pages: Sequence[Drawn]) -> bytes:
@@ -275,11 +237,7 @@ def main() -> None:
     """Read, make anew, write, end."""
     limits = json.loads(sys.argv[1])
     if limits["kind"] == PDF:
-        sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
         import pypdfium2  # noqa: F401  # loaded before the doors are shut
-        from PIL import ImageDraw  # noqa: F401
-
-        from yuanlu.evidence import blacking  # noqa: F401
     from PIL import Image, ImageOps, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
     Image.MAX_IMAGE_PIXELS = limits["pixels_max"]

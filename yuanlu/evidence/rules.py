@@ -94,7 +94,7 @@ class CaseFile(Row):
     stripped: str
     """What stood in the file beside what is seen, and is not kept: `metadata`, `trailing`, `document`."""
     masked: str
-    """Masked in the name or blacked out in the picture: `card`, `id_number`; `unread`: nothing could read it."""
+    """What was masked in the name: `card`, `id_number`."""
     taken_by: str
     taken_at: datetime
     opened_times: int = 0
@@ -142,8 +142,6 @@ class Limits:
     pages_max: int = 30
     seconds_max: int = 20
     memory_max: int = 1_000_000_000
-    reads: bool = True
-    """Whether pictures are read, so that card and identity numbers in them are blacked out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,8 +171,6 @@ class Remade:
     pages: int
     stripped: tuple[str, ...]
     content: bytes
-    masked: tuple[str, ...] = ()
-    """What was blacked out in it: `card`, `id_number`; `unread` when it could not be read."""
 
     @property
     def digest(self) -> str:

@@ -1,7 +1,7 @@
 """Where files are made anew: a child process a file, bounded in number, seconds and memory.
 
 A child and not a thread: a decoder in C that crashes, spins or eats memory on hostile bytes cannot be stopped inside
-our process, and would take the service with it. What the children do is in `remaking.py` and `reading.py`.
+our process, and would take the service with it. What the child does is in `remaking.py`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import asyncio
 import contextlib
 import json
 import sys
-from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 from yuanlu.errors import Denied
-from yuanlu.evidence import reading, remaking
+from yuanlu.evidence import remaking
 from yuanlu.evidence.rules import Limits, Media, Remade
 
 AT_ONCE = 2
@@ -22,13 +21,6 @@ GRACE_SECONDS = 5
 """Seconds a child has beside its CPU time: to start, and to be waited for on a busy machine."""
 _KEPT_TIMES = 3
 """How many times as large as what came in what is kept may be."""
-UNREAD = "unread"
-READ_SECONDS_MAX = 60
-"""CPU seconds that reading a file may take: a photo of 12 million pixels takes 4, a page of a PDF 2."""
-READ_MEMORY_MAX = 2_000_000_000
-"""Bytes of address space of the process that reads. A photo of 12 million pixels takes 1.1 thousand million."""
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""All the environment a child has."""
 _KILLED_BY_LIMIT = (-24, -9)
 """SIGXCPU, and what the kernel sends when memory is at its end."""
 
@@ -46,6 +38,27 @@ class Workshop:
         Raises Denied: file.damaged, file.bomb, file.too_large, file.too_many_pixels, file.too_many_pages, file.moving,
         file.locked.
         """
+        async with self._room:
+            code, out = await self._child(content, media)
+        if code in _KILLED_BY_LIMIT:
+            raise Denied("file.bomb")
+        head, _, body = out.partition(b"\n")
+        if code != 0 or not head.startswith(b"{"):
+            raise Denied("file.damaged")
+        told = json.loads(head)
+        if "no" in told:
+            _refuse(told)
+        return Remade(
+            media=Media(told["media"]),
+            width=told["width"],
+            height=told["height"],
+            pages=told["pages"],
+            stripped=tuple(told["stripped"]),
+            content=body,
+        )
+
+    async def _child(self, content: bytes, media: Media) -> tuple[int, bytes]:
+        """Run the program on these bytes; answers its exit code and what it wrote."""
         limits = self.limits
         asked = {
             "kind": media.value,
@@ -55,74 +68,23 @@ class Workshop:
             "seconds_max": limits.seconds_max,
             "memory_max": limits.memory_max,
         }
-        async with self._room:
-            try:
-                code, out = await _child(remaking.__file__, asked, content)
-            except TimeoutError:
-                raise Denied("file.bomb") from None
-            made = _made(code, out)
-            return await self._read(made) if limits.reads else made
-
-    async def _read(self, made: Remade) -> Remade:
-        """With card and identity numbers blacked out. What cannot be read is kept as it is and says `unread`."""
-        asked = {
-            "media": made.media.value,
-            "bytes_max": self.limits.bytes_max * _KEPT_TIMES,
-            "seconds_max": READ_SECONDS_MAX,
-            "memory_max": READ_MEMORY_MAX,
-        }
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-X", "utf8", str(Path(remaking.__file__)), json.dumps(asked),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+            env={}, cwd="/", start_new_session=True,
+        )  # fmt: skip
         try:
-            code, out = await _child(reading.__file__, asked, made.content)
+            async with asyncio.timeout(limits.seconds_max + GRACE_SECONDS):
+                out, _ = await child.communicate(content)
         except TimeoutError:
-            code, out = -9, b""
-        head, _, body = out.partition(b"\n")
-        if code != 0 or not head.startswith(b"{"):
-            return replace(made, masked=(*made.masked, UNREAD))
-        found = json.loads(head)["masked"]
-        return replace(made, masked=tuple(dict.fromkeys((*made.masked, *found))), content=body or made.content)
-
-
-def _made(code: int, out: bytes) -> Remade:
-    """What the program that makes anew said. Raises Denied: as `Workshop.remade`."""
-    if code in _KILLED_BY_LIMIT:
-        raise Denied("file.bomb")
-    head, _, body = out.partition(b"\n")
-    if code != 0 or not head.startswith(b"{"):
-        raise Denied("file.damaged")
-    told = json.loads(head)
-    if "no" in told:
-        _refuse(told)
-    return Remade(
-        media=Media(told["media"]),
-        width=told["width"],
-        height=told["height"],
-        pages=told["pages"],
-        stripped=tuple(told["stripped"]),
-        masked=tuple(told.get("masked", ())),
-        content=body,
-    )
-
-
-async def _child(program: str, asked: dict[str, Any], content: bytes) -> tuple[int, bytes]:
-    """Run a program on these bytes; answers its exit code and what it wrote.
-
-    Raises TimeoutError when it is not done some seconds after its CPU time.
-    """
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-X", "utf8", program, json.dumps(asked),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        env=_ONE_THREAD, cwd="/", start_new_session=True,
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(asked["seconds_max"] + GRACE_SECONDS):
-            out, _ = await child.communicate(content)
-    finally:
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
-    assert child.returncode is not None
-    return child.returncode, out
+            raise Denied("file.bomb") from None
+        finally:
+            if child.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    child.kill()
+                await child.wait()
+        assert child.returncode is not None
+        return child.returncode, out
 
 
 def _refuse(told: dict[str, object]) -> None:
