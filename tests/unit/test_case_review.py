@@ -132,7 +132,7 @@ def test_whatever_is_done_leaves_one_holder_and_one_deadline(state: State, event
     assert [look.at for look in looks] == ([row.due_at] if row.due_at != before.due_at else [])
 
 
-OF_ROUTES = ("charge", "refund", "codes", "complaints")
+OF_ROUTES = ("charge", "refund", "codes", "complaints", "keys", "enrol")
 
 
 @pytest.mark.parametrize("verb", sorted(MAY))

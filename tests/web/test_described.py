@@ -59,7 +59,11 @@ def _tried(schema: Any, mode: GenerationMode, key: str, checks: list[CheckFuncti
                 return
             calls += 1
             answer = case.call(headers={"Authorization": f"Bearer {key}"}, timeout=20)
-            refused = answer.status_code == 413  # too large is a refusal too, though schemathesis does not list it
+            refused = answer.status_code in (
+                413,
+                414,
+                431,
+            )  # too large is a refusal too, though schemathesis does not list it
             case.validate_response(answer, checks=CHECKS if refused else checks)
 
         each()

@@ -23,7 +23,7 @@ from yuanlu.web.parts.calls import Route
 from yuanlu.web.server import ROUTES
 
 BATCH = 25
-SEALS_NOTHING = {"subject_keys"}
+SEALS_NOTHING = {"subject_keys", "merchant_keys"}
 """A key is made for words before it is decided whether they are taken. One whose words were refused seals nothing."""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "M-SEARCH", "PROPFIND")
 VALUES: Sequence[Any] = (

@@ -50,7 +50,7 @@ async def test_an_auditor_changes_nothing_whatever_they_post(shop: Shop) -> None
     payment = (await shop.get(f"/v1/cases/{case}")).told["payment"]
     before = await shop.counts()
     for route in ROUTES:
-        if route.method == "POST" and route.path not in CHANGES_NOTHING:
+        if route.method == "POST" and route.path not in CHANGES_NOTHING and not route.is_open:
             answer = await tried(shop, route, "aude", case=case, payment=payment)
             is_made_up = "{loss}" in route.path or "{repayment}" in route.path
             assert answer.code in (*NO, *(("loss.unknown", "repayment.unknown") if is_made_up else ())), route.path

@@ -135,10 +135,11 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                own = {name for name, _ in message["headers"]}  # a file's own policy is stricter still: it stays
                 message["headers"] = [
                     *message["headers"],
                     (b"x-request-id", request_id.encode()),
-                    *always,
+                    *(header for header in always if header[0] not in own),
                 ]
             await send(message)
 

@@ -18,6 +18,7 @@ _ALWAYS = (
     "auth.key_missing",
     "request.invalid",
     "request.too_many",
+    "request.target_too_long",
     "service.busy",
     "service.broken",
     "request.no_such_page",
