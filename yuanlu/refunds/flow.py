@@ -8,6 +8,7 @@ from functools import partial
 from yuanlu.change import Change, Done, Stay
 from yuanlu.channels.contract import News, Outcome
 from yuanlu.channels.registry import FACTS
+from yuanlu.clock import business_day
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.payments import flow as payments
@@ -30,7 +31,8 @@ async def requested(desk: Desk, ask: RefundAsk) -> Done[Refund]:
     Asking again with the same id and content gives the same refund back, not `changed`.
     Raises Denied: see `rules.open_refund`.
     """
-    view = store.for_ask(ask.merchant_id, ask.id, ask.payment_id, by_line=bool(ask.lines))
+    day = None if ask.by is None else business_day(desk.clock.now())
+    view = store.for_ask(ask.merchant_id, ask.id, ask.payment_id, by_line=bool(ask.lines), day=day)
     return await desk.decide(view, partial(rules.open_refund, FACTS, ask))
 
 

@@ -103,6 +103,19 @@ ALTER TABLE ONLY public.accounts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.accounts OWNER TO yuanlu_owner;
 
+CREATE TABLE public.allowances (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    who text NOT NULL,
+    day date NOT NULL,
+    spent_fen bigint NOT NULL,
+    limit_fen bigint NOT NULL,
+    CONSTRAINT allowances_within_limit CHECK (((spent_fen >= 0) AND (spent_fen <= limit_fen)))
+);
+
+ALTER TABLE ONLY public.allowances FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.allowances OWNER TO yuanlu_owner;
+
 CREATE TABLE public.api_keys (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -588,6 +601,26 @@ CREATE TABLE public.key_epoch (
 
 ALTER TABLE public.key_epoch OWNER TO yuanlu_owner;
 
+CREATE TABLE public.limits (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    content text NOT NULL,
+    proposed_at timestamp with time zone NOT NULL,
+    proposed_by text NOT NULL,
+    agreed_at timestamp with time zone,
+    agreed_by text NOT NULL,
+    CONSTRAINT limits_check CHECK (((state = 'AGREED'::text) = (agreed_at IS NOT NULL))),
+    CONSTRAINT limits_state_check CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'AGREED'::text]))),
+    CONSTRAINT limits_two_people CHECK ((agreed_by <> proposed_by)),
+    CONSTRAINT limits_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.limits FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.limits OWNER TO yuanlu_owner;
+
 CREATE TABLE public.losses (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -840,7 +873,7 @@ CREATE TABLE public.staff (
     store_id text NOT NULL COLLATE pg_catalog."C",
     since timestamp with time zone NOT NULL,
     until timestamp with time zone,
-    CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'finance'::text, 'manager'::text, 'cashier'::text, 'auditor'::text]))),
+    CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'finance'::text, 'risk'::text, 'manager'::text, 'cashier'::text, 'trainee'::text, 'auditor'::text]))),
     CONSTRAINT staff_version_check CHECK ((version > 0))
 );
 
@@ -896,6 +929,9 @@ ALTER TABLE ONLY public.moves ATTACH PARTITION public.moves_default DEFAULT;
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (merchant_id, account, currency);
+
+ALTER TABLE ONLY public.allowances
+    ADD CONSTRAINT allowances_pkey PRIMARY KEY (merchant_id, who, day);
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_id_merchant_id_key UNIQUE (id, merchant_id);
@@ -960,6 +996,9 @@ ALTER TABLE ONLY public.jobs
 ALTER TABLE ONLY public.key_epoch
     ADD CONSTRAINT key_epoch_pkey PRIMARY KEY (is_one);
 
+ALTER TABLE ONLY public.limits
+    ADD CONSTRAINT limits_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_pkey PRIMARY KEY (merchant_id, id);
 
@@ -998,6 +1037,8 @@ ALTER TABLE ONLY public.subject_keys
 
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
+
+CREATE INDEX allowances_of_day ON public.allowances USING btree (merchant_id, day);
 
 CREATE INDEX audit_pages_until ON public.audit_pages USING btree (until, merchant_id);
 
@@ -1057,6 +1098,8 @@ CREATE INDEX hooks_open ON public.hooks USING btree (about, merchant_id) WHERE (
 
 CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
+CREATE INDEX limits_in_force ON public.limits USING btree (merchant_id, agreed_at DESC) WHERE (agreed_at IS NOT NULL);
+
 CREATE INDEX losses_of_case ON public.losses USING btree (case_id, merchant_id);
 
 CREATE INDEX moves_recorded ON ONLY public.moves USING brin (recorded_at);
@@ -1092,6 +1135,9 @@ ALTER INDEX public.moves_recorded ATTACH PARTITION public.moves_default_recorded
 CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.api_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
 
 CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.staff DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
+
+ALTER TABLE ONLY public.allowances
+    ADD CONSTRAINT allowances_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -1132,6 +1178,9 @@ ALTER TABLE ONLY public.handovers
 ALTER TABLE ONLY public.hooks
     ADD CONSTRAINT hooks_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.limits
+    ADD CONSTRAINT limits_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
 
@@ -1160,6 +1209,8 @@ ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
 
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.allowances ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
@@ -1199,6 +1250,8 @@ ALTER TABLE public.hooks ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.limits ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.losses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
@@ -1208,6 +1261,8 @@ ALTER TABLE public.moves ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.moves_default ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY owner ON public.accounts TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.allowances TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.api_keys TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1247,6 +1302,8 @@ CREATE POLICY owner ON public.hooks TO yuanlu_owner USING (true) WITH CHECK (tru
 
 CREATE POLICY owner ON public.jobs TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.limits TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.losses TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.merchants TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -1276,6 +1333,8 @@ ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.policies ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.allowances FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.api_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -1311,6 +1370,8 @@ CREATE POLICY reader ON public.hooks FOR SELECT TO yuanlu_reader USING ((merchan
 
 CREATE POLICY reader ON public.jobs FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.limits FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.losses FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.merchants FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1334,6 +1395,8 @@ CREATE POLICY reader ON public.subject_keys FOR SELECT TO yuanlu_reader USING ((
 CREATE POLICY reader ON public.tills FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.allowances TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.api_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1368,6 +1431,8 @@ CREATE POLICY recorder ON public.handovers TO yuanlu_recorder USING (true) WITH 
 CREATE POLICY recorder ON public.hooks TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.jobs TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.limits TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.losses TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1416,6 +1481,9 @@ REVOKE ALL ON FUNCTION public.yuanlu_tenant(tenant regclass, recorder text) FROM
 
 GRANT SELECT ON TABLE public.accounts TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.accounts TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.allowances TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.allowances TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.api_keys TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO yuanlu_recorder;
@@ -1469,6 +1537,9 @@ GRANT SELECT ON TABLE public.jobs TO yuanlu_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.jobs TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.key_epoch TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.limits TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.limits TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.losses TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.losses TO yuanlu_recorder;

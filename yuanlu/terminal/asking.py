@@ -16,10 +16,10 @@ from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.merchants import store as merchants
 from yuanlu.merchants.store import ApiKey
-from yuanlu.people.rules import Role, demand
+from yuanlu.people.rules import Role
 from yuanlu.terminal.verbs import Counter, who
 from yuanlu.web.parts import problems
-from yuanlu.web.parts.calls import Call, Route
+from yuanlu.web.parts.calls import Call, Route, permit
 
 _OPTIONS = {"words": "say", "text": "say", "account_number": "number", "state": "in", "types": "type"}
 """What a field is called here, where its option has another name."""
@@ -53,8 +53,7 @@ async def ask(
         counter.app, await key_of(counter, key_file), _shaped(route.takes, wish), _shaped(route.query, query), place
     )
     try:
-        if route.may:
-            demand(call.by, route.may)
+        permit(route, call.by)
         _, told = await route.verb(call)
     except Denied as no:
         if no.code == "staff.not_allowed" and key_file is None:
@@ -87,12 +86,12 @@ def _invalid(wrong: msgspec.ValidationError) -> Denied:
 
 
 async def key_of(counter: Counter, key_file: Path | None) -> ApiKey:
-    """The key in the file; without one, that of the person logged in at this machine, who has no role.
+    """The key in the file; without one, that of the person logged in at this machine, who runs it.
 
     Raises Denied: key.file_unreadable, auth.key_invalid.
     """
     if key_file is None:
-        return ApiKey(counter.merchant_id, "", who(), Role.MACHINE.value)
+        return ApiKey(counter.merchant_id, "", who(), Role.OPERATOR.value)
     key = await counter.app.desk.see(merchants.key_by_secret(_key_in(key_file)))
     if key is None or key.merchant_id != counter.merchant_id or not key.counts(counter.app.clock.now()):
         raise Denied("auth.key_invalid")

@@ -28,6 +28,8 @@ from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.office import Office
 from yuanlu.web.parts.shapes import Nothing
 
+PUBLIC = "public"
+"""What a route may say that asks no permission of whoever has a key."""
 BODY_MAX = 64 * 1024
 BODY_WITHIN_SECONDS = 10.0
 FILE_WITHIN_SECONDS = 120.0
@@ -65,7 +67,7 @@ class Call:
     @property
     def by(self) -> Person:
         """Who calls, as rules see them."""
-        return Person(self.key.actor, Role(self.key.role), self.key.store_id)
+        return person_of(self.key)
 
     def id(self, kind: Kind) -> str:
         """The id in the path. One that cannot be is unknown, like one that is not there.
@@ -86,19 +88,33 @@ class Route:
     method: Literal["GET", "POST"]
     path: str
     verb: Callable[[Call], Awaitable[Answer]]
+    may: str
+    """What whoever calls must be allowed: a verb of the table in `people.rules`, or `PUBLIC` (by this name alone)."""
     says: str
     gives: type[Struct]
     takes: type[Struct] = Nothing
     query: type[Struct] = Nothing
     statuses: tuple[int, ...] = (200,)
     denied: tuple[str, ...] = ()
-    may: str = ""
-    """What whoever calls must be allowed, where the verb itself does not ask: a verb of `people.rules`."""
     example: Mapping[str, object] = field(default_factory=dict)
     takes_kinds: tuple[str, ...] = ()
     """Kinds of file the body may be: it is then no JSON, has the limit of files, and reaches the verb as it came."""
     gives_kinds: tuple[str, ...] = ()
     """Kinds of file the answer may be, where it is no JSON."""
+
+
+def person_of(key: ApiKey) -> Person:
+    """Whom a key acts for, as rules see them."""
+    return Person(key.actor, Role(key.role), key.store_id)
+
+
+def permit(route: Route, by: Person) -> None:
+    """Let somebody ask this, or say no: the one place where a role meets a route, over HTTP and at a terminal.
+
+    Which store, whose request and how much it is about, the verb asks once it knows. Raises Denied: staff.not_allowed.
+    """
+    if route.may != PUBLIC:
+        demand(by, route.may)
 
 
 def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandler:
@@ -113,6 +129,7 @@ def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandl
         headers = dict(scope["headers"])
         try:
             key = await door.who(headers.get(b"authorization", b"").decode("latin-1"))
+            permit(route, person_of(key))
             query = asked(scope["query_string"], route.query)
             wish: Struct = Nothing()
             if takes_body:
@@ -121,8 +138,6 @@ def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandl
                     _demand_json(headers)
                     wish = decoder.decode(body)
             call = Call(office, key, wish, query, request.path_params)
-            if route.may:
-                demand(call.by, route.may)
             if route.takes_kinds:
                 async with office.files.handing_in():
                     body = await _file_of(request.receive, headers, office.files.limits.bytes_max)

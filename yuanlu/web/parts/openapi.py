@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from yuanlu.web.parts.calls import Route
+from yuanlu.web.parts.calls import PUBLIC, Route
 from yuanlu.web.parts.problems import MEDIA_TYPE, Problem
 from yuanlu.web.parts.shapes import END, Nothing, ProblemTold
 
@@ -32,6 +32,7 @@ _PLACES = {
     "channel": ("", "The channel: wechat, alipay, unionpay, card, or a protocol of one, such as wechat_v2."),
     "code": ("", "The code as the channel wrote it; under /v1/codes the id of a code of the shop."),
     "handover": ("YV", "The hand-over's id."),
+    "limits": ("YI", "The id of a table of limits."),
 }
 
 
@@ -140,7 +141,7 @@ def _answers(route: Route) -> dict[str, Any]:
 
 
 def _of_role(route: Route) -> tuple[str, ...]:
-    return ("staff.not_allowed",) if route.may else ()
+    return () if route.may == PUBLIC else ("staff.not_allowed",)
 
 
 def _of_body(route: Route) -> Sequence[str]:
