@@ -98,6 +98,21 @@ async def pools(database: Database) -> AsyncIterator[Pools]:
     await opened.close()
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes that test hands its counts over."""
+    handed: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if handed is not None:
+        handed["crashed"], handed["killed"] = [repr(point) for point in tally.POINTS], tally.KILLS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """The counts of a process that tested."""
+    handed = getattr(node, "workeroutput", {})
+    tally.POINTS.update(handed.get("crashed", ()))
+    tally.KILLS.extend(handed.get("killed", ()))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how much was crashed and killed."""
     if tally.POINTS or tally.KILLS:

@@ -25,7 +25,7 @@ from yuanlu.lawbook.shelf import read as read_shelf
 from yuanlu.letters import Letter, Receipt
 from yuanlu.reading import View
 from yuanlu.recorder import Recorder
-from yuanlu.seal import Seal, Sealed
+from yuanlu.seal import First, Seal, Sealed
 
 TRIES = 40
 """How often a decision is tried again because its ground moved; deciders of one object queue after the first time."""
@@ -102,14 +102,15 @@ class Desk:
             raise Broken("there is no seal")
         return await self._seal.of(merchant_id, subject, self.clock.now())
 
-    async def forget(self, merchant_id: str, subject: str) -> bool:
+    async def forget(self, merchant_id: str, subject: str, first: First) -> bool:
         """Make everything sealed for a subject unreadable, for good; answers whether it was readable until now.
 
-        Raises Broken where this installation was put together without a seal.
+        `first` looks, in the same transaction, whether that may be: as `Seal.forget_all`. Raises Broken where this
+        installation was put together without a seal.
         """
         if self._seal is None:
             raise Broken("there is no seal")
-        return await self._seal.forget(merchant_id, subject, self.clock.now())
+        return bool(await self._seal.forget_all(merchant_id, [subject], self.clock.now(), first=first))
 
     async def see(self, view: View[S]) -> S:
         """Read, and decide nothing."""

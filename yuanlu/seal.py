@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from yuanlu import db
 from yuanlu.errors import Broken, Denied
 
+First = Callable[[Any], Awaitable[None]]
+"""Looks whether subjects may be forgotten, in the transaction that forgets them; raises Denied where not."""
+
 _MARK = "s1."
 _NONCE = 12
 _TAG = 16
@@ -152,7 +155,7 @@ class Seal:
 
     async def forget_all(
         self, merchant_id: str, subjects: Sequence[str], at: datetime, *, who: str = "", why: str = "",
-        first: Callable[[asyncpg.Connection[Any]], Awaitable[None]] | None = None,
+        first: First | None = None,
     ) -> list[str]:  # fmt: skip
         """Forget these subjects, all or none; answers those that were readable until now.
 

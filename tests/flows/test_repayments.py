@@ -9,11 +9,14 @@ import pytest
 
 from tests.flows.shop import Shop
 from yuanlu import ids
+from yuanlu.cases import flow as cases
+from yuanlu.cases.rules import CaseAsk, What
 from yuanlu.channels.contract import Word
 from yuanlu.errors import Broken, Denied
 from yuanlu.ids import Kind
 from yuanlu.money import Money
 from yuanlu.payments import store as payments_store
+from yuanlu.people.rules import Person, Role
 from yuanlu.repayments import flow, store
 from yuanlu.repayments.flow import Account, Wish
 from yuanlu.repayments.rules import Because, Refusal, Repayment, State
@@ -182,6 +185,29 @@ async def test_asking_again_is_one_repayment_and_other_content_is_refused(shop: 
     with pytest.raises(Denied, match=r"repayment\.id_taken"):
         await flow.propose(shop.desk, other)
     assert await back(shop, payment_id) == 11520
+
+
+async def test_a_legal_hold_keeps_the_account_until_it_is_lifted(shop: Shop) -> None:
+    """S57, S65."""
+    payment = await shop.paid()
+    ask = CaseAsk(merchant_id=shop.merchant, id=ids.new(Kind.CASE), payment_id=payment.id, what=What.OTHER, who="x")
+    case = await cases.request(shop.desk, ask)
+    boss = Person("YWboss", Role.OWNER)
+    await cases.withdraw(shop.desk, shop.merchant, case.id, Person("x"), case.version)
+    await cases.hold(shop.desk, shop.merchant, case.id, boss, cases.Words(text="律师函"), on=True)
+    shop.wait(days=400)
+    row = (await flow.propose(shop.desk, wish(shop, payment.id))).row
+    row = await flow.refuse(shop.desk, shop.merchant, row.id, "bert", Refusal.OTHER)
+    assert not row.is_forgotten
+    shop.wait(days=2)
+    await shop.work()
+    held = (await shop.desk.see(store.by_id(shop.merchant, row.id))).repayment
+    assert held
+    assert held.account
+    await cases.hold(shop.desk, shop.merchant, case.id, boss, cases.Words(text="撤回"), on=False)
+    shop.wait(days=2)
+    await shop.work()
+    assert (await shop.facts(row.id)).count("RepaymentAccountForgotten") == 1
 
 
 async def test_a_crash_between_forgetting_and_writing_it_down_is_made_good(

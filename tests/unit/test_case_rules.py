@@ -252,7 +252,7 @@ def test_a_refund_that_is_contradicted_is_put_before_a_person_whatever_its_state
     assert stands(changed(driven(REMEDY, state, incident="clash")), S.ATTENTION)
 
 
-@pytest.mark.parametrize("state", ATTENTION)
+@pytest.mark.parametrize("state", sorted(ATTENTION))
 def test_a_case_closed_with_the_money_back_opens_again_when_that_is_taken_back(state: RefundState) -> None:
     closed = replace(REMEDY, state=S.CLOSED, conclusion=Conclusion.MONEY_BACK, closed_at=after(90))
     change = changed(driven(closed, state))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows import files
 from tests.web.conftest import Shop
 from tests.web.test_refunds_and_cases import later, report, trouble, wish_back
 from yuanlu import ids
@@ -155,6 +156,23 @@ async def test_a_case_says_what_it_lacks_and_what_would_speed_it_up(shop: Shop) 
     checked = (await shop.get(path)).told
     assert checked["per_mille"] == 1000 * 100 // 140
     assert [need["id"] for need in checked["missing"]] == ["statement"]
+
+
+async def test_a_case_that_holds_all_it_needs_is_whole(shop: Shop) -> None:
+    """S60: words, what was meant, a file, a contact and the channel's answer: nothing is missing, nothing is faster."""
+    case = report(await shop.paid()) | {"said": "多按了一个零"}
+    await shop.post("/v1/cases", case)
+    path = f"/v1/cases/{case['id']}"
+    await shop.work()
+    contact = {"way": "email", "target": "li@mail.example", "consent": True, "lang": "zh"}
+    assert (await shop.post(f"{path}/contact", contact)).status // 100 == 2
+    told = (await shop.get(f"{path}/completeness")).told
+    assert ([need["id"] for need in told["missing"]], [need["id"] for need in told["faster"]]) == ([], ["receipt"])
+    file = f"{path}/files?id={ids.new(Kind.FILE)}&name=receipt.jpg"
+    assert (await shop.post(file, raw=files.jpeg_with_everything(), content_type="image/jpeg")).status == 201
+    await shop.work()
+    told = (await shop.get(f"{path}/completeness")).told
+    assert (told["per_mille"], told["missing"], told["faster"]) == (1000, [], [])
 
 
 async def test_a_closed_case_has_cited_the_rules_its_decisions_rest_on(shop: Shop) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from yuanlu.cases import store
+from yuanlu.cases import flow, store
+from yuanlu.cases.chain import Side
+from yuanlu.cases.flow import Said
 from yuanlu.cases.rules import Case, CaseSeen, State
 from yuanlu.cases.where import CaseNow, Where, where
 from yuanlu.cases.windows import of_case
@@ -106,7 +109,12 @@ async def completeness(desk: Desk, merchant_id: str, case_id: str) -> Completene
     """
     seen = await _seen(desk, merchant_id, case_id)
     assert seen.case is not None
-    return proof.score(desk.book(desk.clock.now()), seen.case.what, _held(seen))
+    book = desk.book(desk.clock.now())
+    said = (await flow.thread(desk, merchant_id, case_id, as_customer=False)).items
+    held = _held(seen, said) | _shown(proof.needed(book, seen.case.what), said)
+    if await desk.see(store.has_contact(merchant_id, case_id)):
+        held |= {"contact"}
+    return proof.score(book, seen.case.what, held)
 
 
 async def _seen(desk: Desk, merchant_id: str, case_id: str) -> CaseSeen:
@@ -116,8 +124,18 @@ async def _seen(desk: Desk, merchant_id: str, case_id: str) -> CaseSeen:
     return seen
 
 
-def _held(seen: CaseSeen) -> frozenset[str]:
-    """What of the needs a case holds."""
+PICTURES = ("wallet_bill", "code_photo", "receipt")
+"""Needs that a file meets. What one shows only a person sees: each counts for one of these that the case needs."""
+
+
+def _shown(needs: Sequence[Need], said: Sequence[Said]) -> frozenset[str]:
+    files = sum(each.kind == "file" for each in said)
+    wanted = sorted((need for need in needs if need.id in PICTURES), key=lambda need: (not need.required, -need.weight))
+    return frozenset(need.id for need in wanted[:files])
+
+
+def _held(seen: CaseSeen, said: Sequence[Said]) -> frozenset[str]:
+    """What of the needs a case holds, files aside."""
     case, payment = seen.case, seen.payment
     assert case is not None
     holds = {
@@ -126,6 +144,8 @@ def _held(seen: CaseSeen) -> frozenset[str]:
         "meant": case.meant_fen is not None,
         "channel_answer": case.state is not State.OPENED,
         "payer_tail": payment is not None and bool(payment.code_tail),
+        "twin": bool(case.twin_id),
+        "cashier_word": any(each.side == Side.STAFF for each in said),
     }
     return frozenset(name for name, is_held in holds.items() if is_held)
 

@@ -106,6 +106,10 @@ THREAD = over_keys(
     " and e.id = t.body::jsonb ->> 'item' order by t.transition, t.seq"
 )
 """The things that entered a case behind a place (transition * 64 + seq), at most 201, in order."""
+CONTACT_OF = over_keys(
+    "select k.place, t.id from keys k join hooks t on t.merchant_id = k.merchant_id and t.about = k.a"
+    " where t.state = 'ACTIVE'"
+)
 THREAD_MAX = 200
 made = maker(Case)
 
@@ -227,3 +231,8 @@ def thread(merchant_id: str, case_id: str, after: int) -> View[ThreadSeen]:
     """What entered a case behind this place, in order; one more than a page holds, if there is one."""
     reads = (Read(BY_ID, merchant_id, case_id), Read(THREAD, merchant_id, case_id, c=after))
     return View(reads, lambda found: ThreadSeen(one(found[0]), found[1]))
+
+
+def has_contact(merchant_id: str, case_id: str) -> View[bool]:
+    """Whether its payer can be reached."""
+    return View((Read(CONTACT_OF, merchant_id, case_id),), lambda found: bool(found[0]))

@@ -217,6 +217,14 @@ class Refund(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentChecked(Fact):
+    """Its payment was checked live at the channel before it was asked for (S54)."""
+
+    word: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRequested(Fact):
     amount_fen: int
     payment_id: str
@@ -396,14 +404,15 @@ def _by_lines(ask: RefundAsk, seen: RefundSeen, payment: Payment) -> RefundAsk:
 
 
 def open_refund(
-    facts: Mapping[Channel, Facts], ask: RefundAsk, seen: RefundSeen, at: datetime
+    facts: Mapping[Channel, Facts], ask: RefundAsk, seen: RefundSeen, at: datetime, *, checked: Outcome | None = None
 ) -> Change[Refund] | Stay[Refund]:
     """Write a refund down and hold its money.
 
-    Asking again with the same id and content gives the same refund back. Raises Denied: refund.id_taken,
-    refund.payment_unknown, refund.not_paid, refund.amount, refund.currency, refund.over_limit, refund.too_late,
-    refund.too_many_parts; lines.none, lines.unknown, lines.over; staff.not_allowed, staff.other_store,
-    staff.over_limit, staff.over_day.
+    Asking again with the same id and content gives the same refund back. `checked`: what the channel said of the
+    payment just before; it is kept with the refund. (That of a case is kept with the case.) Raises Denied:
+    refund.id_taken, refund.payment_unknown, refund.not_paid, refund.contradicted, refund.amount, refund.currency,
+    refund.over_limit, refund.too_late, refund.too_many_parts; lines.none, lines.unknown, lines.over;
+    staff.not_allowed, staff.other_store, staff.over_limit, staff.over_day.
     """
     if seen.refund is not None:
         if seen.refund.fingerprint != ask.fingerprint:
@@ -414,6 +423,8 @@ def open_refund(
         raise Denied("refund.payment_unknown", id=ask.payment_id)
     if payment.state not in HAS_MONEY:
         raise Denied("refund.not_paid", id=payment.id, state=payment.state)
+    if checked is not None and checked.word is not Word.SETTLED:
+        raise Denied("refund.contradicted", id=payment.id, word=checked.word, channel=payment.channel)
     fingerprint = ask.fingerprint
     if ask.lines:
         ask = _by_lines(ask, seen, payment)
@@ -452,6 +463,7 @@ def open_refund(
         line_turn=max((each.line_turn for each in seen.by_line), default=0) + 1 if ask.lines else 0,
     )
     requested = RefundRequested(amount_fen=refund.amount_fen, payment_id=payment.id, reason=ask.reason)
+    told: tuple[Fact, ...] = () if checked is None else (PaymentChecked(word=checked.word, code=checked.code),)
     return Change(
         row=refund,
         at=at,
@@ -459,8 +471,9 @@ def open_refund(
         draw=Draw(payment.id, refund.amount),
         spend=spend,
         moves=(Move(OWED, HELD, refund.amount),),
-        facts=(requested,),
+        facts=(*told, requested),
         looks=(Look(DRIVE, refund.id, refund.release_at),),
+        evidence=() if checked is None or checked.evidence is None else (checked.evidence,),
     )
 
 

@@ -133,12 +133,16 @@ async def refuse(
 async def drive(desk: Desk, merchant_id: str, repayment_id: str) -> Repayment:
     """What time brings: end a proposal, tell what is overdue, forget the account.
 
-    The key is deleted before that is written down: a crash in between deletes it once more, which changes nothing.
+    A legal hold on a case about its payment keeps the account: it is looked at again each day. The key is deleted
+    before that is written down: a crash in between deletes it once more, which changes nothing.
     Raises Denied: repayment.unknown.
     """
     view = store.by_id(merchant_id, repayment_id)
     row = (await desk.decide(view, rules.next_step)).row
     if not rules.is_to_forget(row, desk.clock.now()):
         return row
-    await desk.forget(merchant_id, repayment_id)
+    try:
+        await desk.forget(merchant_id, repayment_id, partial(store.demand_not_held, merchant_id, row.payment_id))
+    except Denied:
+        return (await desk.decide(view, rules.kept_longer)).row
     return (await desk.decide(view, rules.forgotten)).row

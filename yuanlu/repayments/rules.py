@@ -39,6 +39,7 @@ PROPOSED_FOR = timedelta(days=7)
 """How long a proposal waits for its second person."""
 PAY_WITHIN = timedelta(days=3)
 """After this an approved repayment that nobody has paid or refused is told overdue."""
+HELD_LOOK = timedelta(days=1)
 KEEP_AFTER_END = timedelta(days=30)
 """How long the account stays readable after the end: a transfer that bounces comes back within days."""
 KEEP_MAX = timedelta(days=90)
@@ -457,6 +458,18 @@ def next_step(seen: RepaymentSeen, at: datetime) -> Change[Repayment] | Stay[Rep
 def is_to_forget(row: Repayment, at: datetime) -> bool:
     """Whether the account has served its purpose."""
     return not row.is_forgotten and at >= row.forget_at
+
+
+def kept_longer(seen: RepaymentSeen, at: datetime) -> Change[Repayment] | Stay[Repayment]:
+    """A legal hold keeps the account: whether it is lifted is looked at again.
+
+    Raises Denied: repayment.unknown.
+    """
+    row = _there(seen)
+    if not is_to_forget(row, at):
+        return Stay(row)
+    later = replace(row, version=row.version + 1, forget_at=at + HELD_LOOK)
+    return Change(row=later, at=at, who="system", looks=(Look(DRIVE, row.id, _next_look(later)),))
 
 
 def forgotten(seen: RepaymentSeen, at: datetime) -> Change[Repayment] | Stay[Repayment]:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+import asyncpg
+
+from yuanlu.errors import Denied
 from yuanlu.payments import store as payments
 from yuanlu.payments.rules import Payment
 from yuanlu.reading import Read, View, maker, over_keys, rows_by_id
@@ -80,3 +83,14 @@ def for_ask(merchant_id: str, repayment_id: str, payment_id: str) -> View[Repaym
 def is_open(merchant_id: str, payment_id: str) -> View[bool]:
     """Whether a repayment of this payment may still be paid."""
     return View((Read(OPEN_OF_PAYMENT, merchant_id, payment_id),), lambda found: bool(found[0]))
+
+
+async def demand_not_held(merchant_id: str, payment_id: str, connection: asyncpg.Connection[Any]) -> None:
+    """No case about this payment is under legal hold; their rows stay locked until the transaction ends.
+
+    Raises Denied: data.held.
+    """
+    sql = "select id, legal_hold from cases where merchant_id = $1 and payment_id = $2 order by id for share"
+    for case in await connection.fetch(sql, merchant_id, payment_id):
+        if case["legal_hold"]:
+            raise Denied("data.held", case=case["id"])

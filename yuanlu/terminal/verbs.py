@@ -233,7 +233,7 @@ async def cancel(counter: Counter, payment_id: str) -> Payment:
 async def refund(counter: Counter, *, payment_id: str, amount_fen: int, refund_id: str, reason: str) -> Refund:
     """Send money back and stand by until it has an end.
 
-    Raises Denied: see `refunds.flow.request`.
+    Raises Denied and Busy: see `refunds.flow.requested_alone`.
     """
     ask = RefundAsk(
         merchant_id=counter.merchant_id,
@@ -243,7 +243,7 @@ async def refund(counter: Counter, *, payment_id: str, amount_fen: int, refund_i
         who=who(),
         reason=reason,
     )
-    opened_refund = await refunds.request(counter.app.desk, ask)
+    opened_refund = (await refunds.requested_alone(counter.app.desk, ask)).row
 
     async def see() -> Refund:
         return await refund_of(counter, opened_refund.id)

@@ -44,7 +44,7 @@ async def request(call: Call) -> Answer:
         undo_within=timedelta(seconds=wish.undo_seconds),
         by=call.by,
     )
-    done = await flow.requested(call.office.desk, ask)
+    done = await flow.requested_alone(call.office.desk, ask)
     return 201 if done.changed else 200, refund_told(done.row, call.office.clock.now())
 
 
@@ -156,6 +156,7 @@ ROUTES = (
             "refund.id_taken",
             "refund.payment_unknown",
             "refund.not_paid",
+            "refund.contradicted",
             "refund.currency",
             "refund.over_limit",
             "refund.too_late",
