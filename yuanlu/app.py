@@ -56,7 +56,10 @@ from yuanlu.packs.flow import Presses
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
+from yuanlu.people.passkeys import Passkey
 from yuanlu.people.rules import Staff
+from yuanlu.people.signin import Credential, Session, Tries
+from yuanlu.people.stepup import StepUp
 from yuanlu.policies.rules import Policy
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
@@ -74,6 +77,11 @@ ROWS: Sequence[type[Row]] = (
     Refund,
     Case,
     Staff,
+    Credential,
+    Passkey,
+    Session,
+    Tries,
+    StepUp,
     Policy,
     Loss,
     Float,

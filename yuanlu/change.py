@@ -74,6 +74,8 @@ class Change(Generic[R_co]):
     facts: tuple[Fact, ...] = ()
     looks: tuple[Look, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    spends: str = ""
+    """The step-up that permits this: it is spent in the same commit, and no other Change can spend it."""
     step: Step | None = None
 
 

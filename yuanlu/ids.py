@@ -49,6 +49,9 @@ class Kind(StrEnum):
     REPAYMENT = "YB"
     LOSS = "YX"
     HANDOVER = "YV"
+    SESSION = "YG"
+    PASSKEY = "YJ"
+    STEP_UP = "YU"
 
 
 _KINDS = tuple(Kind)

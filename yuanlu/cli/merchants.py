@@ -149,3 +149,18 @@ def staff_end(staff_id: str, merchant: str, state: Path | None) -> None:
     from yuanlu.terminal import verbs
 
     at_counter(state, merchant, 0, lambda counter: verbs.staff_ended(counter, staff_id), lambda told, _: told)
+
+
+@staff.command("invite", **example("yuanlu staff invite YW01KATE3S400000000000000061"))
+@click.argument("staff_id", metavar="STAFF")
+@click.option("--forget-second-factor", "forgets_second", is_flag=True, help="Their codes count no more either.")
+@counter_options
+def staff_invite(staff_id: str, forgets_second: bool, merchant: str, state: Path | None) -> None:
+    """Print a one-time token by which somebody sets their password: for the first time, or anew. Ends in 24 hours."""
+    from yuanlu.terminal import verbs
+
+    at_counter(
+        state, merchant, 0,
+        lambda counter: verbs.staff_invited(counter, staff_id, forgets_second),
+        lambda told, _: told,
+    )  # fmt: skip

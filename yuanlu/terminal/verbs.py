@@ -39,8 +39,10 @@ from yuanlu.payments import rules as payment_rules
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import ChargeAsk, Payment
 from yuanlu.people import flow as people
+from yuanlu.people import signing
 from yuanlu.people import store as people_store
 from yuanlu.people.rules import Person, Role, Staff
+from yuanlu.people.signin import INVITED_FOR
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import rules as refund_rules
 from yuanlu.refunds import store as refunds_store
@@ -517,6 +519,16 @@ async def staff_ended(counter: Counter, staff_id: str) -> dict[str, Any]:
     """
     one = await people.end(counter.app.desk, counter.merchant_id, ids.checked(staff_id, Kind.STAFF), who())
     return await _staff_told(counter, one)
+
+
+async def staff_invited(counter: Counter, staff_id: str, forgets_second: bool) -> dict[str, Any]:
+    """A one-time token by which somebody sets their password; it is told this once.
+
+    Raises Denied: id.invalid, staff.unknown.
+    """
+    desk, checked = counter.app.desk, ids.checked(staff_id, Kind.STAFF)
+    token = await signing.invite(desk, counter.merchant_id, checked, who(), forgets_second=forgets_second)
+    return {"account": checked, "token": token, "hours": int(INVITED_FOR.total_seconds() // 3600)}
 
 
 # --- looking ---

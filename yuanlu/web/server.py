@@ -43,6 +43,7 @@ from yuanlu.web.api import (
     policies,
     refunds,
     repayments,
+    sessions,
 )
 from yuanlu.web.parts import logs, openapi, problems
 from yuanlu.web.parts.answers import Told, refused
@@ -68,6 +69,7 @@ ROUTES: tuple[Route, ...] = (
     *amounts.ROUTES,
     *causes.ROUTES,
     *devices.ROUTES,
+    *sessions.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

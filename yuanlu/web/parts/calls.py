@@ -22,6 +22,7 @@ from yuanlu.errors import Denied
 from yuanlu.ids import Kind, is_id
 from yuanlu.merchants.store import ApiKey
 from yuanlu.people.rules import Person, Role, demand
+from yuanlu.people.signing import Sure
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -31,6 +32,12 @@ from yuanlu.web.parts.shapes import Nothing
 BODY_MAX = 64 * 1024
 BODY_WITHIN_SECONDS = 10.0
 FILE_WITHIN_SECONDS = 120.0
+
+STEP_UP = ("step_up.needed", "step_up.differs", "step_up.stale", "step_up.used")
+"""The codes of an act that somebody must be sure of."""
+
+NOBODY = ApiKey("", "", "")
+"""Who calls an open route."""
 
 W = TypeVar("W", bound=Struct)
 
@@ -49,6 +56,8 @@ class Call:
     place: Mapping[str, str]
     body: bytes = b""
     """What a route that takes a file was sent, as it came."""
+    step_up: str = ""
+    """The step-up whoever calls names, in a header of that name."""
 
     @property
     def merchant_id(self) -> str:
@@ -66,6 +75,11 @@ class Call:
     def by(self) -> Person:
         """Who calls, as rules see them."""
         return Person(self.key.actor, Role(self.key.role), self.key.store_id)
+
+    @property
+    def sure(self) -> Sure:
+        """Who calls, and the step-up they name."""
+        return Sure(self.who, self.step_up)
 
     def id(self, kind: Kind) -> str:
         """The id in the path. One that cannot be is unknown, like one that is not there.
@@ -94,6 +108,8 @@ class Route:
     denied: tuple[str, ...] = ()
     may: str = ""
     """What whoever calls must be allowed, where the verb itself does not ask: a verb of `people.rules`."""
+    is_open: bool = False
+    """Whether it is for whoever has no key yet: it is asked nothing but what it takes."""
     example: Mapping[str, object] = field(default_factory=dict)
     takes_kinds: tuple[str, ...] = ()
     """Kinds of file the body may be: it is then no JSON, has the limit of files, and reaches the verb as it came."""
@@ -112,7 +128,7 @@ def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandl
         scope["state"]["route"] = route.path
         headers = dict(scope["headers"])
         try:
-            key = await door.who(headers.get(b"authorization", b"").decode("latin-1"))
+            key = NOBODY if route.is_open else await door.who(headers.get(b"authorization", b"").decode("latin-1"))
             query = asked(scope["query_string"], route.query)
             wish: Struct = Nothing()
             if takes_body:
@@ -120,7 +136,8 @@ def handler_of(route: Route, office: Office, door: Doorkeeper) -> HTTPRouteHandl
                 if body or route.takes is not Nothing:
                     _demand_json(headers)
                     wish = decoder.decode(body)
-            call = Call(office, key, wish, query, request.path_params)
+            step_up = headers.get(b"step-up", b"").decode("latin-1")[:64]
+            call = Call(office, key, wish, query, request.path_params, step_up=step_up)
             if route.may:
                 demand(call.by, route.may)
             if route.takes_kinds:

@@ -32,6 +32,7 @@ _PLACES = {
     "channel": ("", "The channel: wechat, alipay, unionpay, card, or a protocol of one, such as wechat_v2."),
     "code": ("", "The code as the channel wrote it; under /v1/codes the id of a code of the shop."),
     "handover": ("YV", "The hand-over's id."),
+    "session": ("YG", "The session's id."),
 }
 
 
@@ -61,7 +62,9 @@ def description(routes: Sequence[Route], version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(schemas.items())),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `yk_…`."}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "An API key, `yk_…`, or a session, `ys_…`."}
+            },
         },
     }
 
@@ -84,6 +87,8 @@ def _operation(route: Route, schemas: Mapping[str, Any]) -> dict[str, Any]:
         "parameters": [*_places(route.path), *_query(route.query, schemas)],
         "responses": {**_answers(route), **_problems(route)},
     }
+    if route.is_open:
+        told["security"] = []
     if route.takes is not Nothing:
         content: dict[str, Any] = {"schema": _ref(route.takes)}
         if route.example:
