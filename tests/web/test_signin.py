@@ -548,3 +548,19 @@ async def test_a_thief_with_a_session_guesses_no_code(
     assert no.code == "signin.refused"
     clock.later = timedelta(seconds=60)
     assert (await enter(shop, account, code=app.at(clock.now()), device=device)).status == 201
+
+
+async def test_all_that_is_held_about_a_customer_goes_out_by_a_step_up_once(shop: Shop, clock: Clock) -> None:
+    """S33."""
+    await entered(shop, await invited(shop))
+    payment = await shop.paid()
+    path = f"/v1/payments/{payment}/data"
+    assert (await shop.get(path, who="wang")).status == 200  # nobody asks for a factor that is not there
+    app, _ = await with_codes(shop)
+    assert (await shop.get(path, who="wang")).code == "step_up.needed"
+    good = await sure(shop, clock, app, {"verb": "export", "object": payment})
+    other = await shop.paid()
+    assert (await shop.get(f"/v1/payments/{other}/data", who="wang", step_up=good)).code == "step_up.differs"
+    both = await asyncio.gather(*(shop.get(path, who="wang", step_up=good) for _ in "ab"))
+    assert sorted(each.status for each in both) == [200, 403]
+    assert (await shop.get(path, who="wang", step_up=good)).code == "step_up.used"

@@ -8,6 +8,7 @@ import secrets as chance
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ import pyotp
 from webauthn.helpers import bytes_to_base64url
 
 from yuanlu import ids
-from yuanlu.change import Done, Row
+from yuanlu.change import Change, Done, Row, Stay
 from yuanlu.desk import Desk, Rule
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
@@ -312,7 +313,7 @@ async def sign_in_by_passkey(desk: Desk, where: Site, *, account: str, credentia
 
 
 async def _passkey_used(desk: Desk, where: Site, merchant_id: str, staff_id: str, credential: str, asked: str) -> None:
-    def rule(seen: Passkey | None, at: Any) -> Any:
+    def rule(seen: Passkey | None, at: datetime) -> Change[Passkey]:
         theirs = seen if seen is not None and seen.staff_id == staff_id else None
         return passkeys.use(where, credential, asked, theirs, at)
 
@@ -390,3 +391,21 @@ async def decide(
         return view.make(found[:count]), kept.proof(found[count:])
 
     return await desk.decide(View((*view.reads, *more), make), partial(stepup.guarded, act_of, sure.who, rule))
+
+
+async def spend(desk: Desk, sure: Sure, merchant_id: str, act: Act) -> None:
+    """Be sure of an act that changes no row of its own (an export), just before it is done.
+
+    Raises Denied: see `stepup.demand`.
+    """
+    view = View(kept.proof_reads(merchant_id, sure.who, sure.step_up_id), kept.proof)
+    if not (await desk.see(view)).is_demanded:
+        return
+
+    def rule(proof: Proof, at: datetime) -> Change[StepUp] | Stay[StepUp]:
+        change = stepup.spend(act, sure.who, proof, at)
+        if change is None:  # they gave their second factor up at this very moment
+            raise Denied("step_up.stale")
+        return change
+
+    await desk.decide(view, rule)

@@ -134,3 +134,15 @@ def guarded(
     if spent is None:
         return decision
     return replace(decision, spends=spent.id, facts=(*decision.facts, StepUpUsed(step_up=spent.id)))
+
+
+def spend(act: Act, who: str, proof: Proof, at: datetime) -> Change[StepUp] | None:
+    """Spend a step-up on an act that changes no row of its own; None where none is demanded.
+
+    Raises Denied: see `demand`.
+    """
+    row = demand(act, who, proof, at)
+    if row is None:
+        return None
+    row = replace(row, version=row.version + 1)
+    return Change(row=row, at=at, who=who, spends=row.id, facts=(StepUpUsed(step_up=row.id),))
