@@ -12,7 +12,7 @@ from yuanlu.payments.rules import AMOUNT_MAX_FEN
 from yuanlu.people.signin import Session
 from yuanlu.web.parts.shapes import END, Wish
 
-Account = Annotated[str, Meta(max_length=64, examples=["YW01KATE3S400000000000000061"])]
+Account = Annotated[str, Meta(pattern=f"^[0-9A-Za-z]+{END}", max_length=64, examples=["YW01KATE3S400000000000000061"])]
 Password = Annotated[str, Meta(min_length=1, max_length=512)]
 Code = Annotated[str, Meta(pattern=f"^[0-9A-Za-z-]*{END}", max_length=16, examples=["123456"])]
 Device = Annotated[str, Meta(pattern=f"^[\\x21-\\x7e]*{END}", max_length=128)]
