@@ -24,6 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from yuanlu.errors import Broken, Busy, Denied
+from yuanlu.keyfile import key_text
 
 KEY_BYTES = 32
 HEAD = b"yuanlu-keys-1\n"
@@ -266,8 +267,8 @@ class AwsKms:
                     "kms",
                     endpoint_url=self._at.endpoint or None,
                     region_name=self._at.region or "us-east-1",
-                    aws_access_key_id=_text(self._at.key_id_file, "YUANLU_KMS_KEY_ID_FILE"),
-                    aws_secret_access_key=_text(self._at.secret_file, "YUANLU_KMS_SECRET_FILE"),
+                    aws_access_key_id=key_text(self._at.key_id_file, "YUANLU_KMS_KEY_ID_FILE"),
+                    aws_secret_access_key=key_text(self._at.secret_file, "YUANLU_KMS_SECRET_FILE"),
                     config=Config(
                         connect_timeout=self._seconds_max,
                         read_timeout=self._seconds_max,
@@ -275,17 +276,3 @@ class AwsKms:
                     ),
                 )
             return self._made
-
-
-def _text(file: str, name: str) -> str:
-    """What stands in a key file.
-
-    Raises Denied: settings.invalid.
-    """
-    try:
-        text = Path(file).read_text().strip()
-    except OSError:
-        text = ""
-    if not text:
-        raise Denied("settings.invalid", name=name, wants="a file with the key in it")
-    return text

@@ -108,7 +108,6 @@ class Worker:
         self._stopping = asyncio.Event()
         self._freed = asyncio.Event()
         self._months_kept_on: date | None = None
-        self.runs = 0
 
     async def run(self) -> None:
         """Work until `stop`; then finish what runs."""
@@ -218,7 +217,6 @@ class Worker:
             failed = True
         finally:
             renewing.cancel()
-        self.runs += 1
         try:
             await jobs.finish(self.app.pools.recorder, job, self.app.clock.now(), failed=failed)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:

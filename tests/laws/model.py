@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
+
 from tests.faults.audit import BACK_STATES, ENDS, OPEN_PAYMENTS, OPEN_REFUNDS, WITH_MONEY, place_of
 from yuanlu import ids
 from yuanlu.change import Change, Stay
@@ -22,6 +24,20 @@ from yuanlu.refunds.rules import Refund, RefundAsk, RefundSeen, RescueAsk, Resol
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MERCHANT = "YM01KATE3S40000000000000000X0"
+
+
+def quick(lives: int) -> settings:
+    """How a machine looks for the one counter-example that a rule broken on purpose must have."""
+    return settings(
+        max_examples=lives,
+        stateful_step_count=40,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
 
 
 def said(at: datetime, word: Word, kind: str = "answer", reason: Reason | None = None, late: int = 0) -> Outcome:

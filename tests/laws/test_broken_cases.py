@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.laws.model import quick
 from tests.laws.test_cases import CaseLife
 from yuanlu.cases import clockwork, review, rules
 from yuanlu.change import Change, Stay
@@ -178,15 +178,5 @@ RARE = {
 @pytest.mark.parametrize("name", [pytest.param(each, marks=[pytest.mark.long] * (each in RARE)) for each in BREAKS])
 def test_a_rule_that_breaks_a_law_of_a_case_is_caught(name: str, monkeypatch: Patch) -> None:
     BREAKS[name](monkeypatch)
-    quick = settings(
-        max_examples=5000,
-        stateful_step_count=40,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-    )
     with pytest.raises((AssertionError, KeyError)):
-        run_state_machine_as_test(CaseLife, settings=quick)
+        run_state_machine_as_test(CaseLife, settings=quick(5000))

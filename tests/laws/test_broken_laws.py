@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.faults.audit import Audit, Provider, Snapshot, provider, snapshot, states_known
 from tests.faults.stories import STORIES
 from tests.faults.world import ALIPAY, WECHAT, opened
+from tests.laws.model import quick
 from tests.laws.test_rules import Laws
 from yuanlu import db
 from yuanlu.change import Change, Look, Stay
@@ -326,18 +326,8 @@ def test_a_rule_that_breaks_a_law_is_caught_by_the_machine(
     law: str, break_it: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     break_it(monkeypatch)
-    quick = settings(
-        max_examples=2000,
-        stateful_step_count=40,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-    )
     with pytest.raises(AssertionError, match=f"{law}:"):
-        run_state_machine_as_test(Laws, settings=quick)
+        run_state_machine_as_test(Laws, settings=quick(2000))
 
 
 def test_every_channel_has_a_place_for_every_state() -> None:

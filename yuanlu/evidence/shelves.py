@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from yuanlu.errors import Broken, Denied
+from yuanlu.keyfile import key_text
 
 _KEY = re.compile(r"YM[0-9A-Z]{27}/[0-9a-f]{2}/YF[0-9A-Z]{27}\.[0-9a-f]{16}")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -232,8 +233,8 @@ class S3:
             "s3",
             endpoint_url=self._at.endpoint,
             region_name=self._at.region or "us-east-1",
-            aws_access_key_id=_secret(self._at.key_id_file, "YUANLU_S3_KEY_ID_FILE"),
-            aws_secret_access_key=_secret(self._at.secret_file, "YUANLU_S3_SECRET_FILE"),
+            aws_access_key_id=key_text(self._at.key_id_file, "YUANLU_S3_KEY_ID_FILE"),
+            aws_secret_access_key=key_text(self._at.secret_file, "YUANLU_S3_SECRET_FILE"),
             config=Config(
                 connect_timeout=5,
                 read_timeout=self._seconds_max,
@@ -243,17 +244,3 @@ class S3:
                 response_checksum_validation="when_required",
             ),
         )
-
-
-def _secret(file: str, name: str) -> str:
-    """What stands in a key file.
-
-    Raises Denied: settings.invalid.
-    """
-    try:
-        text = Path(file).read_text().strip()
-    except OSError:
-        text = ""
-    if not text:
-        raise Denied("settings.invalid", name=name, wants="a file with the key in it")
-    return text
