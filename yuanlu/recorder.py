@@ -21,6 +21,7 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
@@ -79,6 +80,23 @@ _LOST = (
 """The database is away, full, or no longer the one that writes: it says nothing about the changes themselves."""
 
 _CROSSED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+_encode = msgspec.json.Encoder().encode
+_WIRE_ZERO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def _on_the_wire(at: datetime) -> tuple[int]:
+    """A moment as PostgreSQL sends it, in half the time the driver takes: seven of them are in a payment.
+
+    Raises TypeError for a moment without a zone.
+    """
+    since = at - _WIRE_ZERO
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds,)
+
+
+def _from_the_wire(sent: tuple[int]) -> datetime:
+    return _WIRE_ZERO + timedelta(microseconds=sent[0])
 
 
 def _is_taken(error: Exception, row: Row) -> bool:
@@ -274,7 +292,9 @@ class Layout:
         self.sections = (*order, *_SIDE_TYPES)
         self.call = f"select pg_temp.record({', '.join(f'${n + 1}' for n in range(len(self.sections)))})"
         self._places = {name: place for place, name in enumerate(self.sections)}
-        self._values = {t: attrgetter(*(column.name for column in columns_of(t))) for t in row_types}
+        self._rows = {
+            t: (self._places[t.table], attrgetter(*(column.name for column in columns_of(t)))) for t in row_types
+        }
 
     def arguments(self, batch: Sequence[Change[Row]]) -> list[list[tuple[object, ...]]]:
         """The changes of a batch as the sections of one call; a change is known by its place in the batch.
@@ -288,7 +308,8 @@ class Layout:
         for item, change in enumerate(batch):
             row = change.row
             merchant_id, object_id, version = row.merchant_id, row.id, row.version
-            arrays[places[row.table]].append((item, *self._values[type(row)](row)))
+            place, values = self._rows[type(row)]
+            arrays[place].append((item,) + values(row))  # noqa: RUF005 - one copy, not two
             if change.draw is not None:
                 draws.append((item, version == 1, merchant_id, change.draw.payment_id, change.draw.amount.amount))
             for seq, move in enumerate(change.moves):
@@ -298,7 +319,7 @@ class Layout:
                 )
             cited = change.evidence[0].id if change.evidence else ""
             for seq, fact in enumerate(change.facts):
-                body = msgspec.json.encode(fact).decode()
+                body = _encode(fact).decode()
                 facts.append(
                     (item, merchant_id, object_id, version, seq, fact.kind, change.who, change.at, cited, body)
                 )
@@ -329,11 +350,14 @@ class _Waiting:
 
     change: Change[Row]
     answer: asyncio.Future[bool]
-    key: tuple[str, str]
+    order: tuple[bool, str, str]
 
     def refuse(self, error: Exception) -> None:
         if not self.answer.done():
             self.answer.set_exception(error)
+
+
+_by_order = attrgetter("order")
 
 
 class Recorder:
@@ -375,7 +399,7 @@ class Recorder:
             raise Busy("record.queue_full")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bool] = loop.create_future()
-        self._queue.append(_Waiting(change, answer, change.row.key))
+        self._queue.append(_Waiting(change, answer, order_of(change)))
         if not self._kicked:
             self._kicked = True
             loop.call_soon(self._kick)
@@ -413,16 +437,17 @@ class Recorder:
             waiting = self._queue.popleft()
             if waiting.answer.done():  # nobody waits any more: the caller was cancelled before it was sent
                 continue
-            if waiting.key in keys:
+            key = waiting.order[1:]
+            if key in keys:
                 waiting.answer.set_result(False)
                 continue
-            keys.add(waiting.key)
+            keys.add(key)
             batch.append(waiting)
         return batch
 
     async def _fly(self, batch: list[_Waiting]) -> None:
         try:
-            await self._send(sorted(batch, key=lambda waiting: order_of(waiting.change)))
+            await self._send(sorted(batch, key=_by_order))
         except Exception as error:  # the last net: a waiting caller must always get an answer
             log.exception("record.failed")
             for waiting in batch:
@@ -444,7 +469,7 @@ class Recorder:
                 await self._halved(batch)
                 return
             if not isinstance(error, _CROSSED) and not _is_taken(error, batch[0].change.row):
-                batch[0].refuse(Broken(f"cannot record {batch[0].key}: {error}"))
+                batch[0].refuse(Broken(f"cannot record {batch[0].order[1:]}: {error}"))
                 return
             gone = {0}
         self.batches += 1
@@ -475,6 +500,9 @@ class Recorder:
 
     async def _opened(self) -> tuple[asyncpg.Connection[Any], Any]:
         connection = await self._connect()
+        await connection.set_type_codec(
+            "timestamptz", schema="pg_catalog", encoder=_on_the_wire, decoder=_from_the_wire, format="tuple"
+        )
         await connection.execute(";".join(f"set {name} = {value}" for name, value in SESSION.items()))
         await connection.execute(self.layout.sql)
         return connection, await connection.prepare(self.layout.call)

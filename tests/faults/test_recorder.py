@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 
 import pytest
@@ -114,6 +114,31 @@ async def a_paid_one(books: Recorder, shop: Shop, fen: int = 1000) -> Payment:
     paid = shop.paid(opened.row)
     assert await books.record(paid)
     return paid.row
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(2000, 1, 1, tzinfo=UTC),
+        datetime(2026, 11, 26, 20, 5, 7, 1, tzinfo=timezone(timedelta(hours=8))),
+        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    ],
+    ids=str,
+)
+async def test_a_moment_is_recorded_to_the_microsecond_from_any_zone(
+    books: Recorder, shop: Shop, pools: db.Pools, at: datetime
+) -> None:
+    opened = shop.charge()
+    assert await books.record(replace(opened, looks=(Look("payment.drive", opened.row.id, at),)))
+    assert await pools.recorder.fetchval("select run_at from jobs where object_id = $1", opened.row.id) == at
+
+
+async def test_a_moment_without_a_zone_is_refused(books: Recorder, shop: Shop, database: db.Database) -> None:
+    opened = shop.charge()
+    with pytest.raises(Broken):
+        await books.record(replace(opened, looks=(Look("payment.drive", opened.row.id, AT.replace(tzinfo=None)),)))
+    await look(database)
 
 
 async def test_only_the_change_that_breaks_a_floor_is_rolled_back(
