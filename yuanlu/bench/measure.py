@@ -45,6 +45,10 @@ class Size:
     callers: int = 256
     changes: int = 20_000
     """Changes a round."""
+    turns: int = 15
+    fresh: int = 6_000
+    """Rounds of the recorder, and changes in each: few enough to be in the processor's cache still when they are
+    recorded, as a change just decided is. With 20,000 made beforehand we mostly waited for memory."""
     held: int = 100_000
     """Payments in the tables in which changes are recorded."""
     alone: int = 400

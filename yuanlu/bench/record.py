@@ -224,10 +224,10 @@ async def record(server: Server, size: Size) -> list[Figure]:
         forget_peak()
 
         async def all_at_once() -> Round:
-            return await callers_record(recorder, await work_for(recorder, bed.tills, size.changes, size.callers))
+            return await callers_record(recorder, await work_for(recorder, bed.tills, size.fresh, size.callers))
 
         async def floor() -> Round:
-            return await pgbench.round(bed.tills, max(size.changes // BATCH_MAX // 2 * 2, 4))
+            return await pgbench.round(bed.tills, max(size.fresh // BATCH_MAX // 2 * 2, 4))
 
         ours, floors = await _in_turn("record", size, all_at_once, floor)
         return [_figure("record", ours, floors)]
@@ -256,7 +256,7 @@ async def record_single(server: Server, size: Size) -> list[Figure]:
             return await callers_record(recorder, await work_for(batched, bed.tills, changes, size.callers))
 
         ours, floors = await _in_turn(
-            "record_single", size, lambda: one(batched, size.changes), lambda: one(single, size.changes // 8)
+            "record_single", size, lambda: one(batched, size.fresh), lambda: one(single, size.fresh // 8)
         )
         return [_figure("record_single", ours, floors)]
 
@@ -266,10 +266,10 @@ async def record_objections(server: Server, size: Size) -> list[Figure]:
     async with Bed.made(server) as bed, bed.recorder() as recorder:
 
         async def clean() -> Round:
-            return await callers_record(recorder, await work_for(recorder, bed.tills, size.changes, size.callers))
+            return await callers_record(recorder, await work_for(recorder, bed.tills, size.fresh, size.callers))
 
         async def troubled() -> Round:
-            work = await work_for(recorder, bed.tills, size.changes, size.callers)
+            work = await work_for(recorder, bed.tills, size.fresh, size.callers)
             known = [two_changes(till) for till in bed.tills]
             for change in itertools.chain(*known):
                 await recorder.record(change)
@@ -299,7 +299,7 @@ async def record_one_merchant(server: Server, size: Size) -> list[Figure]:
     async with Bed.made(server) as bed, bed.recorder() as recorder:
 
         async def of(tills: Sequence[Till]) -> Round:
-            return await callers_record(recorder, await work_for(recorder, tills, size.changes, size.callers))
+            return await callers_record(recorder, await work_for(recorder, tills, size.fresh, size.callers))
 
         ours, floors = await _in_turn("record_one_merchant", size, lambda: of(bed.tills[:1]), lambda: of(bed.tills))
         return [_figure("record_one_merchant", ours, floors)]
@@ -340,7 +340,7 @@ async def _in_turn(
     await floor()
     forget_peak()
     rounds = []
-    for turn in range(size.rounds):
-        say(f"{name}: round {turn + 1} of {size.rounds}")
+    for turn in range(size.turns):
+        say(f"{name}: round {turn + 1} of {size.turns}")
         rounds.append((await ours(), await floor()))
     return [one for one, _ in rounds], [other for _, other in rounds]
