@@ -6,19 +6,23 @@ import ast
 import inspect
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
 import click
+import msgspec
 
-from yuanlu import words
+import yuanlu.app  # noqa: F401 - every fact there is
+from yuanlu import told, words
 from yuanlu.cases import review
 from yuanlu.cli import main as cli
+from yuanlu.facts import Fact
 from yuanlu.machine import Table, Turn, picture
 from yuanlu.notify import templates
-from yuanlu.notify.rules import TYPES
+from yuanlu.notify.rules import SILENT, TYPES
 from yuanlu.payments import rules as payments
 from yuanlu.refunds import rules as refunds
 from yuanlu.web.parts import problems
@@ -145,11 +149,57 @@ def requirements() -> str:
     return "\n".join(lines) + "\n"
 
 
+_SAMPLES: Mapping[str, object] = {
+    "channel_id": "2000000001", "channel_number": "4200000001", "case_id": "YC01KATE3S40000000000000000J3",
+    "complaint_id": "YN01KATE3S400000000000000003", "payment_id": "YP01KATE3S40000000000000000S8",
+    "payment": "YP01KATE3S40000000000000000S8", "refund_id": "YR01KATE3S40000000000000000XZ", "account_tail": "1234",
+    "until": "2026-12-01T16:00:00+00:00", "object_until": "2026-12-01T16:00:00+00:00", "tail": "klmn",
+    "said_at": "2026-11-23T04:00:00+00:00", "digest": "9f86d081…", "shown": "shop.example", "on": "2026-12-01",
+    "known_fen": 3520, "short_fen": 8000, "open_fen": 3520, "cause": "extra_digit", "found": "covered",
+    "code_kind": "wechat", "CodeHung.place": "door", "ComplaintChanged.was": "NEW",
+    "ComplaintChanged.state": "ANSWERED", "ComplaintChanged.channel_state": "PROCESSING",
+    "HandoverMoved.state": "TAKEN", "HandoverAsked.by": "payment",
+    "HookDisabled.stopped": "dead", "remedy": "refund_all", "next_holder": "manager",
+    "shuts_at": "2026-12-01T16:00:00+00:00",
+    "proposed_by": "YW01KATE3S400000000000000010", "recorded_by": "YW01KATE3S400000000000000010", "entry": "1",
+    **{f"ComplaintAnswer{turn}.what": "reply" for turn in ("Written", "Sent", "Waits", "Done", "Refused", "Stopped")},
+}  # fmt: skip
+"""What stands in a letter's facts, by the field of one kind or of any; what has words of its own has its first code."""
+
+
+def sample(kind: type[Fact]) -> dict[str, object]:
+    """The facts of a letter, made up: every field by its name and type."""
+    return {each.name: _made_up(f"{kind.__name__}.{each.name}", str(each.type)) for each in fields(kind)}
+
+
+def _made_up(path: str, says: str) -> object:
+    name = path.partition(".")[2]
+    if path in _SAMPLES or name in _SAMPLES:
+        return _SAMPLES.get(path, _SAMPLES.get(name))
+    if "int" in says:
+        return 11520 if name.endswith("_fen") else 1
+    if "bool" in says:
+        return True
+    family = told.VOCABULARIES.get(name)
+    known = (code.partition(".")[2] for code in words.catalogue() if family and code.startswith(f"{family}."))
+    return next(known, "")
+
+
 def notices() -> str:
-    """The page of notices: its head as it stands, then the table of types."""
-    head = NOTICES.read_text().partition("| --- | --- | --- |\n")[0]
-    rows = [f"| `{name}` | `{kind}` | {'told' if kind in templates.KINDS else ''} |\n" for kind, name in TYPES.items()]
-    return head + "| --- | --- | --- |\n" + "".join(rows)
+    """The page of notices: its head as it stands, then each type with what its letter says, and what is silent."""
+    kinds = {kind.__name__: kind for kind in Fact.__subclasses__()}
+    page = [NOTICES.read_text().partition("| --- | --- | --- |")[0], "| --- | --- | --- | --- | --- |\n"]
+    for kind, name in TYPES.items():
+        body = sample(kinds[kind])
+        payer = "told" if kind in templates.KINDS else ""
+        facts = msgspec.json.encode(body).decode()
+        page.append(f"| `{name}` | `{kind}` | {payer} | `{facts}` | {told.told(kind, body)[1]} |\n")
+    page.append("\n## What is not told, and why\n\n| why | facts |\n| --- | --- |\n")
+    page += [
+        f"| {why} | {', '.join(f'`{kind}`' for kind, each in SILENT.items() if each == why)} |\n"
+        for why in dict.fromkeys(SILENT.values())
+    ]
+    return "".join(page)
 
 
 _EVERYWHERE = frozenset({"--merchant", "--state"})

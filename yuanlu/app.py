@@ -68,7 +68,10 @@ from yuanlu.refunds.rules import Refund
 from yuanlu.repayments.rules import Repayment
 from yuanlu.seal import Seal
 from yuanlu.told import told
+from yuanlu.web.parts.complained import complaint_told
 from yuanlu.web.parts.hook_shapes import hook_told
+from yuanlu.web.parts.losses import loss_told
+from yuanlu.web.parts.repayments import repayment_told
 from yuanlu.web.parts.shapes import case_told, payment_told, refund_told
 
 ROWS: Sequence[type[Row]] = (
@@ -147,6 +150,11 @@ def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(FLOAT_WAKE, row.channel, next_look(at)),)
 
 
+def _float_of_case(_: Row, __: Fact, at: datetime) -> Sequence[Look]:
+    """So is what a case may need. A case does not know its channel: an account without need is looked at in vain."""
+    return tuple(Look(FLOAT_WAKE, channel, next_look(at)) for channel in Channel)
+
+
 def _file_taken(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(FILE_TAKEN, row.id, at),)
 
@@ -164,13 +172,14 @@ _OWN: Mapping[str, Sequence[Follower]] = {
     **dict.fromkeys(("ComplaintHeard", "ComplaintSaid", "ComplaintAlarm"), (_complained,)),
     "CaseChecked": (_case_checked,),
     "CaseClosed": (_handed_over,),
-    "CaseNeedsPerson": (_handed_over,),
+    "CaseNeedsPerson": (_handed_over, _float_of_case),
     "PaymentPaid": (_paid,),
     "PaymentLatePaid": (_late_paid,),
     "PaymentContradicted": (_contradicted,),
     "RefundFoundOutside": (_outside_refund,),
     "RefundRequested": (_float_of_refund,),
     "RefundWaits": (_float_of_refund,),
+    **dict.fromkeys(("RemedyChosen", "CaseToReview"), (_float_of_case,)),
     "FileTaken": (_file_taken,),
     **dict.fromkeys(
         ("RepaymentProposed", "RepaymentPaid", "RepaymentRefused", "RepaymentExpired"), (_case_of_repayment,)
@@ -211,6 +220,12 @@ def shape_of(row: Row, at: datetime) -> object:
             return case_told(row)
         case Hook():
             return hook_told(row)
+        case Repayment():
+            return repayment_told(row)
+        case Complaint():
+            return complaint_told(row)
+        case Loss():
+            return loss_told(row)
         case _:
             return None
 

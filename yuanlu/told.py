@@ -16,7 +16,7 @@ from yuanlu.cases.declines import words_of
 from yuanlu.clock import CHINA
 from yuanlu.money import Money
 
-_VOCABULARIES = {
+VOCABULARIES = {
     "channel": "channel",
     "wallet": "channel",
     "reason": "reason",
@@ -108,8 +108,8 @@ def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:
             found[name] = _none(lang) if value in ("", None) else value
     plain = dict(found)
     for name, value in facts.items():
-        if name in _VOCABULARIES and isinstance(value, str):
-            found[name] = _worded(_VOCABULARIES[name], value, lang, plain)
+        if name in VOCABULARIES and isinstance(value, str):
+            found[name] = _worded(VOCABULARIES[name], value, lang, plain)
     return found
 
 
@@ -133,6 +133,8 @@ def _worded(vocabulary: str, value: str, lang: str, facts: Mapping[str, object])
     head, colon, detail = value.partition(": ")
     code = f"{vocabulary}.{head.replace(' ', '_')}"
     if code in words.catalogue():
+        if f"bare.{code}" in words.catalogue() and _lacks(code, facts):
+            code = f"bare.{code}"
         text = words.catalogue()[code][lang]
         return (text.format_map(facts) if "{" in text else text) + (
             f"{'：' if lang == 'zh' else ': '}{detail}" if colon else ""

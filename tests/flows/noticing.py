@@ -9,16 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from tests.flows.scene import Scene, settled
+from tests.flows.scene import Scene, said, settled
 from yuanlu import ids
 from yuanlu.app import FOLLOWERS, PEN, App
-from yuanlu.channels.contract import Operation, Outcome, Step
+from yuanlu.channels.contract import Operation, Outcome, Reason, Step, Word
 from yuanlu.clock import SetClock
 from yuanlu.config import Settings
 from yuanlu.db import Database, Pools
 from yuanlu.desk import Desk
 from yuanlu.ids import Kind
 from yuanlu.letters import Letter, Receipt, Way
+from yuanlu.losses import flow as losses
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
 from yuanlu.notify import flow
@@ -147,6 +148,14 @@ async def noticing(
         yield scene
         await scene.reader.close()
         await scene.recorder.close()
+
+
+async def short(shop: Noticing) -> None:
+    """The float of WeChat Pay runs short: a refund waits there for funds. Whoever asked is told."""
+    payment = await shop.paid(12800)
+    await shop.refund(payment, 2800, said(Word.DEFERRED, reason=Reason.FUNDS_SHORT))
+    await losses.watch(shop.desk, shop.merchant_id, "wechat")
+    await shop.work()
 
 
 def _amount(step: Step) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.flows.mailbox import PASSWORD, USER, Mailbox, certificates, mailbox
-from tests.flows.noticing import Noticing, noticing
+from tests.flows.noticing import Noticing, noticing, short
 from tests.flows.scene import said, settled
 from yuanlu import ids
 from yuanlu.cases import flow as cases
@@ -87,6 +87,14 @@ async def test_a_mail_goes_over_tls_after_a_login_and_says_what_happened(shop: N
     assert "街角小店" in str(mail["from"])
     assert "¥128.00" in str(mail["subject"])
     assert "payment.paid" in box.texts[0]
+
+
+async def test_a_shortage_is_mailed(shop: Noticing, box: Mailbox) -> None:
+    await shop.hook("boss@shop.example", "float.short", way=Way.EMAIL)
+    await short(shop)
+    assert "微信退款资金不足" in str(box.got[0]["subject"])
+    assert "float.short wechat" in box.texts[0]
+    assert len(box.got) == 1
 
 
 async def test_the_payer_is_told_of_each_step_with_an_apology(shop: Noticing, box: Mailbox) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.flows.noticing import Noticing, noticing
+from tests.flows.noticing import Noticing, noticing, short
 from tests.flows.receivers import Receiver, receiving
 from tests.flows.test_mail import reported
 from yuanlu.app import PEN
@@ -57,6 +57,17 @@ async def test_apprise_sends_what_happened_in_words(shop: Noticing, receiver: Re
     assert got.path == "/chat"
     assert "¥128.00" in got.told["title"]
     assert "payment.paid" in got.told["message"]
+
+
+async def test_a_shortage_comes_by_apprise_and_by_sms(shop: Noticing, receiver: Receiver) -> None:
+    await gateway(shop, receiver)
+    await shop.hook(f"json://127.0.0.1:{receiver.port}/chat", "float.short", way=Way.APPRISE)
+    await shop.hook(PHONE, "float.short", way=Way.SMS)
+    await short(shop)
+    chat, sms = sorted((json.loads(got.body) for got in receiver.got), key=lambda told: "to" in told)
+    assert "微信退款资金不足" in chat["title"]
+    assert sms["to"] == PHONE
+    assert "微信退款资金不足" in sms["text"]
 
 
 async def test_apprise_that_is_refused_is_tried_again(shop: Noticing, receiver: Receiver) -> None:

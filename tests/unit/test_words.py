@@ -11,6 +11,7 @@ import pytest
 
 from yuanlu import words
 from yuanlu.errors import Broken
+from yuanlu.told import told
 
 CODES = sorted(words.catalogue())
 
@@ -61,3 +62,12 @@ def test_words_nobody_wrote_and_facts_nobody_gave_are_a_bug_of_ours() -> None:
         words.say("no.such.words")
     with pytest.raises(Broken):
         words.say("pay.waiting", "zh", n=1)
+
+
+def test_a_case_that_is_taken_up_again_after_money_went_back_is_told_without_an_amount() -> None:
+    """The fact has none; the words of how it had ended show one."""
+    zh, en = told("CaseReopened", {"conclusion": "money_back"})
+    assert "钱已退回顾客" in zh
+    assert "Money back" in en
+    assert "{" not in zh + en
+    assert "¥1.00" in told("CaseClosed", {"conclusion": "money_back", "amount_fen": 100})[1]

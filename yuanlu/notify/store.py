@@ -13,11 +13,14 @@ import msgspec
 from yuanlu import db
 from yuanlu.cases.rules import Case
 from yuanlu.change import Row
+from yuanlu.complaints.rules import Complaint
+from yuanlu.losses.rules import Loss
 from yuanlu.notify import templates
 from yuanlu.notify.rules import TYPES, Delivery, DeliverySeen, Hook, HookSeen, Told
 from yuanlu.payments.rules import Payment
 from yuanlu.reading import Read, Select, View, maker, over_keys, rows_by_id
 from yuanlu.refunds.rules import Refund
+from yuanlu.repayments.rules import Repayment
 
 Found = Sequence[Sequence[Mapping[str, Any]]]
 
@@ -101,7 +104,7 @@ def _of_delivery(row_type: type[Row]) -> Select:
     )
 
 
-_ROWS: tuple[type[Row], ...] = (Payment, Refund, Case, Hook)
+_ROWS: tuple[type[Row], ...] = (Payment, Refund, Case, Hook, Repayment, Complaint, Loss)
 _OBJECTS = tuple((_of_delivery(row_type), maker(row_type)) for row_type in _ROWS)
 hook_made = maker(Hook)
 delivery_made = maker(Delivery)

@@ -28,7 +28,7 @@ class HookWish(Wish):
     id: HookId
     way: Literal["webhook", "email", "apprise", "sms"]
     target: Target
-    types: Annotated[list[Type], Meta(max_length=60)] = field(default_factory=list)
+    types: Annotated[list[Type], Meta(max_length=100)] = field(default_factory=list)
     lang: Lang = "zh"
 
 
