@@ -708,6 +708,43 @@ def test_a_hook_is_added_tried_turned_and_given_a_new_secret_on_the_terminal(des
     assert run("hook", "enable", hook)["state"] == "ACTIVE"
 
 
+def test_how_an_sms_is_sent_is_said_on_the_terminal_and_shown_as_a_host(desk: Desk) -> None:
+    run, denied = desk.shop.told, desk.shop.denied
+    body = '{"to": "{{phone}}", "text": "{{text}}"}'
+    told = run("hook", "sms", "https://sms.example/send", "--body", body, "--header", "X-Account: made up")
+    assert (told["shown"], told["state"]) == ("sms.example", "ACTIVE")
+    problem, _ = denied("hook", "sms", "https://sms.example/send", "--body", '{"to": {{phone}}}')
+    assert problem["code"] == "sms.template_invalid"
+    assert "gateway" not in [each["way"] for each in run("hook", "list")["items"]]
+
+
+def test_the_lawbook_and_the_causes_are_read_on_the_terminal(desk: Desk) -> None:
+    run, denied = desk.shop.told, desk.shop.denied
+    assert run("rights", "--stage", "declined", "--at", "2026-11-23")
+    assert denied("rights", "--at", "yesterday")[0]["where"] == "--at"
+    assert run("workdays", "--from", "2026-11-27", "--days", "1")["on"] == "2026-11-30"
+    assert denied("workdays", "--from", "soon")[0]["where"] == "--from"
+    assert "input.amount.extra_digit" in [each["id"] for each in run("causes")["items"]]
+
+
+def test_tills_books_and_evidence_are_read_on_the_terminal(desk: Desk) -> None:
+    run, denied = desk.shop.told, desk.shop.denied
+    payment = desk.shop.paid("wechat_ok", 900)
+    assert run("tills", "--limit", "1")["items"]
+    assert run("books")["balanced"]
+    named = [each["evidence"] for each in run("timeline", payment["id"], "--json")["items"] if each["evidence"]]
+    assert len(run("evidence", payment["id"], named[0])["digest"]) == 64
+    assert denied("evidence", payment["id"], ids.new(Kind.EVIDENCE))[0]["code"] == "evidence.unknown"
+    assert denied("evidence", payment["id"], "x")[0]["code"] == "id.invalid"
+
+
+def test_the_cause_of_a_case_is_looked_for_again_with_a_hint_on_the_terminal(desk: Desk) -> None:
+    case = desk.asked_for(12800)
+    found = desk.act("look", case, "anna", "--basket-fen", "1280")["items"]
+    assert "input.amount.extra_digit" in [each["cause"] for each in found]
+    assert desk.shop.denied("case", "look", ids.new(Kind.CASE), *desk.key("anna"))[0]["code"] == "case.unknown"
+
+
 async def test_what_a_payer_wishes_to_be_told_is_no_hook_of_the_merchant_on_the_terminal(desk: Desk) -> None:
     case = desk.asked_for(700)
     desk.shop.told("case", "contact", case, "--way", "email", "--target", "li@mail.example", "--consent")

@@ -14,6 +14,7 @@ import click
 from yuanlu.cli import (
     audit,
     backups,
+    books,
     cases,
     codes,
     complaints,
@@ -48,6 +49,7 @@ for _each in (
     *(trying.demo, trying.sim, trying.recognise, trying.diagnose, trying.bench),
     *(payments.pay, payments.refund, payments.payment, payments.refunds, payments.show, payments.timeline),
     *(cases.case, files.file, files.data, complaints.complaint, packs.pack, lawbook.where, lawbook.packs),
+    *(lawbook.rights, lawbook.workdays, cases.causes, books.tills, books.books, books.evidence),
     *(losses.refund_float, losses.loss, repayments.repayment, policies.policy, hooks.hook),
     *(codes.code, codes.trace, codes.handover, merchants.merchant, merchants.staff, keys.key),
     *(services.serve, services.worker, services.db, audit.audit, backups.backup, backups.restore),

@@ -21,6 +21,7 @@ from yuanlu.cli.parts import (
     counter_options,
     example,
     key_option,
+    text_of,
     wait_option,
 )
 
@@ -223,6 +224,29 @@ _verb(
     click.option("--id", default="", metavar="YE…", help="The id, where you made it: saying it again is safe."),
     path="messages",
 )  # fmt: skip
+
+
+@case.command("look", **example(f"yuanlu case look {_CASE} --basket-fen 1280"))
+@click.argument("case_id", metavar="CASE")
+@click.option("--basket-fen", type=FEN, help="What the till rang up.")
+@click.option("--code", default="", help="The code that was scanned; - reads it from standard input.")
+@key_option
+@counter_options
+def case_look(
+    case_id: str, basket_fen: int | None, code: str, key_file: Path | None, merchant: str, state: Path | None
+) -> None:
+    """Look for the cause of CASE again, with what is known besides. Prints all that was found."""
+    ask(
+        "devices", "POST /v1/cases/{case}/findings", merchant=merchant, state=state, key_file=key_file, case=case_id,
+        wish={"basket_fen": basket_fen, "code": text_of(code)},
+    )  # fmt: skip
+
+
+@click.command(**example("yuanlu causes"))
+@counter_options
+def causes(merchant: str, state: Path | None) -> None:
+    """Print every kind of cause: how it is found, its words, its remedy."""
+    ask("causes", "GET /v1/causes", merchant=merchant, state=state)
 
 
 @case.command("replies", **example("yuanlu case replies"))

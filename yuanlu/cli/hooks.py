@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from yuanlu.cli.parts import Command, ask, counter_options, example, key_option
+from yuanlu.cli.parts import Command, ask, counter_options, example, key_option, text_of
 
 _ONE = "YH01KATE3S40000000000000000GT"
 _DAY = 86400
@@ -47,6 +47,27 @@ def hook_add(key_file: Path | None, merchant: str, state: Path | None, **wish: A
 def hook_list(key_file: Path | None, merchant: str, state: Path | None, **query: Any) -> None:
     """Print the hooks, oldest first: {items, next}."""
     ask("hooks", "GET /v1/hooks", merchant=merchant, state=state, key_file=key_file, query=query)
+
+
+@hook.command(
+    "sms",
+    **example("""yuanlu hook sms https://sms.example/send --body '{"to": "{{phone}}", "text": "{{text}}"}'"""),
+)
+@click.argument("url")
+@click.option("--method", type=click.Choice(("POST", "GET")), default="POST", show_default=True)
+@click.option(
+    "--content", type=click.Choice(("json", "form")), default="json", show_default=True, help="What it posts."
+)
+@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Sent along; - reads one from stdin.")
+@click.option("--body", default="", help="The body, with {{phone}}, {{text}} and {{id}} where they belong.")
+@click.option("--answer-has", default="", help="A piece that a good answer contains.")
+@key_option
+@counter_options
+def hook_sms(headers: tuple[str, ...], key_file: Path | None, merchant: str, state: Path | None, **wish: Any) -> None:
+    """Say how an SMS is sent: one HTTP request to URL. The newest word counts; it is sealed."""
+    pairs = [text_of(each).partition(":") for each in headers]
+    told = {name.strip(): value.strip() for name, _, value in pairs}
+    ask("hooks", "POST /v1/sms", merchant=merchant, state=state, key_file=key_file, wish={**wish, "headers": told})
 
 
 def _verb(name: str, says: str, shown: str, *options: Command, method: str = "POST") -> None:

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from yuanlu.cli.parts import at_counter, counter_options, example, json_option, print_json, settings_of
+from yuanlu.cli.parts import (
+    ask,
+    at_counter,
+    counter_options,
+    example,
+    json_option,
+    key_option,
+    print_json,
+    settings_of,
+)
+
+_STAGES = ("reported", "review", "declined", "overdue", "escalated", "closed")
 
 
 @click.command(**example("yuanlu where YR01KATE3S400000000000000000F"))
@@ -18,6 +30,27 @@ def where(any_id: str, merchant: str, state: Path | None) -> None:
     from yuanlu.terminal import lookups
 
     at_counter(state, merchant, 0, lambda counter: lookups.where(counter, any_id), lambda told, _: told)
+
+
+@click.command(**example("yuanlu rights --stage reported", "yuanlu rights --stage declined --at 2026-11-23"))
+@click.option("--stage", type=click.Choice(_STAGES), default="reported", show_default=True, help="How far the case is.")
+@click.option("--at", metavar="DAY", help="As the law stands on this day; today.")
+@key_option
+@counter_options
+def rights(key_file: Path | None, merchant: str, state: Path | None, **query: Any) -> None:
+    """Print the customer's rights and the shop's duties at a stage, each with its law."""
+    ask("lawbook", "GET /v1/rights", merchant=merchant, state=state, key_file=key_file, query=query)
+
+
+@click.command(**example("yuanlu workdays --from 2026-09-30 --days 3"))
+@click.option("--from", "start", metavar="DAY", help="From this day on; today.")
+@click.option("--days", type=click.IntRange(0, 366), default=1, show_default=True, help="So many working days on.")
+@key_option
+@counter_options
+def workdays(start: str | None, days: int, key_file: Path | None, merchant: str, state: Path | None) -> None:
+    """Print the day that lies so many working days of China behind another, and whether that is certain."""
+    query = {"from": start, "days": days}
+    ask("lawbook", "GET /v1/workdays", merchant=merchant, state=state, key_file=key_file, query=query)
 
 
 @click.group(**example("yuanlu packs list", "yuanlu packs check ./packs"))

@@ -46,7 +46,7 @@ async def ask(
     """
     route = next(each for each in routes if f"{each.method} {each.path}" == what)
     for name, text in place.items():
-        ids.checked(text, Kind[name.upper()])
+        ids.checked(text, *([Kind[name.upper()]] if name.upper() in Kind.__members__ else Kind))
     if makes is not None:
         wish = {**wish, "id": ids.checked(str(wish.get("id") or ids.new(makes)), makes)}
     call = Call(
