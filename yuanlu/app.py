@@ -58,6 +58,7 @@ from yuanlu.packs.flow import Presses
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
+from yuanlu.people.limits import LimitTable
 from yuanlu.people.rules import Staff
 from yuanlu.policies.rules import Policy
 from yuanlu.reading import Reader
@@ -79,6 +80,7 @@ ROWS: Sequence[type[Row]] = (
     Refund,
     Case,
     Staff,
+    LimitTable,
     Policy,
     Loss,
     Float,

@@ -8,7 +8,7 @@ row has moved meanwhile, nothing is recorded and the rule decides again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
 from yuanlu.channels.contract import Evidence, Step
@@ -51,6 +51,19 @@ class Draw:
 
 
 @dataclass(frozen=True, slots=True)
+class Spend:
+    """A part taken of what somebody may send back in a day.
+
+    Law: what is taken in a day stays within its limit, whoever takes at the same time.
+    """
+
+    who: str
+    day: date
+    amount_fen: int
+    limit_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """When to look at an object again: one row a (name, object), so an object has one next look of each name.
 
@@ -70,6 +83,7 @@ class Change(Generic[R_co]):
     at: datetime
     who: str
     draw: Draw | None = None
+    spend: Spend | None = None
     moves: tuple[Move, ...] = ()
     facts: tuple[Fact, ...] = ()
     looks: tuple[Look, ...] = ()

@@ -49,6 +49,7 @@ class Kind(StrEnum):
     REPAYMENT = "YB"
     LOSS = "YX"
     HANDOVER = "YV"
+    LIMITS = "YI"
 
 
 _KINDS = tuple(Kind)

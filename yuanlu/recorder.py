@@ -10,8 +10,9 @@ filtered, not thrown: the function returns the places of the changes that found 
 their draw too large); those decide again. Only what cannot be filtered (a floor) rolls a batch back; it is then cut in
 two until one is left, and that one is `Broken`.
 
-Locks are taken in one order everywhere: rows of other tables, then payments, each in key order, then accounts, then
-looks. The connection has hash join, merge join, sequential scan and JIT off, so rows are locked in the order sent.
+Locks are taken in one order everywhere: allowances, rows of other tables, then payments, each in key order, then
+accounts, then looks. The connection has hash join, merge join, sequential scan and JIT off, so rows are locked in the
+order sent.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ Connect = Callable[[], Awaitable["asyncpg.Connection[Any]"]]
 _PAYMENTS = "payments"
 
 _SIDE_TYPES = {
+    "spend": "item int, merchant_id text, who text, day date, amount_fen bigint, limit_fen bigint",
     "draw": "item int, fresh boolean, merchant_id text, payment_id text, amount_fen bigint",
     "move": "item int, merchant_id text, object_id text, transition int, seq int, source text, target text,"
     " amount_fen bigint, currency text",
@@ -106,6 +108,33 @@ def _is_taken(error: Exception, row: Row) -> bool:
     """
     return isinstance(error, asyncpg.UniqueViolationError) and error.table_name == row.table
 
+
+_SPENDS = """
+  if cardinality(a_spend) > 0 then
+    insert into allowances (merchant_id, who, day, spent_fen, limit_fen)
+      select distinct on (merchant_id, who, day) merchant_id, who, day, 0, limit_fen from unnest(a_spend)
+      order by merchant_id, who, day
+    on conflict do nothing;
+    perform 1 from allowances t where (t.merchant_id, t.who, t.day) in
+      (select merchant_id, who, day from unnest(a_spend)) order by t.merchant_id, t.who, t.day for update;
+    with s as (
+      select s.*, sum(amount_fen) over (partition by merchant_id, who, day order by item) as running
+      from unnest(a_spend) s
+    )
+    select dead || coalesce(array_agg(s.item), '{}') into dead
+      from s join allowances t on t.merchant_id = s.merchant_id and t.who = s.who and t.day = s.day
+      where t.spent_fen + s.running > s.limit_fen;
+  end if;
+"""
+
+_SPENT = """
+  if cardinality(a_spend) > 0 then
+    update allowances t set spent_fen = t.spent_fen + s.total, limit_fen = s.limit_fen
+    from (select merchant_id, who, day, sum(amount_fen)::bigint as total, max(limit_fen) as limit_fen
+          from unnest(a_spend) where item <> all(dead) group by merchant_id, who, day) s
+    where t.merchant_id = s.merchant_id and t.who = s.who and t.day = s.day;
+  end if;
+"""
 
 _DRAWS = """
   if cardinality(a_draw) > 0 then
@@ -217,6 +246,7 @@ def function_sql(row_types: Sequence[type[Row]], followed: Mapping[str, str] = M
     made = [f"create type pg_temp.in_{name} as ({shape});" for name, shape in types.items()]
     arguments = ", ".join(f"a_{name} pg_temp.in_{name}[]" for name in types)
     body = ["dead int[] := '{}'; stale int[]; late int[]; noted timestamptz := clock_timestamp();", "begin"]
+    body.append(_SPENDS)
     for name in order:
         if name == _PAYMENTS:
             body.append(_DRAWS)
@@ -231,6 +261,7 @@ def function_sql(row_types: Sequence[type[Row]], followed: Mapping[str, str] = M
     )
     if _PAYMENTS in tables:
         body.append(_DRAWS_UNDONE)
+    body.append(_SPENT)
     kept = "".join(
         f" and (name <> '{name}' or exists (select 1 from {table} f where f.merchant_id = l.merchant_id))"
         for name, table in followed.items()
@@ -255,7 +286,7 @@ def _update_sql(name: str, columns: Sequence[Column]) -> str:
     fits = " and (t.back_fen = 0 or r.state in ('PAID', 'LATE_PAID'))" if name == _PAYMENTS else ""
     return f"""
   if cardinality(a_{name}) > 0 then if a_{name}[cardinality(a_{name})].version > 1 then
-    with r as (select * from unnest(a_{name}) where version > 1), done as (
+    with r as (select * from unnest(a_{name}) where version > 1 and item <> all(dead)), done as (
       update {name} t set {sets} from r
       where t.merchant_id = r.merchant_id and t.id = r.id and t.version = r.version - 1{fits} returning r.item)
     select dead || coalesce(array_agg(r.item), '{{}}') into dead from r where r.item not in (select item from done);
@@ -304,7 +335,7 @@ class Layout:
         arrays: list[list[tuple[object, ...]]] = [[] for _ in self._places]
         places = self._places
         draws, moves, facts = arrays[places["draw"]], arrays[places["move"]], arrays[places["fact"]]
-        evidence, looks = arrays[places["evidence"]], arrays[places["look"]]
+        evidence, looks, spends = arrays[places["evidence"]], arrays[places["look"]], arrays[places["spend"]]
         for item, change in enumerate(batch):
             row = change.row
             merchant_id, object_id, version = row.merchant_id, row.id, row.version
@@ -312,6 +343,8 @@ class Layout:
             arrays[place].append((item,) + values(row))  # noqa: RUF005 - one copy, not two
             if change.draw is not None:
                 draws.append((item, version == 1, merchant_id, change.draw.payment_id, change.draw.amount.amount))
+            if (spend := change.spend) is not None:
+                spends.append((item, merchant_id, spend.who, spend.day, spend.amount_fen, spend.limit_fen))
             for seq, move in enumerate(change.moves):
                 money = move.money
                 moves.append(

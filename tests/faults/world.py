@@ -44,6 +44,7 @@ from yuanlu.money import Money
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payment_store
 from yuanlu.payments.rules import ChargeAsk, Payment
+from yuanlu.people.rules import Role
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refund_store
 from yuanlu.refunds.rules import Refund, RefundAsk, RescueAsk
@@ -571,7 +572,7 @@ class Till:
 
     async def note(self, case: Case) -> None:
         """A person closes a case that needs one."""
-        decision = Decision(refund=None, who="manager")
+        decision = Decision(refund=None, who="manager", role=Role.OWNER)
         try:
             await self.insist(lambda: cases.decide(self.world.desk, self.run.merchant_id, case.id, decision))
         except Denied as no:

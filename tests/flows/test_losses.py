@@ -33,16 +33,20 @@ async def a_case(shop: Shop, amount: int = 12800) -> str:
 def ask(shop: Shop, case_id: str, **given: Any) -> LossAsk:
     values: dict[str, Any] = {
         "merchant_id": shop.merchant, "id": ids.new(Kind.LOSS), "case_id": case_id, "cause": "wrong_customer",
-        "bearer": Bearer.PAYER, "amount": Money(10_000), "who": "anna",
+        "bearer": Bearer.PAYER, "amount": Money(10_000), "who": "anna", "role": "finance",
     }  # fmt: skip
     return LossAsk(**values | given)
+
+
+def settling(amount_fen: int, version: int) -> Settling:
+    return Settling(amount=Money(amount_fen), version=version, who="anna", role="finance")
 
 
 async def test_a_loss_is_recorded_recovered_and_written_off_in_the_books(shop: Shop) -> None:
     """S83."""
     loss = (await flow.record(shop.desk, ask(shop, await a_case(shop)))).row
-    loss = await flow.recover(shop.desk, shop.merchant, loss.id, Settling(amount=Money(4000), version=1, who="anna"))
-    loss = await flow.write_off(shop.desk, shop.merchant, loss.id, Settling(amount=Money(6000), version=2, who="anna"))
+    loss = await flow.recover(shop.desk, shop.merchant, loss.id, settling(4000, 1))
+    loss = await flow.write_off(shop.desk, shop.merchant, loss.id, settling(6000, 2))
     assert (loss.state, loss.open_fen) == (State.SETTLED, 0)
     books = await lists.books(shop.pools.reader, shop.merchant)
     assert books.balanced
@@ -55,7 +59,7 @@ async def test_a_loss_is_recorded_recovered_and_written_off_in_the_books(shop: S
 async def test_twenty_who_recover_at_once_with_one_version_are_one(shop: Shop) -> None:
     """S83."""
     loss = (await flow.record(shop.desk, ask(shop, await a_case(shop)))).row
-    wish = Settling(amount=Money(1000), version=1, who="anna")
+    wish = settling(1000, 1)
     found = await asyncio.gather(
         *(flow.recover(shop.desk, shop.merchant, loss.id, wish) for _ in range(20)), return_exceptions=True
     )

@@ -192,11 +192,11 @@ async def test_what_went_back_by_another_road_counts_too(shop: Shop, until: str)
     shop.wait(days=400)
     row = (await repayments.propose(shop.desk, wish(shop, payment.id))).row
     if until in ("approved", "paid"):
-        await repayments.approve(shop.desk, shop.merchant, row.id, "bert")
+        await repayments.approve(shop.desk, shop.merchant, row.id, "bert", role="finance")
     if until == "paid":
-        await repayments.pay(shop.desk, shop.merchant, row.id, "bert", "ICBC 2026-1")
+        await repayments.pay(shop.desk, shop.merchant, row.id, "bert", "ICBC 2026-1", role="finance")
     if until == "refused":
-        await repayments.refuse(shop.desk, shop.merchant, row.id, "bert", Refusal.WITHDRAWN)
+        await repayments.refuse(shop.desk, shop.merchant, row.id, "bert", Refusal.WITHDRAWN, role="finance")
     made = (await gathered(shop, case.id)).dossier
     assert faults(made) == []
     assert made.payment["back_fen"] == (0 if until == "refused" else 11520)

@@ -21,7 +21,7 @@ from yuanlu.ids import Kind
 from yuanlu.losses import flow as losses
 from yuanlu.money import Money
 from yuanlu.payments import store as payments_store
-from yuanlu.people.rules import Person
+from yuanlu.people.rules import Person, Role
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds.routes import Way
 from yuanlu.repayments import flow as repayments
@@ -85,7 +85,7 @@ def wish(scene: Scene, case: Case, because: Because = Because.WINDOW_OVER, **giv
         "case_id": case.id,
         "refund_id": case.refund_id if because is Because.REFUND_REFUSED else "",
     }
-    return Wish(**values | given)
+    return Wish(**{"role": "finance"} | values | given)
 
 
 async def proposed(scene: Scene, case: Case, because: Because = Because.WINDOW_OVER, **given: Any) -> Repayment:
@@ -116,8 +116,8 @@ async def test_a_case_too_late_for_its_road_is_repaid_by_two_people_and_closes_w
     way = await answers.way_back(scene.desk, scene.merchant_id, case.payment_id)
     assert (way.route.way, way.route.why) == (Way.WAIT, "repaying")
     assert (await losses.forecasts(scene.desk, scene.merchant_id, 7))[0].promised_fen == 0  # no channel account pays it
-    await repaying.approve(scene.desk, scene.merchant_id, row.id, "bert")
-    row = await repaying.pay(scene.desk, scene.merchant_id, row.id, "bert", "ICBC 2027-1")
+    await repaying.approve(scene.desk, scene.merchant_id, row.id, "bert", role="finance")
+    row = await repaying.pay(scene.desk, scene.merchant_id, row.id, "bert", "ICBC 2027-1", role="finance")
     case = await now(scene, case)
     assert (case.state, case.conclusion, case.closed_at) == (State.CLOSED, Conclusion.MONEY_BACK, scene.clock.now())
     thread = await cases.thread(scene.desk, scene.merchant_id, case.id, as_customer=False)
@@ -138,11 +138,11 @@ async def test_what_the_channel_refused_is_repaid_and_never_refunded_as_well(sce
     case = await refused(scene)
     assert (case.state, case.note.partition(":")[0]) == (State.ATTENTION, "the channel refused the refund")
     row = await proposed(scene, case, Because.REFUND_REFUSED)
-    decision = Decision(refund=Money(3000), who="till")
+    decision = Decision(refund=Money(3000), who="boss", role=Role.OWNER)
     with pytest.raises(Denied, match=r"case\.not_waiting"):
         await cases.decide(scene.desk, scene.merchant_id, case.id, decision)
-    await repaying.approve(scene.desk, scene.merchant_id, row.id, "bert")
-    await repaying.pay(scene.desk, scene.merchant_id, row.id, "bert", "ICBC 1")
+    await repaying.approve(scene.desk, scene.merchant_id, row.id, "bert", role="finance")
+    await repaying.pay(scene.desk, scene.merchant_id, row.id, "bert", "ICBC 1", role="finance")
     assert (await now(scene, case)).conclusion is Conclusion.MONEY_BACK
     assert await back(scene, case) == 3000
     await refunds.learn(scene.desk, scene.merchant_id, case.refund_id, settled(3000))  # it came after all
@@ -158,7 +158,7 @@ async def test_a_repayment_that_comes_to_nothing_gives_the_case_back_to_people(s
     case = await too_late(scene)
     row = await proposed(scene, case)
     if end == "refused":
-        await repaying.refuse(scene.desk, scene.merchant_id, row.id, "bert", Refusal.WRONG_ACCOUNT)
+        await repaying.refuse(scene.desk, scene.merchant_id, row.id, "bert", Refusal.WRONG_ACCOUNT, role="finance")
     else:
         scene.clock.step(timedelta(days=7))
         await scene.work()
@@ -168,9 +168,9 @@ async def test_a_repayment_that_comes_to_nothing_gives_the_case_back_to_people(s
     again = await proposed(scene, case)
     assert (await now(scene, case)).repayment_id == again.id
     with pytest.raises(Denied, match=r"repayment\.not_waiting"):
-        await repaying.approve(scene.desk, scene.merchant_id, row.id, "bert")
-    await repaying.approve(scene.desk, scene.merchant_id, again.id, "bert")
-    await repaying.pay(scene.desk, scene.merchant_id, again.id, "bert", "ICBC 2")
+        await repaying.approve(scene.desk, scene.merchant_id, row.id, "bert", role="finance")
+    await repaying.approve(scene.desk, scene.merchant_id, again.id, "bert", role="finance")
+    await repaying.pay(scene.desk, scene.merchant_id, again.id, "bert", "ICBC 2", role="finance")
     assert (await now(scene, case)).state is State.CLOSED
     await sound(scene, case)
 
@@ -181,11 +181,11 @@ async def test_whoever_dies_after_a_repayment_was_written_down_its_case_learns_o
     row = (await repayments.propose(scene.desk, wish(scene, case))).row
     assert (await now(scene, case)).state is State.ATTENTION
     with pytest.raises(Denied, match=r"repayment\.case_not_waiting"):
-        await repayments.approve(scene.desk, scene.merchant_id, row.id, "bert")
+        await repayments.approve(scene.desk, scene.merchant_id, row.id, "bert", role="finance")
     await scene.work()
     assert (await now(scene, case)).repayment_id == row.id
-    await repayments.approve(scene.desk, scene.merchant_id, row.id, "bert")
-    await repayments.pay(scene.desk, scene.merchant_id, row.id, "bert", "ICBC 3")
+    await repayments.approve(scene.desk, scene.merchant_id, row.id, "bert", role="finance")
+    await repayments.pay(scene.desk, scene.merchant_id, row.id, "bert", "ICBC 3", role="finance")
     assert (await now(scene, case)).state is State.REMEDY
     await scene.work()
     case = await now(scene, case)
@@ -202,13 +202,15 @@ async def test_deciding_a_refund_and_proposing_a_repayment_at_once_pays_one_way_
     scene.says[Operation.REFUND] = lambda step: settled(step.back.amount)  # type: ignore[attr-defined]
 
     async def refund() -> None:
-        await cases.decide(scene.desk, scene.merchant_id, case.id, Decision(refund=Money(3000), who="till"))
+        await cases.decide(
+            scene.desk, scene.merchant_id, case.id, Decision(refund=Money(3000), who="boss", role=Role.OWNER)
+        )
         await scene.work()
 
     async def repay(who: str) -> None:
         row = await proposed(scene, case, Because.REFUND_REFUSED, who=who)
-        await repaying.approve(scene.desk, scene.merchant_id, row.id, f"{who}'s boss")
-        await repaying.pay(scene.desk, scene.merchant_id, row.id, f"{who}'s boss", f"ICBC {who}")
+        await repaying.approve(scene.desk, scene.merchant_id, row.id, f"{who}'s boss", role="finance")
+        await repaying.pay(scene.desk, scene.merchant_id, row.id, f"{who}'s boss", f"ICBC {who}", role="finance")
 
     wishes = [refund(), repay("anna"), repay("carl"), refund()]
     wishes = wishes[turn % 4 :] + wishes[: turn % 4]
@@ -242,7 +244,7 @@ async def test_a_payment_with_an_open_case_is_repaid_in_that_case_alone(scene: S
     with pytest.raises(Denied, match=r"repayment\.case_not_waiting"):
         await proposed(scene, case)
     with pytest.raises(Denied, match=r"case\.own"):
-        await repaying.approve(scene.desk, scene.merchant_id, row.id, "till")
+        await repaying.approve(scene.desk, scene.merchant_id, row.id, "till", role="finance")
     free = await scene.paid(5000)
     scene.clock.step(timedelta(days=400))
     with pytest.raises(Denied, match=r"repayment\.case_unknown"):
@@ -264,16 +266,19 @@ async def test_a_case_opened_while_a_repayment_is_open_waits_and_so_does_the_sec
                 because=Because.WINDOW_OVER,
                 account=ACCOUNT,
                 who="anna",
+                role="finance",
             ),
         )
     ).row
     case = await opened(scene, payment.id, What.WRONG_AMOUNT, meant=Money(7000))
     assert (case.state, case.note) == (State.ATTENTION, "the payment is being repaid by another road")
     with pytest.raises(Denied, match=r"repayment\.case_open"):
-        await repaying.approve(scene.desk, scene.merchant_id, row.id, "bert")
+        await repaying.approve(scene.desk, scene.merchant_id, row.id, "bert", role="finance")
     with pytest.raises(Denied, match=r"case\.repayment_open"):
-        await cases.decide(scene.desk, scene.merchant_id, case.id, Decision(refund=Money(3000), who="till"))
-    row = await repaying.refuse(scene.desk, scene.merchant_id, row.id, "anna", Refusal.WITHDRAWN)
+        await cases.decide(
+            scene.desk, scene.merchant_id, case.id, Decision(refund=Money(3000), who="boss", role=Role.OWNER)
+        )
+    row = await repaying.refuse(scene.desk, scene.merchant_id, row.id, "anna", Refusal.WITHDRAWN, role="finance")
     assert row.state is RepaymentState.REFUSED
     again = await proposed(scene, case, amount=Money(3000))
     assert (await now(scene, case)).repayment_id == again.id

@@ -35,6 +35,7 @@ def wish(shop: Shop, payment_id: str, **given: Any) -> Wish:
         "because": Because.WINDOW_OVER,
         "account": ACCOUNT,
         "who": "anna",
+        "role": "manager",
     }
     return Wish(**values | given)
 
@@ -60,10 +61,10 @@ async def test_two_people_and_a_proof_pay_a_named_account(shop: Shop) -> None:
     """S65, S33."""
     row = await proposed(shop)
     assert (await lists.books(shop.pools.reader, shop.merchant)).balanced
-    row = await flow.approve(shop.desk, shop.merchant, row.id, "bert")
-    assert await flow.account(shop.desk, shop.merchant, row.id, "bert") == ACCOUNT
-    row = await flow.pay(shop.desk, shop.merchant, row.id, "bert", "ICBC 2026-1")
-    again = await flow.pay(shop.desk, shop.merchant, row.id, "bert", "ICBC 2026-1")
+    row = await flow.approve(shop.desk, shop.merchant, row.id, "bert", role="finance")
+    assert await flow.account(shop.desk, shop.merchant, row.id, "bert", role="finance") == ACCOUNT
+    row = await flow.pay(shop.desk, shop.merchant, row.id, "bert", "ICBC 2026-1", role="finance")
+    again = await flow.pay(shop.desk, shop.merchant, row.id, "bert", "ICBC 2026-1", role="finance")
     assert (row.state, again) == (State.PAID, row)
     books = await lists.books(shop.pools.reader, shop.merchant)
     assert books.balanced
@@ -80,7 +81,7 @@ async def test_two_people_and_a_proof_pay_a_named_account(shop: Shop) -> None:
 async def test_the_account_stands_nowhere_in_the_clear(shop: Shop) -> None:
     """S57."""
     row = await proposed(shop)
-    await flow.approve(shop.desk, shop.merchant, row.id, "bert")
+    await flow.approve(shop.desk, shop.merchant, row.id, "bert", role="finance")
     for table in ("repayments", "facts", "evidence", "jobs", "subject_keys"):
         text = await shop.pools.recorder.fetchval(f"select coalesce(string_agg(t::text, ' '), '') from {table} t")
         assert NUMBER not in text
@@ -92,8 +93,8 @@ async def test_the_account_stands_nowhere_in_the_clear(shop: Shop) -> None:
 async def test_the_account_is_forgotten_when_its_purpose_ends(shop: Shop) -> None:
     """S57."""
     row = await proposed(shop)
-    await flow.approve(shop.desk, shop.merchant, row.id, "bert")
-    await flow.pay(shop.desk, shop.merchant, row.id, "bert", "ICBC 1")
+    await flow.approve(shop.desk, shop.merchant, row.id, "bert", role="finance")
+    await flow.pay(shop.desk, shop.merchant, row.id, "bert", "ICBC 1", role="finance")
     sealed = row.account
     shop.wait(days=29)
     await shop.work()
@@ -121,16 +122,16 @@ async def test_a_proposal_nobody_agrees_to_ends_and_gives_its_money_free(shop: S
 
 async def test_a_refused_one_gives_its_money_free_and_forgets_at_once(shop: Shop) -> None:
     row = await proposed(shop)
-    row = await flow.refuse(shop.desk, shop.merchant, row.id, "bert", Refusal.WITHDRAWN)
+    row = await flow.refuse(shop.desk, shop.merchant, row.id, "bert", Refusal.WITHDRAWN, role="finance")
     assert (row.state, row.is_forgotten) == (State.REFUSED, True)
     assert await back(shop, row.payment_id) == 0
     with pytest.raises(Denied, match=r"repayment\.not_waiting"):
-        await flow.approve(shop.desk, shop.merchant, row.id, "bert")
+        await flow.approve(shop.desk, shop.merchant, row.id, "bert", role="finance")
 
 
 async def test_an_approved_one_is_told_overdue_and_goes_on_holding_its_money(shop: Shop) -> None:
     row = await proposed(shop)
-    await flow.approve(shop.desk, shop.merchant, row.id, "bert")
+    await flow.approve(shop.desk, shop.merchant, row.id, "bert", role="finance")
     shop.wait(days=4)
     await shop.work()
     assert (await shop.facts(row.id))[-1] == "RepaymentOverdue"
@@ -151,8 +152,8 @@ async def test_twenty_at_once_never_take_more_than_was_paid(shop: Shop) -> None:
 
 async def test_twenty_who_approve_and_refuse_at_once_end_it_once(shop: Shop) -> None:
     row = await proposed(shop)
-    verbs = [flow.approve(shop.desk, shop.merchant, row.id, f"p{n}") for n in range(10)]
-    verbs += [flow.refuse(shop.desk, shop.merchant, row.id, f"r{n}", Refusal.OTHER) for n in range(10)]
+    verbs = [flow.approve(shop.desk, shop.merchant, row.id, f"p{n}", role="finance") for n in range(10)]
+    verbs += [flow.refuse(shop.desk, shop.merchant, row.id, f"r{n}", Refusal.OTHER, role="finance") for n in range(10)]
     await asyncio.gather(*verbs, return_exceptions=True)
     kinds = await shop.facts(row.id)
     assert kinds.count("RepaymentApproved") <= 1
@@ -196,7 +197,7 @@ async def test_a_legal_hold_keeps_the_account_until_it_is_lifted(shop: Shop) -> 
     await cases.hold(shop.desk, shop.merchant, case.id, boss, cases.Words(text="律师函"), on=True)
     shop.wait(days=400)
     row = (await flow.propose(shop.desk, wish(shop, payment.id))).row
-    row = await flow.refuse(shop.desk, shop.merchant, row.id, "bert", Refusal.OTHER)
+    row = await flow.refuse(shop.desk, shop.merchant, row.id, "bert", Refusal.OTHER, role="finance")
     assert not row.is_forgotten
     shop.wait(days=2)
     await shop.work()
@@ -225,7 +226,7 @@ async def test_a_crash_between_forgetting_and_writing_it_down_is_made_good(
 
     monkeypatch.setattr(shop.desk, "decide", crashing)
     with pytest.raises(Broken):
-        await flow.refuse(shop.desk, shop.merchant, row.id, "bert", Refusal.OTHER)
+        await flow.refuse(shop.desk, shop.merchant, row.id, "bert", Refusal.OTHER, role="finance")
     monkeypatch.setattr(shop.desk, "decide", decide)
     await shop.work()
     seen = await shop.desk.see(store.by_id(shop.merchant, row.id))
@@ -237,10 +238,10 @@ async def test_a_crash_between_forgetting_and_writing_it_down_is_made_good(
 async def test_a_neighbour_knows_nothing_of_it(shop: Shop) -> None:
     row = await proposed(shop)
     for verb in (
-        flow.approve(shop.desk, "YMother", row.id, "bert"),
-        flow.account(shop.desk, "YMother", row.id, "bert"),
-        flow.pay(shop.desk, "YMother", row.id, "bert", "x"),
-        flow.refuse(shop.desk, "YMother", row.id, "bert", Refusal.OTHER),
+        flow.approve(shop.desk, "YMother", row.id, "bert", role="finance"),
+        flow.account(shop.desk, "YMother", row.id, "bert", role="finance"),
+        flow.pay(shop.desk, "YMother", row.id, "bert", "x", role="finance"),
+        flow.refuse(shop.desk, "YMother", row.id, "bert", Refusal.OTHER, role="finance"),
     ):
         with pytest.raises(Denied, match=r"repayment\.unknown"):
             await verb

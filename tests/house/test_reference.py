@@ -150,7 +150,7 @@ PAID = payment(payments.State.PAID)
 REPAY = repayments.RepaymentAsk(
     merchant_id=PAID.merchant_id, id=ids.new(ids.Kind.REPAYMENT), payment_id=PAYMENT, amount=fen(11520),
     because=repayments.Because.WINDOW_OVER, match=repayments.Match.EXACT, account="s1.x", account_tail="0000",
-    account_mark="m", who="anna",
+    account_mark="m", who="anna", role="finance",
 )  # fmt: skip
 
 
@@ -166,13 +166,15 @@ def agreed() -> RepaymentSeen:
 
 LOST = losses.LossAsk(
     merchant_id=PAID.merchant_id, id=ids.new(ids.Kind.LOSS), case_id="YC", cause="wrong_customer",
-    bearer=losses.Bearer.CASHIER, amount=fen(11520), who="anna",
+    bearer=losses.Bearer.CASHIER, amount=fen(11520), who="anna", role="finance",
 )  # fmt: skip
 
 
 def settled(verb: Callable[[losses.Settling, LossSeen, datetime], Change[Any]]) -> Change[Any]:
     row = changed(losses.record(LOST, LossSeen(None, True), after(1))).row
-    return verb(losses.Settling(amount=fen(11520), version=1, who="bert"), LossSeen(row, True), after(2))
+    return verb(
+        losses.Settling(amount=fen(11520), version=1, who="bert", role="finance"), LossSeen(row, True), after(2)
+    )
 
 
 P, W = payments.State, Word

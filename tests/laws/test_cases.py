@@ -27,7 +27,7 @@ from yuanlu.channels.contract import Word
 from yuanlu.errors import Denied
 from yuanlu.payments.rules import Payment
 from yuanlu.payments.rules import State as PaymentState
-from yuanlu.people.rules import Person, Role, Staff, is_within
+from yuanlu.people.rules import Person, Purse, Role, Staff
 from yuanlu.refunds.rules import OPEN as OPEN_REFUNDS
 from yuanlu.refunds.rules import Refund
 from yuanlu.refunds.rules import State as RefundState
@@ -119,7 +119,7 @@ class CaseLife(RuleBasedStateMachine):
     def is_within_somebodys_limit(self, case: Case) -> None:
         """Of those who approved what is carried out now, one may approve so much alone."""
         named = [self.staff[who].person for who in (case.decided_by, case.seconded_by) if who in self.staff]
-        assert any(is_within(each, case.remedy_fen) for each in named), "nobody who approved may approve so much"
+        assert any(Purse().covers(each, case.remedy_fen) for each in named), "nobody who approved may approve so much"
 
     def rests_on_something(self, before: Case | None, change: Change[Case]) -> None:
         """Every state names its evidence: what a turn rests on stands in the facts that are kept with it."""

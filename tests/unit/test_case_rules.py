@@ -35,6 +35,7 @@ from yuanlu.money import Money
 from yuanlu.payments import rules as payments
 from yuanlu.payments.rules import Mode, Payment
 from yuanlu.payments.rules import State as PaymentState
+from yuanlu.people.rules import Role
 from yuanlu.refunds.rules import Refund
 from yuanlu.refunds.rules import State as RefundState
 
@@ -316,7 +317,11 @@ def decided(amount: int | None, state: RefundState | None, back: int = 0, **give
     row = replace(REMEDY, state=S.ATTENTION, note="?")
     made = None if state is None else own(row, state, **given)
     seen = CaseSeen(row, payment(P.PAID, back_fen=back), made)
-    return changed(rules.decide(Decision(refund=None if amount is None else fen(amount), who="anna"), seen, after(200)))
+    return changed(
+        rules.decide(
+            Decision(refund=None if amount is None else fen(amount), who="anna", role=Role.OWNER), seen, after(200)
+        )
+    )
 
 
 @pytest.mark.parametrize("state", OPEN_ONES)
@@ -358,7 +363,7 @@ def test_a_person_may_close_a_case_as_noted() -> None:
 @pytest.mark.parametrize("state", [S.OPENED, S.REMEDY, S.CLOSED])
 def test_nobody_decides_what_needs_nobody(state: State) -> None:
     with pytest.raises(Denied, match=r"case\.not_waiting"):
-        rules.decide(Decision(refund=None, who="anna"), CaseSeen(case(state), payment(P.PAID)), NOON)
+        rules.decide(Decision(refund=None, who="anna", role=Role.OWNER), CaseSeen(case(state), payment(P.PAID)), NOON)
 
 
 def test_nobody_can_do_anything_with_a_case_that_is_not_there() -> None:
@@ -368,7 +373,7 @@ def test_nobody_can_do_anything_with_a_case_that_is_not_there() -> None:
         lambda: rules.next_step(nothing, NOON),
         lambda: rules.wait(nothing, NOON),
         lambda: rules.attend("x", nothing, NOON),
-        lambda: rules.decide(Decision(refund=None, who="anna"), nothing, NOON),
+        lambda: rules.decide(Decision(refund=None, who="anna", role=Role.OWNER), nothing, NOON),
     ):
         with pytest.raises(Denied, match=r"case\.unknown"):
             call()

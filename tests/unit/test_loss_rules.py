@@ -68,7 +68,7 @@ def test_whoever_recorded_a_large_loss_cannot_write_it_off_alone_nor_in_parts() 
 @pytest.mark.parametrize(
     ("given_", "seen", "code"),
     [
-        ({"role": "manager"}, LossSeen(None, True), "loss.role"),
+        ({"role": "manager"}, LossSeen(None, True), "staff.not_allowed"),
         ({}, LossSeen(None, False), "loss.case_unknown"),
         ({"amount": fen(0)}, LossSeen(None, True), "loss.amount"),
         ({"amount": fen(1)}, LossSeen(loss(), True), "loss.id_taken"),
@@ -91,7 +91,7 @@ def test_asking_twice_counts_once_because_the_second_saw_an_older_loss(verb: Any
         verb(settling(100), LossSeen(now, True), after(2))
     with pytest.raises(Denied, match=r"loss\.unknown"):
         verb(settling(100), LossSeen(None, True), after(2))
-    with pytest.raises(Denied, match=r"loss\.role"):
+    with pytest.raises(Denied, match=r"staff\.not_allowed"):
         verb(settling(100, role="cashier"), LossSeen(loss(), True), after(2))
 
 

@@ -18,7 +18,7 @@ from yuanlu.ids import Kind
 from yuanlu.machines import rules
 from yuanlu.machines.rules import Invited, Key, KeyAsk, TillStand
 from yuanlu.people.rules import MAY, Person, Role, demand
-from yuanlu.web.parts.calls import scope_of
+from yuanlu.web.parts.calls import PUBLIC, allowed
 from yuanlu.web.server import ROUTES
 
 NOW = datetime(2026, 11, 26, 4, tzinfo=UTC)
@@ -50,10 +50,20 @@ def test_a_narrowed_key_may_what_scope_and_role_both_allow() -> None:
     assert rules.verbs_of("gone") == frozenset()
 
 
-def test_every_route_has_a_verb_or_asks_itself() -> None:
+@pytest.mark.parametrize("scope", sorted(rules.SCOPES))
+def test_a_narrowed_key_meets_only_the_routes_of_its_scope(scope: str) -> None:
+    by = Person("a", Role.OWNER, only=rules.verbs_of(scope))
     for route in ROUTES:
-        verb = scope_of(route)
-        assert verb in {*MAY, "whole", ""}, route.path
+        if route.may == PUBLIC or route.may in rules.SCOPES[scope]:
+            allowed(by, route)
+            continue
+        with pytest.raises(Denied, match=r"key\.out_of_scope"):
+            allowed(by, route)
+
+
+def test_no_scope_opens_what_needs_the_whole_key() -> None:
+    for whole in ("keys", "enrol", "export", "erase", "pay_out", "policy", "limit", "agree_limit", "lose", "staff"):
+        assert not [name for name, verbs in rules.SCOPES.items() if whole in verbs]
 
 
 def test_a_key_is_made_once() -> None:

@@ -280,7 +280,7 @@ def test_the_built_in_policy_approves_small_mistakes_and_leaves_the_rest_to_peop
 
 
 def ask(**given_: Any) -> PolicyAsk:
-    values = {"merchant_id": MERCHANT, "id": POLICY, "table": table.default(), "who": "anna"}
+    values = {"merchant_id": MERCHANT, "id": POLICY, "table": table.default(), "who": "anna", "role": "owner"}
     return PolicyAsk(**{**values, **given_})
 
 
@@ -303,7 +303,7 @@ def test_setting_the_same_again_is_the_same_and_another_under_its_id_is_refused(
 @pytest.mark.parametrize(
     ("given_", "code"),
     [
-        ({"role": "cashier"}, "policy.role"),
+        ({"role": "cashier"}, "staff.not_allowed"),
         ({"store_id": "YS1"}, "policy.store_unknown"),
         ({"valid_from": NOON - timedelta(seconds=1)}, "policy.backdated"),
         ({"id": "YL1"}, "id.invalid"),

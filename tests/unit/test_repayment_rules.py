@@ -176,8 +176,8 @@ def test_the_road_is_looked_at_once_more_by_the_second_person() -> None:
     [
         ({"amount": fen(12801)}, "repayment.over_limit"),
         ({"amount": fen(0)}, "repayment.amount"),
-        ({"role": "cashier"}, "repayment.role"),
-        ({"role": "auditor"}, "repayment.role"),
+        ({"role": "cashier"}, "staff.not_allowed"),
+        ({"role": "auditor"}, "staff.not_allowed"),
         ({"account": ""}, "repayment.account"),
     ],
 )
@@ -204,7 +204,7 @@ def test_whoever_proposed_cannot_approve() -> None:
     """S65."""
     with pytest.raises(Denied, match=r"repayment\.same_person"):
         rules.approve(RAILS, "anna", "finance", seen(row(State.PROPOSED)), LATE)
-    with pytest.raises(Denied, match=r"repayment\.role"):
+    with pytest.raises(Denied, match=r"staff\.not_allowed"):
         rules.approve(RAILS, "bert", "manager", seen(row(State.PROPOSED)), LATE)
 
 

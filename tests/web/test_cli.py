@@ -618,7 +618,7 @@ def test_a_case_in_trouble_is_either_refunded_or_closed(more: list[str]) -> None
 def test_a_loss_is_written_down_recovered_and_written_off_on_the_terminal(desk: Desk) -> None:
     case, run = desk.asked_for(500, who="anna"), desk.shop.told
     ask = ("loss", "record", case, "--cause", "wrong_customer", "--bearer", "cashier", "--amount-fen", "50000")
-    assert desk.shop.denied(*ask, *desk.key("anna"))[0]["code"] == "loss.role"
+    assert desk.shop.denied(*ask, *desk.key("anna"))[0]["code"] == "staff.not_allowed"
     loss = run(*ask, *desk.key("finn"))
     assert (loss["state"], loss["recorded_by"][:2], loss["open_fen"]) == ("OPEN", "YW", 50000)
     part = run("loss", "recover", loss["id"], "--amount-fen", "100", "--version", "1", *desk.key("finn"))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.web.conftest import Shop
+from tests.web.test_review import hire
 from yuanlu import ids
 from yuanlu.clock import SystemClock
 from yuanlu.ids import Kind
@@ -138,6 +139,7 @@ async def test_refunds_and_cases_of_the_neighbour_do_not_exist(shop: Shop) -> No
 
 async def test_stranded_money_is_sent_on_by_two_people_who_key_the_card_in(shop: Shop) -> None:
     """S36. S65."""
+    fay, _ = await hire(shop, "fay", "finance"), await hire(shop, "olga", "owner")
     payment = await shop.paid()
     wish = wish_back(payment)
     await trouble(shop, kind="abnormal", match={"operation": "refund", "number": wish["id"]})
@@ -146,17 +148,17 @@ async def test_stranded_money_is_sent_on_by_two_people_who_key_the_card_in(shop:
     await later(shop, 61)
     path = f"/v1/refunds/{wish['id']}"
     assert (await shop.get(path)).told["state"] == "STRANDED"
-    early = await shop.post(f"{path}/rescue/approve", CARD, who="boss")
+    early = await shop.post(f"{path}/rescue/approve", CARD, who="olga")
     assert (early.status, early.code) == (409, "refund.nothing_proposed")
-    half = await shop.post(f"{path}/rescue", {"to": "payer_card"})
+    half = await shop.post(f"{path}/rescue", {"to": "payer_card"}, who="fay")
     assert (half.status, half.code) == (422, "refund.rescue_incomplete")
-    proposed = await shop.post(f"{path}/rescue", CARD)
-    assert (proposed.status, proposed.told["proposed_by"]) == (200, "cashier")
-    alone = await shop.post(f"{path}/rescue/approve", CARD)
+    proposed = await shop.post(f"{path}/rescue", CARD, who="fay")
+    assert (proposed.status, proposed.told["proposed_by"]) == (200, fay)
+    alone = await shop.post(f"{path}/rescue/approve", CARD, who="fay")
     assert (alone.status, alone.code) == (403, "refund.same_person")
-    slip = await shop.post(f"{path}/rescue/approve", CARD | {"card_number": "6222020200112233446"}, who="boss")
+    slip = await shop.post(f"{path}/rescue/approve", CARD | {"card_number": "6222020200112233446"}, who="olga")
     assert (slip.status, slip.code) == (409, "refund.proposal_differs")
-    agreed = await shop.post(f"{path}/rescue/approve", CARD, who="boss")
+    agreed = await shop.post(f"{path}/rescue/approve", CARD, who="olga")
     assert (agreed.status, agreed.told["state"]) == (200, "REDIRECTING")
     await later(shop, 61)
     await later(shop, 600)
@@ -167,6 +169,8 @@ async def test_stranded_money_is_sent_on_by_two_people_who_key_the_card_in(shop:
 
 
 async def test_a_refund_without_a_word_is_ended_by_two_people_with_proof(shop: Shop) -> None:
+    await hire(shop, "fay", "finance")
+    await hire(shop, "olga", "owner")
     wish = wish_back(await shop.paid())
     await trouble(shop, kind="error_503", match={"number": wish["id"]}, count=None)
     await shop.post("/v1/refunds", wish)
@@ -179,10 +183,10 @@ async def test_a_refund_without_a_word_is_ended_by_two_people_with_proof(shop: S
         await shop.work()
     assert (await shop.get(path)).told["state"] == "MANUAL"
     end = {"end": "DONE", "proof": "The channel's support says it paid, ticket 4711."}
-    assert (await shop.post(f"{path}/resolution", end)).status == 200
-    other = await shop.post(f"{path}/resolution/approve", end | {"end": "REFUSED"}, who="boss")
+    assert (await shop.post(f"{path}/resolution", end, who="fay")).status == 200
+    other = await shop.post(f"{path}/resolution/approve", end | {"end": "REFUSED"}, who="olga")
     assert (other.status, other.code) == (409, "refund.proposal_differs")
-    agreed = await shop.post(f"{path}/resolution/approve", end, who="boss")
+    agreed = await shop.post(f"{path}/resolution/approve", end, who="olga")
     assert (agreed.status, agreed.told["state"]) == (200, "DONE")
     items = (await shop.get(f"/v1/payments/{wish['payment']}/timeline")).told["items"]
     resolved = next(each for each in items if each["kind"] == "RefundResolved")
@@ -191,19 +195,20 @@ async def test_a_refund_without_a_word_is_ended_by_two_people_with_proof(shop: S
 
 
 async def test_a_case_that_needs_a_person_is_decided_by_one(shop: Shop) -> None:
+    await hire(shop, "fay", "finance")
     payment = await shop.paid()
     case = report(payment, what="other", said="the customer was not happy")
     del case["meant_fen"]
     assert (await shop.post("/v1/cases", case)).status == 201
-    early = await shop.post(f"/v1/cases/{case['id']}/decision", {"refund_fen": 100})
+    early = await shop.post(f"/v1/cases/{case['id']}/decision", {"refund_fen": 100}, who="fay")
     assert (early.status, early.code) == (409, "case.not_waiting")
     await shop.work()
     told = (await shop.get(f"/v1/cases/{case['id']}")).told
     assert told["state"] == "ATTENTION"
     assert told["says_zh"] == "需要人来处理\n要说明哪里错了，或由人决定"
-    too_much = await shop.post(f"/v1/cases/{case['id']}/decision", {"refund_fen": 12801})
+    too_much = await shop.post(f"/v1/cases/{case['id']}/decision", {"refund_fen": 12801}, who="fay")
     assert (too_much.status, too_much.code) == (422, "case.amount")
-    decided = await shop.post(f"/v1/cases/{case['id']}/decision", {"refund_fen": None})
+    decided = await shop.post(f"/v1/cases/{case['id']}/decision", {"refund_fen": None}, who="fay")
     assert (decided.told["state"], decided.told["conclusion"]) == ("CLOSED", "noted")
 
 

@@ -20,7 +20,7 @@ from yuanlu.web.server import ROUTES
 
 ELSEWHERE = "YS01KATE3S4000000000000000ZZ"
 CHANGES_NOTHING = {"/v1/recognise", "/v1/policies/check", "/v1/policies/try", "/v1/trace"}
-NO = {"staff.not_allowed", "staff.other_store", "policy.role", "loss.role", "repayment.role"}
+NO = {"staff.not_allowed", "staff.other_store"}
 
 
 def path_of(route: Route, **known: str) -> str:

@@ -22,6 +22,7 @@ from yuanlu.cases.review import Act, Fault, OfferKind, Place, Status
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Guide, Judge, KeptItem, Remedy, State, What
 from yuanlu.change import Change, Done, Stay
 from yuanlu.channels.registry import FACTS
+from yuanlu.clock import business_day
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.evidence import store as evidence_store
@@ -254,7 +255,7 @@ async def _weighing(desk: Desk, merchant_id: str, case_id: str) -> View[CaseSeen
     """
     seen = await find(desk, merchant_id, case_id)
     assert seen.case is not None
-    return await beside.around(desk, seen.case)
+    return store.with_purse(await beside.around(desk, seen.case), merchant_id, business_day(desk.clock.now()))
 
 
 async def _act(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Sequence[Words]) -> Act:

@@ -29,7 +29,6 @@ from yuanlu.cases.rules import (
     declined,
     demand_may_decide,
     demand_refund_ended,
-    demand_within,
     entered,
     refund_of,
     remedied,
@@ -42,7 +41,7 @@ from yuanlu.facts import Fact
 from yuanlu.machine import Turn, parse
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, Payment
-from yuanlu.people.rules import Person, Role, demand, is_within
+from yuanlu.people.rules import Person, Role, demand
 from yuanlu.policies.rules import Ruling as Ruled
 from yuanlu.refunds.rules import OPEN as OPEN_REFUNDS
 from yuanlu.refunds.rules import State as RefundState
@@ -401,14 +400,14 @@ def approve(act: Act, amount: Money | None, seen: CaseSeen, at: datetime) -> Dec
     whole = payment.rest.amount if case.asked_fen is None else min(case.asked_fen, payment.rest.amount)
     amount_fen = whole if amount is None else amount.amount
     _demand_amount(payment, amount_fen)
-    return _approved(act, case, amount_fen, seen, at, needs_second=_needs_second(case, act.by, payment, amount_fen, at))
+    return _approved(act, case, amount_fen, seen, at, needs_second=_needs_second(seen, act.by, payment, amount_fen, at))
 
 
 def confirm(act: Act, seen: CaseSeen, at: datetime) -> Decided:
     """Second of two people: it is carried out.
 
     Raises Denied: see `_decides`; case.own, case.barred, case.same_person, case.amount, case.refund_open,
-    staff.over_limit.
+    staff.over_limit, staff.over_day.
     """
     case = _decides(act, "confirm", Event.CONFIRM, seen, at)
     demand_may_decide(case, act.by)
@@ -416,10 +415,11 @@ def confirm(act: Act, seen: CaseSeen, at: datetime) -> Decided:
     demand_refund_ended(seen, ENDED)
     _demand_amount(_paid(seen), case.approved_fen)
     first = _approver(seen, case)
-    if first is None or not is_within(first, case.approved_fen):
-        demand_within(act.by, case.approved_fen)
+    if first is None or not seen.purse.covers(first, case.approved_fen):
+        seen.purse.demand(act.by, case.approved_fen, at)
+    seen.purse.demand_day(act.by, case.approved_fen, at)
     told = CaseConfirmed(amount_fen=case.approved_fen, approver=case.decided_by, on_chain=case.chain)
-    return _carried_out(act, replace(case, seconded_by=act.by.id), case.approved_fen, seen, at, told)
+    return _carried_out(act, replace(case, seconded_by=act.by.id), case.approved_fen, seen, at, told, by=act.by)
 
 
 def send_back(act: Act, seen: CaseSeen, at: datetime) -> Decided:
@@ -468,10 +468,10 @@ def accept(act: Act, seen: CaseSeen, at: datetime) -> Decided:
     payment, maker = _paid(seen), _approver(seen, case)
     demand_refund_ended(seen, ENDED)
     _demand_amount(payment, case.offer_fen)
-    if maker is None or _needs_second(case, maker, payment, case.offer_fen, at):
+    if maker is None or _needs_second(seen, maker, payment, case.offer_fen, at):
         change = turned(replace(case, approved_fen=case.offer_fen), at, State.SECOND, act.by.id, told)
         return entered(change, *act.items)
-    return _carried_out(act, replace(case, approved_fen=case.offer_fen), case.offer_fen, seen, at, told)
+    return _carried_out(act, replace(case, approved_fen=case.offer_fen), case.offer_fen, seen, at, told, by=maker)
 
 
 def turn_down(act: Act, seen: CaseSeen, at: datetime) -> Decided:
@@ -632,22 +632,25 @@ def _approved(
     told = CaseApproved(amount_fen=amount_fen, needs_second=needs_second, on_chain=case.chain)
     row = replace(case, approved_fen=amount_fen, decided_by=act.by.id, seconded_by="")
     if not needs_second:
-        return _carried_out(act, row, amount_fen, seen, at, told)
+        return _carried_out(act, row, amount_fen, seen, at, told, by=act.by)
     change = turned(row, at, State.SECOND, act.by.id, told)
     return entered(change, *act.items)
 
 
-def _carried_out(act: Act, row: Case, amount_fen: int, seen: CaseSeen, at: datetime, told: Fact) -> Change[Case]:
-    """The remedy, in the same Change as the decision."""
+def _carried_out(
+    act: Act, row: Case, amount_fen: int, seen: CaseSeen, at: datetime, told: Fact, *, by: Person
+) -> Change[Case]:
+    """The remedy, in the same Change as the decision, and out of the day of whose word it is."""
     again = bool(row.refund_id) and seen.refund is None
     change = remedied(row, at, refund_of(_paid(seen), amount_fen), amount_fen, who=act.by.id, again=again)
-    return entered(replace(change, facts=(told, *change.facts)), *act.items)
+    spend = seen.purse.spend(by, amount_fen, at)
+    return entered(replace(change, facts=(told, *change.facts), spend=spend), *act.items)
 
 
-def _needs_second(case: Case, by: Person, payment: Payment, amount_fen: int, at: datetime) -> bool:
-    """Whether the policy, the amount or the age of the payment wants a second person."""
+def _needs_second(seen: CaseSeen, by: Person, payment: Payment, amount_fen: int, at: datetime) -> bool:
+    """Whether the policy, the amount, their day or the age of the payment wants a second person."""
     is_old = payment.paid_at is not None and at - payment.paid_at > OLD
-    return case.verdict == Ruled.SECOND or is_old or not is_within(by, amount_fen)
+    return _there(seen).verdict == Ruled.SECOND or is_old or not seen.purse.is_within(by, amount_fen, at)
 
 
 def _approver(seen: CaseSeen, case: Case) -> Person | None:

@@ -34,7 +34,7 @@ from yuanlu.masking import Found, masked
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, OPEN, Payment
 from yuanlu.payments.rules import State as PaymentState
-from yuanlu.people.rules import LIMITS_FEN, Person, Role, Staff, demand, is_within, may
+from yuanlu.people.rules import Person, Purse, Role, Staff, demand, may
 from yuanlu.policies import rules as policies
 from yuanlu.policies.rules import Facts as PolicyFacts
 from yuanlu.policies.rules import Policy, Table, Verdict
@@ -401,6 +401,8 @@ class CaseSeen:
     repayments: tuple[Repayment, ...] = ()
     proof_digest: str = ""
     """Of the proof that its repayment was paid."""
+    purse: Purse = field(default_factory=Purse)
+    """What people may send back; read where money is decided."""
 
 
 def guided(facts: Mapping[Channel, Facts], book: Book, seen: CaseSeen, at: datetime) -> Route:
@@ -1024,7 +1026,7 @@ def decide(decision: Decision, seen: CaseSeen, at: datetime) -> Change[Case] | S
 
     A refund that may still pay out is never replaced by another. Raises Denied: case.unknown, case.not_waiting,
     case.refund_open, case.repayment_open, case.amount, case.own, case.barred, staff.not_allowed, staff.other_store,
-    staff.over_limit.
+    staff.over_limit, staff.over_day.
     """
     case, payment = seen.case, seen.payment
     if case is None or payment is None:
@@ -1039,12 +1041,12 @@ def decide(decision: Decision, seen: CaseSeen, at: datetime) -> Change[Case] | S
         return closed(case, at, Conclusion.NOTED, who=decision.who)
     if not 0 < decision.refund.amount <= payment.rest.amount:
         raise Denied("case.amount", rest_fen=payment.rest.amount)
-    if by.is_named:
-        demand_may_decide(case, by)
-        demand_within(by, decision.refund.amount)
     amount_fen = decision.refund.amount
+    demand_may_decide(case, by)
+    seen.purse.demand(by, amount_fen, at)
     row = replace(case, approved_fen=amount_fen, decided_by=decision.who, seconded_by="")
-    return remedied(row, at, refund_of(payment, amount_fen), amount_fen, who=decision.who)
+    change = remedied(row, at, refund_of(payment, amount_fen), amount_fen, who=decision.who)
+    return replace(change, spend=seen.purse.spend(by, amount_fen, at))
 
 
 DEAD = (RefundState.REFUSED, RefundState.CANCELLED, RefundState.RETURNED)
@@ -1081,9 +1083,3 @@ def demand_may_decide(case: Case, by: Person) -> None:
         raise Denied("case.own")
     if by.id in case.barred.split():
         raise Denied("case.barred")
-
-
-def demand_within(by: Person, amount_fen: int) -> None:
-    """Raises Denied: staff.over_limit."""
-    if not is_within(by, amount_fen):
-        raise Denied("staff.over_limit", role=by.role.value, limit_fen=LIMITS_FEN[by.role])

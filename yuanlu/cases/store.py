@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from yuanlu.cases.rules import Case, CaseSeen, KeptItem, State
@@ -177,6 +177,16 @@ def by_id(merchant_id: str, case_id: str, near: Sequence[str] = ()) -> View[Case
         )
 
     return View(reads, make)
+
+
+def with_purse(view: View[CaseSeen], merchant_id: str, day: date) -> View[CaseSeen]:
+    """The same, and what people may send back on this day of China."""
+    purse = people.purse(merchant_id, day)
+
+    def make(found: Found) -> CaseSeen:
+        return replace(view.make(found[:-1]), purse=purse.make(found[-1:]))
+
+    return View((*view.reads, *purse.reads), make)
 
 
 def for_ask(merchant_id: str, case_id: str, payment_id: str) -> View[CaseSeen]:

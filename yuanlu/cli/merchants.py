@@ -9,9 +9,18 @@ from typing import Any
 
 import click
 
-from yuanlu.cli.parts import at_counter, counter_options, example, json_option, print_json, settings_of, state_option
+from yuanlu.cli.parts import (
+    ask,
+    at_counter,
+    counter_options,
+    example,
+    json_option,
+    print_json,
+    settings_of,
+    state_option,
+)
 
-ROLES = ("owner", "finance", "manager", "cashier", "auditor")
+ROLES = ("owner", "finance", "risk", "manager", "cashier", "trainee", "auditor")
 
 
 @click.group(**example("yuanlu merchant import-sim /tmp/sim/sim.json"))
@@ -116,3 +125,10 @@ def staff_end(staff_id: str, merchant: str, state: Path | None) -> None:
     from yuanlu.terminal import verbs
 
     at_counter(state, merchant, 0, lambda counter: verbs.staff_ended(counter, staff_id), lambda told, _: told)
+
+
+@staff.command("review", **example("yuanlu staff review"))
+@counter_options
+def staff_review(merchant: str, state: Path | None) -> None:
+    """Print who may do what, since when and how much, and what to look at: keys not used, years in one role."""
+    ask("staff", "GET /v1/staff/review", merchant=merchant, state=state)

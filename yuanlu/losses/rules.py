@@ -18,11 +18,10 @@ from yuanlu.errors import Denied
 from yuanlu.facts import Fact
 from yuanlu.ledger.accounts import LOST, WRITTEN_OFF, Move, loss
 from yuanlu.money import Money
+from yuanlu.people.rules import Person, Role, demand
 
 ALONE_MAX_FEN = 20_000
 """Up to this whoever recorded a loss may write it off alone."""
-ACTORS = ("owner", "finance", "machine")
-"""Who keeps the loss ledger. A key without a person acts for the installation."""
 
 
 class State(StrEnum):
@@ -124,14 +123,14 @@ class Settling:
 def record(ask: LossAsk, seen: LossSeen, at: datetime) -> Change[Loss] | Stay[Loss]:
     """Write a loss down.
 
-    Asking again with the same id and content gives the same loss back. Raises Denied: loss.id_taken, loss.role,
+    Asking again with the same id and content gives the same loss back. Raises Denied: loss.id_taken, staff.not_allowed,
     loss.case_unknown, loss.amount.
     """
     if seen.loss is not None:
         if seen.loss.fingerprint != ask.fingerprint:
             raise Denied("loss.id_taken", id=ask.id)
         return Stay(seen.loss)
-    _demand(ask.role)
+    demand(Person(ask.who, Role(ask.role)), "lose")
     if not seen.has_case:
         raise Denied("loss.case_unknown", id=ask.case_id)
     if ask.amount.amount <= 0:
@@ -156,7 +155,7 @@ def record(ask: LossAsk, seen: LossSeen, at: datetime) -> Change[Loss] | Stay[Lo
 def recover(ask: Settling, seen: LossSeen, at: datetime) -> Change[Loss]:
     """Money came back from the bearer.
 
-    Raises Denied: loss.unknown, loss.role, loss.stale, loss.amount.
+    Raises Denied: loss.unknown, staff.not_allowed, loss.stale, loss.amount.
     """
     row = _open(ask, seen)
     after = replace(row, recovered_fen=row.recovered_fen + ask.amount.amount)
@@ -168,7 +167,7 @@ def write_off(ask: Settling, seen: LossSeen, at: datetime) -> Change[Loss]:
     """Nobody will make it good.
 
     Law: above the limit it takes another person than the one who recorded it; parts count together.
-    Raises Denied: loss.unknown, loss.role, loss.stale, loss.amount, loss.same_person.
+    Raises Denied: loss.unknown, staff.not_allowed, loss.stale, loss.amount, loss.same_person.
     """
     row = _open(ask, seen)
     after = replace(row, written_off_fen=row.written_off_fen + ask.amount.amount)
@@ -181,7 +180,7 @@ def write_off(ask: Settling, seen: LossSeen, at: datetime) -> Change[Loss]:
 def _open(ask: Settling, seen: LossSeen) -> Loss:
     if seen.loss is None:
         raise Denied("loss.unknown")
-    _demand(ask.role)
+    demand(Person(ask.who, Role(ask.role)), "lose")
     if seen.loss.version != ask.version:
         raise Denied("loss.stale", id=seen.loss.id, version=seen.loss.version, open_fen=seen.loss.open_fen)
     if ask.amount.currency != seen.loss.currency or not 0 < ask.amount.amount <= seen.loss.open_fen:
@@ -198,8 +197,3 @@ def _settled(ask: Settling, row: Loss, fact: Fact, move: Move, at: datetime) -> 
         settled_at=at if is_settled else None,
     )
     return Change(row=after, at=at, who=ask.who, facts=(fact,), moves=(move,))
-
-
-def _demand(role: str) -> None:
-    if role not in ACTORS:
-        raise Denied("loss.role")

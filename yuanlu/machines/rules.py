@@ -29,11 +29,11 @@ from yuanlu.facts import Fact
 SCOPES: Mapping[str, frozenset[str]] = {
     "charge": frozenset({"charge"}),
     "read": frozenset({"see"}),
-    "report": frozenset({"open", "say", "hand_in", "withdraw", "answer", "accept", "turn_down", "object"}),
+    "report": frozenset({"write", "open", "say", "hand_in", "withdraw", "answer", "accept", "turn_down", "object"}),
     "refund": frozenset({"refund"}),
     "desk": frozenset(
         {"claim", "release", "ask", "approve", "confirm", "send_back", "offer", "decline", "reopen", "escalate"}
-        | {"judge", "attend", "note"}
+        | {"judge", "attend", "note", "write"}
     ),
     "codes": frozenset({"codes"}),
     "complaints": frozenset({"complaints"}),

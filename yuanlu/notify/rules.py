@@ -145,7 +145,7 @@ SILENT: Mapping[str, str] = {
         ),
         "people set the installation up by it: the audit log has it": (
             "ComplaintsWatched PolicySet StaffAdded StaffEnded KeyMade KeyRotated KeyEnded TillInvited TillEnrolled"
-            " TillClosed"
+            " TillClosed LimitsProposed LimitsAgreed"
         ),
         "it is about letters: a letter about it would bring the next": (
             "HookAdded HookChanged HookSecretRotated HookEnabled HookPinged HookReplayed NoticeSent NoticeFailed"

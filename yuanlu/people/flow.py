@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from yuanlu import ids
+from yuanlu.change import Done
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
-from yuanlu.people import rules, store
-from yuanlu.people.rules import Role, Staff
+from yuanlu.people import limits, rules, store
+from yuanlu.people.limits import LimitTable
+from yuanlu.people.rules import Limit, Person, Role, Staff
 
 
 async def add(
@@ -54,3 +57,23 @@ async def name_of(desk: Desk, staff: Staff) -> str:
         return sealed.open(staff.name)
     except Denied:
         return ""
+
+
+async def propose_limits(
+    desk: Desk, merchant_id: str, table_id: str, wanted: Mapping[str, Limit], by: Person
+) -> Done[LimitTable]:
+    """Write a table of limits down, for another person to agree to.
+
+    Raises Denied: id.invalid, limits.role; see `limits.propose`.
+    """
+    content = limits.content_of(wanted)
+    rule = partial(limits.propose, merchant_id, ids.checked(table_id, ids.Kind.LIMITS), content, by)
+    return await desk.decide(store.limits_by_id(merchant_id, table_id), rule)
+
+
+async def agree_limits(desk: Desk, merchant_id: str, table_id: str, by: Person) -> LimitTable:
+    """Put a table in force.
+
+    Raises Denied: see `limits.agree`.
+    """
+    return (await desk.decide(store.limits_by_id(merchant_id, table_id), partial(limits.agree, by))).row

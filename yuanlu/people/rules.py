@@ -7,12 +7,13 @@ the role `machine`: it carries what customers say, reports and reads, and decide
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from enum import StrEnum
 
 from yuanlu import ids
-from yuanlu.change import Change, Row, Stay
+from yuanlu.change import Change, Row, Spend, Stay
+from yuanlu.clock import business_day
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
 
@@ -20,41 +21,63 @@ from yuanlu.facts import Fact
 class Role(StrEnum):
     OWNER = "owner"
     FINANCE = "finance"
+    RISK = "risk"
     MANAGER = "manager"
+    """Of one store, or of all."""
     CASHIER = "cashier"
+    TRAINEE = "trainee"
     AUDITOR = "auditor"
     MACHINE = "machine"
     """A key bound to nobody: a till, a shop's own system, the customer's page."""
+    OPERATOR = "operator"
+    """Whoever runs the installation, at its terminal: they keep it going, and decide nothing of a merchant's."""
 
 
-OF_STAFF = tuple(role for role in Role if role is not Role.MACHINE)
+OF_STAFF = tuple(role for role in Role if role not in (Role.MACHINE, Role.OPERATOR))
 
 _TABLE = """
-| verb                                   | owner | finance | manager | cashier | auditor | machine |
-| -------------------------------------- | ----- | ------- | ------- | ------- | ------- | ------- |
-| see                                    | yes   | yes     | yes     | yes     | yes     | yes     |
-| open, say, withdraw, hand_in           | yes   | yes     | yes     | yes     | ·       | yes     |
-| answer, accept, turn_down, object      | yes   | yes     | yes     | yes     | ·       | yes     |
-| claim, release, ask                    | yes   | yes     | yes     | ·       | ·       | ·       |
-| approve, confirm, send_back            | yes   | yes     | yes     | ·       | ·       | ·       |
-| offer, decline, reopen, escalate       | yes   | yes     | yes     | ·       | ·       | ·       |
-| judge                                  | yes   | yes     | yes     | ·       | ·       | ·       |
-| hold                                   | yes   | yes     | ·       | ·       | ·       | ·       |
-| export, erase                          | yes   | ·       | ·       | ·       | ·       | ·       |
-| pack                                   | yes   | yes     | yes     | ·       | ·       | ·       |
-| attend                                 | yes   | yes     | yes     | ·       | ·       | yes     |
-| note                                   | yes   | yes     | yes     | yes     | yes     | ·       |
-| charge                                 | yes   | yes     | yes     | yes     | ·       | yes     |
-| refund, codes, complaints              | yes   | yes     | yes     | ·       | ·       | yes     |
-| hooks                                  | yes   | ·       | yes     | ·       | ·       | yes     |
-| keys                                   | yes   | ·       | ·       | ·       | ·       | ·       |
-| enrol                                  | yes   | ·       | yes     | ·       | ·       | ·       |
+| verb                     | owner | finance | risk | manager | cashier | trainee | auditor | machine | operator |
+| ------------------------ | ----- | ------- | ---- | ------- | ------- | ------- | ------- | ------- | -------- |
+| see, write               | yes   | yes     | yes  | yes     | yes     | yes     | yes     | yes     | yes      |
+| open, say, hand_in       | yes   | yes     | yes  | yes     | yes     | yes     | ·       | yes     | yes      |
+| withdraw, answer, accept | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | yes      |
+| turn_down, object        | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | yes      |
+| note                     | yes   | yes     | yes  | yes     | yes     | yes     | yes     | ·       | ·        |
+| claim, release, ask      | yes   | yes     | yes  | yes     | ·       | ·       | ·       | ·       | ·        |
+| approve, confirm         | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
+| send_back, judge         | yes   | yes     | yes  | yes     | ·       | ·       | ·       | ·       | ·        |
+| offer, decline           | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
+| reopen, escalate         | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
+| hold                     | yes   | yes     | yes  | ·       | ·       | ·       | ·       | ·       | ·        |
+| export, erase            | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
+| pack                     | yes   | yes     | yes  | yes     | ·       | ·       | ·       | ·       | ·        |
+| attend                   | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
+| charge                   | yes   | yes     | ·    | yes     | yes     | ·       | ·       | yes     | yes      |
+| refund                   | yes   | yes     | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
+| codes, complaints        | yes   | yes     | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
+| hooks                    | yes   | ·       | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
+| policy                   | yes   | ·       | yes  | yes     | ·       | ·       | ·       | ·       | ·        |
+| lose                     | yes   | yes     | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
+| repay                    | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
+| pay_out                  | yes   | yes     | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
+| limit                    | yes   | yes     | yes  | ·       | ·       | ·       | ·       | ·       | ·        |
+| agree_limit              | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
+| staff                    | yes   | ·       | ·    | ·       | ·       | ·       | yes     | ·       | yes      |
+| keys                     | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
+| enrol                    | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 """
-"""`say` writes to the customer's side of a thread, `note` to the inner one. `attend`: a remedy is in trouble. `export`,
+"""`see`: reads, and asks what something would be. `write`: adds words or files to a case, where `say` or `hand_in` (the
+customer's side of the thread) or `note` (the inner one) is asked besides. `attend`: a remedy is in trouble. `export`,
 `erase`: all that is held about one customer. `pack`: gives the records of a case out of the house, under a name.
 `charge`: takes money. `refund`: sends it back without a case. `codes`: says which codes are the shop's. `complaints`:
-speaks for the shop at a channel. `hooks`: says whom facts of the merchant are told to. `keys`: makes and ends the keys
-of machines. `enrol`: lets a device become a till, and closes tills."""
+speaks for the shop at a channel. `hooks`: says whom facts of the merchant are told to. `policy`: says what goes back
+without a person. `lose`: keeps the losses. `repay`: proposes and refuses another road for money; `pay_out` agrees to
+it, reads the account and says that it was paid. `limit`: proposes who may send back how much; `agree_limit` puts it in
+force. `staff`: reads who may do what. `keys`: makes and ends the keys of machines. `enrol`: lets a device become a
+till, and closes tills.
+
+A machine decides nothing that needs a name. It may `refund` because shops' own systems do so with a key: how much, the
+merchant's own limits say."""
 
 
 def _parsed(text: str) -> Mapping[str, frozenset[Role]]:
@@ -69,15 +92,24 @@ def _parsed(text: str) -> Mapping[str, frozenset[Role]]:
 
 MAY: Mapping[str, frozenset[Role]] = _parsed(_TABLE)
 
-LIMITS_FEN: Mapping[Role, int | None] = {
-    Role.OWNER: None,
-    Role.FINANCE: 500_000,
-    Role.MANAGER: 50_000,
-    Role.CASHIER: 0,
-    Role.AUDITOR: 0,
-    Role.MACHINE: 0,
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What one of a role may send back alone, in fen: at once, and in a day of China. None: anything."""
+
+    item_fen: int | None = 0
+    day_fen: int | None = 0
+
+
+LIMITS: Mapping[Role, Limit] = {
+    Role.OWNER: Limit(None, None),
+    Role.FINANCE: Limit(500_000, 5_000_000),
+    Role.MANAGER: Limit(50_000, 1_000_000),
+    Role.MACHINE: Limit(None, None),
+    Role.OPERATOR: Limit(None, None),
 }
-"""What one of a role may approve alone, in fen; None: anything. Above it a second person confirms, within their own."""
+"""Where the merchant has no limits of its own. Who is not named here sends nothing back. Above it a second person
+confirms, within their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +127,7 @@ class Person:
     @property
     def is_named(self) -> bool:
         """Whether this is a member of staff."""
-        return self.role is not Role.MACHINE
+        return self.role in OF_STAFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,10 +181,60 @@ def demand(by: Person, verb: str, store_id: str = "") -> None:
         raise Denied("staff.other_store")
 
 
-def is_within(by: Person, amount_fen: int) -> bool:
-    """Whether they may approve this much alone."""
-    limit = LIMITS_FEN[by.role]
-    return limit is None or amount_fen <= limit
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """What people may still send back today: the merchant's limits, and what each has sent back since midnight.
+
+    It is what was seen; that nobody exceeds their day, whoever else acts at the same time, the books hold (`Spend`).
+    """
+
+    limits: Mapping[Role, Limit] = field(default_factory=lambda: LIMITS)
+    spent_fen: Mapping[str, int] = field(default_factory=dict)
+    day: date | None = None
+    """The day of China it was read for."""
+
+    def of(self, role: Role) -> Limit:
+        """What one of a role may send back."""
+        return self.limits.get(role, Limit())
+
+    def left_fen(self, by: Person, at: datetime) -> int | None:
+        """What is left of their day; None: any amount."""
+        day_fen = self.of(by.role).day_fen
+        spent = self.spent_fen.get(by.id, 0) if self.day in (None, business_day(at)) else 0
+        return None if day_fen is None else max(0, day_fen - spent)
+
+    def covers(self, by: Person, amount_fen: int) -> bool:
+        """Whether this much at once is within their limit, whatever they sent back today."""
+        item_fen = self.of(by.role).item_fen
+        return item_fen is None or amount_fen <= item_fen
+
+    def is_within(self, by: Person, amount_fen: int, at: datetime) -> bool:
+        """Whether they may send this much back alone, now."""
+        left = self.left_fen(by, at)
+        return self.covers(by, amount_fen) and (left is None or amount_fen <= left)
+
+    def demand(self, by: Person, amount_fen: int, at: datetime) -> None:
+        """Let them send this much back alone, or say no.
+
+        Raises Denied: staff.over_limit, staff.over_day.
+        """
+        if not self.covers(by, amount_fen):
+            raise Denied("staff.over_limit", role=by.role.value, limit_fen=self.of(by.role).item_fen)
+        self.demand_day(by, amount_fen, at)
+
+    def demand_day(self, by: Person, amount_fen: int, at: datetime) -> None:
+        """Let it be part of their day, or say no.
+
+        Raises Denied: staff.over_day.
+        """
+        left = self.left_fen(by, at)
+        if left is not None and amount_fen > left:
+            raise Denied("staff.over_day", role=by.role.value, limit_fen=self.of(by.role).day_fen, left_fen=left)
+
+    def spend(self, by: Person, amount_fen: int, at: datetime) -> Spend | None:
+        """What is taken from their day, with the decision; nothing, where their day has no limit."""
+        day_fen = self.of(by.role).day_fen
+        return None if day_fen is None else Spend(by.id, business_day(at), amount_fen, day_fen)
 
 
 def add(row: Staff, who: str, seen: Staff | None, at: datetime) -> Change[Staff] | Stay[Staff]:
@@ -162,7 +244,7 @@ def add(row: Staff, who: str, seen: Staff | None, at: datetime) -> Change[Staff]
     """
     if seen is not None:
         return Stay(seen)
-    if row.role is Role.MACHINE:
+    if row.role not in OF_STAFF:
         raise Denied("staff.role_unknown", role=row.role.value)
     row = replace(row, id=ids.checked(row.id, ids.Kind.STAFF), since=at, version=1)
     return Change(row=row, at=at, who=who, facts=(StaffAdded(role=row.role, store_id=row.store_id),))

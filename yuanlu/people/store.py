@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import date
 from typing import Any
 
 import asyncpg
 
-from yuanlu.people.rules import Staff
-from yuanlu.reading import Read, View, maker, rows_by_id
+from yuanlu.people.limits import LimitTable, limits_of
+from yuanlu.people.rules import LIMITS, Purse, Staff
+from yuanlu.reading import Read, View, maker, over_keys, rows_by_id
 
 BY_ID = rows_by_id(Staff)
 made = maker(Staff)
@@ -18,6 +21,50 @@ _OF_MERCHANT = """
   where merchant_id = $1 and id > $2 order by id limit $3
 """
 _STORES = "select id from stores where merchant_id = $1 and (id = $2 or name = $2) order by id limit 2"
+
+
+PURSE = over_keys(
+    "select k.place, a.who, a.spent_fen, '' as content from keys k"
+    " join allowances a on a.merchant_id = k.merchant_id and a.day = k.a::date"
+    " union all select k.place, '', 0, l.content from keys k join lateral ("
+    "select content from limits where merchant_id = k.merchant_id and agreed_at is not null"
+    " order by agreed_at desc, id desc limit 1) l on true"
+)
+"""What each has sent back on a day of China, and the merchant's own limits, where it has some."""
+
+
+def purse(merchant_id: str, day: date) -> View[Purse]:
+    """What people of a merchant may still send back on this day of China."""
+
+    def make(found: Sequence[Sequence[Mapping[str, Any]]]) -> Purse:
+        spent = {row["who"]: row["spent_fen"] for row in found[0] if not row["content"]}
+        own = next((row["content"] for row in found[0] if row["content"]), "")
+        return Purse(limits_of(own) if own else LIMITS, spent, day)
+
+    return View((Read(PURSE, merchant_id, day.isoformat()),), make)
+
+
+LIMITS_BY_ID = rows_by_id(LimitTable)
+LIMITS_IN_FORCE = over_keys(
+    f"select k.place, {', '.join(f'l.{each.name}' for each in fields(LimitTable))} from keys k join lateral ("
+    "select * from limits where merchant_id = k.merchant_id and agreed_at is not null"
+    " order by agreed_at desc, id desc limit 1) l on true"
+)
+made_limits = maker(LimitTable)
+
+
+def limits_by_id(merchant_id: str, table_id: str) -> View[LimitTable | None]:
+    """A table of limits."""
+    return View((Read(LIMITS_BY_ID, merchant_id, table_id),), lambda found: _limits(found[0]))
+
+
+def limits_in_force(merchant_id: str) -> View[LimitTable | None]:
+    """The merchant's own limits that count now; None: the built-in ones."""
+    return View((Read(LIMITS_IN_FORCE, merchant_id),), lambda found: _limits(found[0]))
+
+
+def _limits(found: Sequence[Mapping[str, Any]]) -> LimitTable | None:
+    return made_limits(found[0]) if found else None
 
 
 def one(found: Sequence[Mapping[str, Any]]) -> Staff | None:

@@ -23,6 +23,7 @@ from yuanlu import ids
 from yuanlu.change import Change, Row, Stay
 from yuanlu.errors import Broken, Denied
 from yuanlu.facts import Fact
+from yuanlu.people.rules import Person, Role, demand
 
 NO_LINE = -1
 
@@ -324,23 +325,18 @@ class PolicySeen:
     has_store: bool
 
 
-SETTERS = ("owner", "manager", "machine")
-"""Who may set a policy. A key without a person acts for the installation."""
-
-
 def set_policy(ask: PolicyAsk, seen: PolicySeen, at: datetime) -> Change[Policy] | Stay[Policy]:
     """Write a new version down; it counts for payments made from `valid_from` on.
 
-    Asking again with the same id and content gives the same version back. Raises Denied: policy.id_taken, policy.role,
-    policy.store_unknown, policy.backdated.
+    Asking again with the same id and content gives the same version back. Raises Denied: policy.id_taken,
+    staff.not_allowed, policy.store_unknown, policy.backdated.
     """
     known = seen.known
     if known is not None:
         if (known.digest, known.store_id) != (ask.table.digest, ask.store_id):
             raise Denied("policy.id_taken", id=ask.id)
         return Stay(known)
-    if ask.role not in SETTERS:
-        raise Denied("policy.role")
+    demand(Person(ask.who, Role(ask.role)), "policy")
     if ask.store_id and not seen.has_store:
         raise Denied("policy.store_unknown", store=ask.store_id)
     begins = ask.valid_from or at

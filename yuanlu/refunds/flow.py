@@ -8,11 +8,13 @@ from functools import partial
 from yuanlu.change import Change, Done, Stay
 from yuanlu.channels.contract import News, Outcome, Word
 from yuanlu.channels.registry import FACTS
+from yuanlu.clock import business_day
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
 from yuanlu.payments import flow as payments
 from yuanlu.payments import rules as payment_rules
 from yuanlu.payments import store as payments_store
+from yuanlu.reading import View
 from yuanlu.refunds import rules, store
 from yuanlu.refunds.rules import Refund, RefundAsk, RefundSeen, RescueAsk, Resolution
 
@@ -25,14 +27,18 @@ async def request(desk: Desk, ask: RefundAsk) -> Refund:
     return (await requested(desk, ask)).row
 
 
+def _asked(desk: Desk, ask: RefundAsk) -> View[RefundSeen]:
+    day = None if ask.by is None else business_day(desk.clock.now())
+    return store.for_ask(ask.merchant_id, ask.id, ask.payment_id, by_line=bool(ask.lines), day=day)
+
+
 async def requested(desk: Desk, ask: RefundAsk) -> Done[Refund]:
     """Write a refund down and hold its money. Sends nothing.
 
     Asking again with the same id and content gives the same refund back, not `changed`.
     Raises Denied: see `rules.open_refund`.
     """
-    view = store.for_ask(ask.merchant_id, ask.id, ask.payment_id, by_line=bool(ask.lines))
-    return await desk.decide(view, partial(rules.open_refund, FACTS, ask))
+    return await desk.decide(_asked(desk, ask), partial(rules.open_refund, FACTS, ask))
 
 
 async def requested_alone(desk: Desk, ask: RefundAsk) -> Done[Refund]:
@@ -41,7 +47,7 @@ async def requested_alone(desk: Desk, ask: RefundAsk) -> Done[Refund]:
     The payment learns what the channel says, then it is decided; the answer is kept with the refund. Sends nothing.
     Raises Denied: see `rules.open_refund`; Busy when the channel does not answer: nothing is written then.
     """
-    view = store.for_ask(ask.merchant_id, ask.id, ask.payment_id, by_line=bool(ask.lines))
+    view = _asked(desk, ask)
     seen = await desk.see(view)
     decision = rules.open_refund(FACTS, ask, seen, desk.clock.now())
     if isinstance(decision, Stay) or seen.payment is None:

@@ -50,6 +50,7 @@ from yuanlu.machine import Turn, parse
 from yuanlu.masking import kept
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, Payment
+from yuanlu.people.rules import Person, Purse, demand
 from yuanlu.refunds.windows import parts_left, refund_shuts_at
 
 DRIVE = "refunds.drive"
@@ -360,6 +361,9 @@ class RefundAsk:
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", kept(self.reason))
 
+    by: Person | None = None
+    """Who asks, where it is not the step of a case: it then counts towards what they may send back."""
+
     @property
     def fingerprint(self) -> str:
         """Hash of everything asked but the id."""
@@ -384,6 +388,8 @@ class RefundSeen:
     sibling_sent_at: datetime | None = None
     by_line: tuple[Refund, ...] = ()
     """The payment's refunds by line; read only where a refund is asked for by line."""
+    purse: Purse = field(default_factory=Purse)
+    """What people may send back; read where one of them asks."""
 
 
 NOT_RETURNED = ("REFUSED", "CANCELLED", "RETURNED", "SUPERSEDED")
@@ -405,8 +411,8 @@ def open_refund(
     Asking again with the same id and content gives the same refund back. `checked`: what the channel said of the
     payment just before; it is kept with the refund. (That of a case is kept with the case.) Raises Denied:
     refund.id_taken, refund.payment_unknown, refund.not_paid, refund.contradicted, refund.amount, refund.currency,
-    refund.over_limit, refund.too_late,
-    refund.too_many_parts; lines.none, lines.unknown, lines.over.
+    refund.over_limit, refund.too_late, refund.too_many_parts; lines.none, lines.unknown, lines.over;
+    staff.not_allowed, staff.other_store, staff.over_limit, staff.over_day.
     """
     if seen.refund is not None:
         if seen.refund.fingerprint != ask.fingerprint:
@@ -428,6 +434,11 @@ def open_refund(
         raise Denied("refund.amount", min_fen=1)
     if ask.amount > payment.rest:
         raise Denied("refund.over_limit", rest_fen=payment.rest.amount)
+    spend = None
+    if ask.by is not None:
+        demand(ask.by, "refund", payment.store_id)
+        seen.purse.demand(ask.by, ask.amount.amount, at)
+        spend = seen.purse.spend(ask.by, ask.amount.amount, at)
     bound = facts[payment.channel]
     if at > refund_shuts_at(bound, payment):
         raise Denied("refund.too_late", channel=payment.channel, days=bound.refund_open_for.days)
@@ -458,6 +469,7 @@ def open_refund(
         at=at,
         who=ask.who,
         draw=Draw(payment.id, refund.amount),
+        spend=spend,
         moves=(Move(OWED, HELD, refund.amount),),
         facts=(*told, requested),
         looks=(Look(DRIVE, refund.id, refund.release_at),),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Any
 
 from yuanlu.payments import store as payments
 from yuanlu.payments.rules import Payment
+from yuanlu.people import store as people
 from yuanlu.reading import Read, View, maker, over_keys, rows_by_id
 from yuanlu.refunds.rules import Refund, RefundSeen
 
@@ -51,8 +53,12 @@ def with_payment(merchant_id: str, refund_id: str) -> View[RefundSeen]:
     return View(reads, lambda found: RefundSeen(one(found[0]), payments.one(found[1])))
 
 
-def for_ask(merchant_id: str, refund_id: str, payment_id: str, *, by_line: bool = False) -> View[RefundSeen]:
-    """What a new refund is decided on: whether it is known, its payment, and (by line) those by line before it."""
+def for_ask(
+    merchant_id: str, refund_id: str, payment_id: str, *, by_line: bool = False, day: date | None = None
+) -> View[RefundSeen]:
+    """What a new refund is decided on: whether it is known, its payment, (by line) those by line before it, and what
+    people may send back on a day of China, where one of them asks.
+    """
     reads: tuple[Read, ...] = (Read(BY_ID, merchant_id, refund_id), Read(payments.BY_ID, merchant_id, payment_id))
     if by_line:
         reads = (*reads, Read(BY_LINE, merchant_id, payment_id))
@@ -61,7 +67,10 @@ def for_ask(merchant_id: str, refund_id: str, payment_id: str, *, by_line: bool 
         before = tuple(map(made, found[2])) if by_line else ()
         return RefundSeen(one(found[0]), payments.one(found[1]), by_line=before)
 
-    return View(reads, make)
+    if day is None:
+        return View(reads, make)
+    purse = people.purse(merchant_id, day)
+    return View((*reads, *purse.reads), lambda found: replace(make(found[:-1]), purse=purse.make(found[-1:])))
 
 
 def to_drive(merchant_id: str, refund_id: str) -> View[RefundSeen]:

@@ -29,6 +29,7 @@ from yuanlu.facts import Fact
 from yuanlu.ledger.accounts import HELD, OWED, REPAID, Move
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, Payment
+from yuanlu.people.rules import Person, Role, demand
 from yuanlu.refunds import rules as refunds
 from yuanlu.refunds.rules import Refund
 from yuanlu.refunds.windows import parts_left, refund_shuts_at
@@ -43,10 +44,6 @@ KEEP_AFTER_END = timedelta(days=30)
 """How long the account stays readable after the end: a transfer that bounces comes back within days."""
 KEEP_MAX = timedelta(days=90)
 """And never longer than this after it was given."""
-ACTORS = ("owner", "finance", "manager", "machine")
-"""Who may propose and refuse. A key without a person acts for the installation."""
-MONEY_ACTORS = ("owner", "finance", "machine")
-"""Who may approve, read the account and say that it was paid."""
 
 
 class State(StrEnum):
@@ -313,14 +310,14 @@ def propose(
     """First of two people: write a repayment down and hold its money.
 
     Asking again with the same id and content gives the same repayment back. Raises Denied: repayment.id_taken,
-    repayment.role, repayment.payment_unknown, repayment.not_paid, repayment.amount, repayment.over_limit,
+    staff.not_allowed, repayment.payment_unknown, repayment.not_paid, repayment.amount, repayment.over_limit,
     repayment.refund_open, repayment.road_open; see `demand_case`.
     """
     if seen.repayment is not None:
         if seen.repayment.fingerprint != ask.fingerprint:
             raise Denied("repayment.id_taken", id=ask.id)
         return Stay(seen.repayment)
-    _demand(ask.role, ACTORS)
+    demand(Person(ask.who, Role(ask.role)), "repay")
     payment = seen.payment
     if payment is None:
         raise Denied("repayment.payment_unknown", id=ask.payment_id)
@@ -378,11 +375,11 @@ def approve(
 ) -> Change[Repayment] | Stay[Repayment]:
     """Second of two people: it may be paid. The road is looked at once more, and so is the case.
 
-    Raises Denied: repayment.unknown, repayment.role, repayment.same_person, repayment.not_waiting,
+    Raises Denied: repayment.unknown, staff.not_allowed, repayment.same_person, repayment.not_waiting,
     repayment.refund_open, repayment.road_open; see `demand_waited_for`.
     """
     row = _there(seen)
-    _demand(role, MONEY_ACTORS)
+    demand(Person(who, Role(role)), "pay_out")
     if row.state is State.APPROVED and row.approved_by == who:
         return Stay(row)
     if row.state is not State.PROPOSED:
@@ -398,10 +395,10 @@ def approve(
 def read_account(who: str, role: str, seen: RepaymentSeen, at: datetime) -> Change[Repayment]:
     """Somebody reads the account, to pay to it: written down before it is opened.
 
-    Raises Denied: repayment.unknown, repayment.role, repayment.not_approved, repayment.forgotten.
+    Raises Denied: repayment.unknown, staff.not_allowed, repayment.not_approved, repayment.forgotten.
     """
     row = _there(seen)
-    _demand(role, MONEY_ACTORS)
+    demand(Person(who, Role(role)), "pay_out")
     if row.is_forgotten:
         raise Denied("repayment.forgotten", id=row.id)
     if row.state is not State.APPROVED:
@@ -414,10 +411,10 @@ def pay(who: str, role: str, proof: Evidence, seen: RepaymentSeen, at: datetime)
     """It was paid, with proof (the bank's receipt).
 
     Law: what a person has paid is written down, whatever became of the road meanwhile: refusing it would lose it.
-    Raises Denied: repayment.unknown, repayment.role, repayment.proof, repayment.not_approved.
+    Raises Denied: repayment.unknown, staff.not_allowed, repayment.proof, repayment.not_approved.
     """
     row = _there(seen)
-    _demand(role, MONEY_ACTORS)
+    demand(Person(who, Role(role)), "pay_out")
     if not proof.digest:
         raise Denied("repayment.proof")
     if row.state is State.PAID and row.proof == proof.id:
@@ -434,10 +431,10 @@ def refuse(
 ) -> Change[Repayment] | Stay[Repayment]:
     """It will not be paid, and was not: the money is the merchant's again.
 
-    Raises Denied: repayment.unknown, repayment.role, repayment.ended.
+    Raises Denied: repayment.unknown, staff.not_allowed, repayment.ended.
     """
     row = _there(seen)
-    _demand(role, ACTORS)
+    demand(Person(who, Role(role)), "repay")
     if row.state is State.REFUSED:
         return Stay(row)
     if row.state not in OPEN:
@@ -490,11 +487,6 @@ def _there(seen: RepaymentSeen) -> Repayment:
     if seen.repayment is None:
         raise Denied("repayment.unknown")
     return seen.repayment
-
-
-def _demand(role: str, allowed: Sequence[str]) -> None:
-    if role not in allowed:
-        raise Denied("repayment.role")
 
 
 def _to(row: Repayment, state: State, at: datetime, who: str, fact: Fact, **given: object) -> Change[Repayment]:

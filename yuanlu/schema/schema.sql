@@ -103,6 +103,19 @@ ALTER TABLE ONLY public.accounts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.accounts OWNER TO yuanlu_owner;
 
+CREATE TABLE public.allowances (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    who text NOT NULL,
+    day date NOT NULL,
+    spent_fen bigint NOT NULL,
+    limit_fen bigint NOT NULL,
+    CONSTRAINT allowances_within_limit CHECK (((spent_fen >= 0) AND (spent_fen <= limit_fen)))
+);
+
+ALTER TABLE ONLY public.allowances FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.allowances OWNER TO yuanlu_owner;
+
 CREATE TABLE public.api_keys (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -622,6 +635,26 @@ ALTER TABLE ONLY public.key_uses FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.key_uses OWNER TO yuanlu_owner;
 
+CREATE TABLE public.limits (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    content text NOT NULL,
+    proposed_at timestamp with time zone NOT NULL,
+    proposed_by text NOT NULL,
+    agreed_at timestamp with time zone,
+    agreed_by text NOT NULL,
+    CONSTRAINT limits_check CHECK (((state = 'AGREED'::text) = (agreed_at IS NOT NULL))),
+    CONSTRAINT limits_state_check CHECK ((state = ANY (ARRAY['PROPOSED'::text, 'AGREED'::text]))),
+    CONSTRAINT limits_two_people CHECK ((agreed_by <> proposed_by)),
+    CONSTRAINT limits_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.limits FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.limits OWNER TO yuanlu_owner;
+
 CREATE TABLE public.losses (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -889,7 +922,7 @@ CREATE TABLE public.staff (
     store_id text NOT NULL COLLATE pg_catalog."C",
     since timestamp with time zone NOT NULL,
     until timestamp with time zone,
-    CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'finance'::text, 'manager'::text, 'cashier'::text, 'auditor'::text]))),
+    CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'finance'::text, 'risk'::text, 'manager'::text, 'cashier'::text, 'trainee'::text, 'auditor'::text]))),
     CONSTRAINT staff_version_check CHECK ((version > 0))
 );
 
@@ -949,6 +982,9 @@ ALTER TABLE ONLY public.moves ATTACH PARTITION public.moves_default DEFAULT;
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (merchant_id, account, currency);
+
+ALTER TABLE ONLY public.allowances
+    ADD CONSTRAINT allowances_pkey PRIMARY KEY (merchant_id, who, day);
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_id_merchant_id_key UNIQUE (id, merchant_id);
@@ -1019,6 +1055,9 @@ ALTER TABLE ONLY public.key_nonces
 ALTER TABLE ONLY public.key_uses
     ADD CONSTRAINT key_uses_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.limits
+    ADD CONSTRAINT limits_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1060,6 +1099,8 @@ ALTER TABLE ONLY public.subject_keys
 
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
+
+CREATE INDEX allowances_of_day ON public.allowances USING btree (merchant_id, day);
 
 CREATE UNIQUE INDEX api_keys_enrolling ON public.api_keys USING btree (enrol_mark, merchant_id) WHERE (enrol_mark <> ''::text);
 
@@ -1125,6 +1166,8 @@ CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
 CREATE INDEX key_nonces_old ON public.key_nonces USING btree (signed_at);
 
+CREATE INDEX limits_in_force ON public.limits USING btree (merchant_id, agreed_at DESC) WHERE (agreed_at IS NOT NULL);
+
 CREATE INDEX losses_of_case ON public.losses USING btree (case_id, merchant_id);
 
 CREATE UNIQUE INDEX merchant_keys_current ON public.merchant_keys USING btree (merchant_id) WHERE (retired_at IS NULL);
@@ -1166,6 +1209,9 @@ CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.api_keys
 CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.staff DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
 
 CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.tills DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
+
+ALTER TABLE ONLY public.allowances
+    ADD CONSTRAINT allowances_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -1209,6 +1255,9 @@ ALTER TABLE ONLY public.hooks
 ALTER TABLE ONLY public.key_uses
     ADD CONSTRAINT key_uses_merchant_id_id_fkey FOREIGN KEY (merchant_id, id) REFERENCES public.api_keys(merchant_id, id);
 
+ALTER TABLE ONLY public.limits
+    ADD CONSTRAINT limits_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
 
@@ -1243,6 +1292,8 @@ ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
 
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.allowances ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
@@ -1286,6 +1337,8 @@ ALTER TABLE public.key_nonces ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.key_uses ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.limits ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.losses ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.merchant_keys ENABLE ROW LEVEL SECURITY;
@@ -1297,6 +1350,8 @@ ALTER TABLE public.moves ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.moves_default ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY owner ON public.accounts TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.allowances TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.api_keys TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1340,6 +1395,8 @@ CREATE POLICY owner ON public.key_nonces TO yuanlu_owner USING (true) WITH CHECK
 
 CREATE POLICY owner ON public.key_uses TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.limits TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.losses TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.merchant_keys TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -1371,6 +1428,8 @@ ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.policies ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.allowances FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.api_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -1410,6 +1469,8 @@ CREATE POLICY reader ON public.key_nonces FOR SELECT TO yuanlu_reader USING ((me
 
 CREATE POLICY reader ON public.key_uses FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.limits FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.losses FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.merchant_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1435,6 +1496,8 @@ CREATE POLICY reader ON public.subject_keys FOR SELECT TO yuanlu_reader USING ((
 CREATE POLICY reader ON public.tills FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.allowances TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.api_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1473,6 +1536,8 @@ CREATE POLICY recorder ON public.jobs TO yuanlu_recorder USING (true) WITH CHECK
 CREATE POLICY recorder ON public.key_nonces TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.key_uses TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.limits TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.losses TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1523,6 +1588,9 @@ REVOKE ALL ON FUNCTION public.yuanlu_tenant(tenant regclass, recorder text) FROM
 
 GRANT SELECT ON TABLE public.accounts TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.accounts TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.allowances TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.allowances TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.api_keys TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO yuanlu_recorder;
@@ -1582,6 +1650,9 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.key_nonces TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.key_uses TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.key_uses TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.limits TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.limits TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.losses TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.losses TO yuanlu_recorder;

@@ -53,7 +53,7 @@ async def ask(
         counter.app, await key_of(counter, key_file), _shaped(route.takes, wish), _shaped(route.query, query), place
     )
     try:
-        allowed(call, route)
+        allowed(call.by, route)
         _, told = await route.verb(call)
     except Denied as no:
         if no.code == "staff.not_allowed" and key_file is None:
@@ -86,13 +86,13 @@ def _invalid(wrong: msgspec.ValidationError) -> Denied:
 
 
 async def key_of(counter: Counter, key_file: Path | None) -> ApiKey:
-    """The key in the file; without one, that of the person logged in at this machine, who has no role.
+    """The key in the file; without one, that of the person logged in at this machine, who runs it.
 
     A till's key signs what it asks, which nobody does here. Raises Denied: key.file_unreadable, auth.key_invalid,
     signature.missing.
     """
     if key_file is None:
-        return ApiKey(counter.merchant_id, "", who(), Role.MACHINE.value)
+        return ApiKey(counter.merchant_id, "", who(), Role.OPERATOR.value)
     key = await counter.app.desk.see(merchants.key_by_secret(_key_in(key_file)))
     if key is None or key.merchant_id != counter.merchant_id or not key.counts(counter.app.clock.now()):
         raise Denied("auth.key_invalid")

@@ -47,6 +47,7 @@ from yuanlu.web.api import (
     policies,
     refunds,
     repayments,
+    staff,
 )
 from yuanlu.web.parts import cookies, guard, logs, openapi, problems, proxies
 from yuanlu.web.parts.answers import Told, refused
@@ -74,6 +75,7 @@ ROUTES: tuple[Route, ...] = (
     *amounts.ROUTES,
     *causes.ROUTES,
     *devices.ROUTES,
+    *staff.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

@@ -120,6 +120,7 @@ ROUTES = (
         method="GET",
         path="/v1/payments/{payment}/amounts",
         verb=explain,
+        may="see",
         says="The amounts of a payment, explained",
         gives=AmountsTold,
         denied=("payment.unknown", "payment.not_paid"),

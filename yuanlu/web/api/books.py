@@ -37,12 +37,15 @@ async def evidence(call: Call) -> Answer:
 
 
 ROUTES = (
-    Route(method="GET", path="/v1/tills", verb=tills, says="The merchant's tills", query=Page, gives=TillsTold),
-    Route(method="GET", path="/v1/books", verb=books, says="The merchant's books", gives=BooksTold),
+    Route(
+        method="GET", path="/v1/tills", verb=tills, may="see", says="The merchant's tills", query=Page, gives=TillsTold
+    ),
+    Route(method="GET", path="/v1/books", verb=books, may="see", says="The merchant's books", gives=BooksTold),
     Route(
         method="GET",
         path="/v1/evidence/{object}/{evidence}",
         verb=evidence,
+        may="see",
         says="What justifies a state",
         gives=EvidenceTold,
         denied=("evidence.unknown",),

@@ -169,11 +169,12 @@ async def alike(call: Call) -> Answer:
 
 
 ROUTES = (
-    Route(method="GET", path="/v1/causes", verb=kinds, says="Every kind of cause", gives=CausesTold),
+    Route(method="GET", path="/v1/causes", verb=kinds, may="see", says="Every kind of cause", gives=CausesTold),
     Route(
         method="GET",
         path="/v1/cases/{case}/findings",
         verb=findings,
+        may="see",
         says="What was found about a case",
         gives=FindingsTold,
         denied=("case.unknown", "staff.not_allowed", "staff.other_store"),
@@ -182,6 +183,7 @@ ROUTES = (
         method="GET",
         path="/v1/payments/{payment}/alike",
         verb=alike,
+        may="see",
         says="The payments that one may take for this one",
         gives=AlikesTold,
         denied=("payment.unknown",),

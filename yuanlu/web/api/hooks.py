@@ -48,7 +48,6 @@ def _loopback(call: Call) -> bool:
 async def request(call: Call) -> Answer:
     """Ask to be told. A webhook's secret is in this answer and in no other; asking again gives the hook without it."""
     wish: HookWish = call.wish
-    demand(call.by, "hooks")
     way = Way(wish.way)
     target = addresses.checked(way, wish.target, loopback=_loopback(call))
     if way is Way.APPRISE and not post.apprise_understands(target):
@@ -61,7 +60,6 @@ async def request(call: Call) -> Answer:
 
 
 async def _hook(call: Call) -> Hook:
-    demand(call.by, "hooks")
     hook = await call.office.desk.see(store.hook(call.merchant_id, call.id(Kind.HOOK)))
     if hook is None or hook.about or hook.way is Way.GATEWAY:
         raise Denied("hook.unknown")
@@ -76,7 +74,6 @@ async def see(call: Call) -> Answer:
 async def page(call: Call) -> Answer:
     """The merchant's own hooks, oldest first."""
     wish: HooksWish = call.query
-    demand(call.by, "hooks")
     with away():
         found = await store.hooks_page(call.office.pools.reader, call.merchant_id, wish.after, wish.limit + 1)
     items = [hook_told(each) for each in found[: wish.limit]]
@@ -151,7 +148,6 @@ async def log(call: Call) -> Answer:
 async def set_sms(call: Call) -> Answer:
     """Keep how an SMS is sent. It is sealed, and shown to nobody again."""
     wish: SmsWish = call.wish
-    demand(call.by, "hooks")
     template = msgspec.convert(msgspec.to_builtins(wish), sms.Template)
     desk = call.office.desk
     hook = await flow.set_gateway(desk, call.merchant_id, template, loopback=_loopback(call), who=call.who)
@@ -199,6 +195,7 @@ ROUTES = (
         method="POST",
         path="/v1/hooks",
         verb=request,
+        may="hooks",
         says="Ask to be told what happens",
         takes=HookWish,
         gives=HookMadeTold,
@@ -215,6 +212,7 @@ ROUTES = (
         method="GET",
         path="/v1/hooks",
         verb=page,
+        may="hooks",
         says="Hooks, oldest first",
         query=HooksWish,
         gives=HooksTold,
@@ -224,6 +222,7 @@ ROUTES = (
         method="GET",
         path="/v1/hooks/{hook}",
         verb=see,
+        may="hooks",
         says="One hook",
         gives=HookTold,
         denied=(
@@ -235,6 +234,7 @@ ROUTES = (
         method="POST",
         path="/v1/hooks/{hook}/secret",
         verb=rotate,
+        may="hooks",
         says="Rotate a webhook's secret",
         takes=RotateWish,
         gives=HookMadeTold,
@@ -245,6 +245,7 @@ ROUTES = (
         method="POST",
         path="/v1/hooks/{hook}/disable",
         verb=disable,
+        may="hooks",
         says="Tell a hook nothing more",
         gives=HookTold,
         denied=(
@@ -256,6 +257,7 @@ ROUTES = (
         method="POST",
         path="/v1/hooks/{hook}/enable",
         verb=enable,
+        may="hooks",
         says="Tell a hook again, beginning with what it missed",
         gives=HookTold,
         denied=(
@@ -267,6 +269,7 @@ ROUTES = (
         method="POST",
         path="/v1/hooks/{hook}/ping",
         verb=ping,
+        may="hooks",
         says="Try a hook",
         gives=PingTold,
         denied=("staff.not_allowed", "hook.unknown", "hook.disabled", "sms.no_template"),
@@ -275,6 +278,7 @@ ROUTES = (
         method="POST",
         path="/v1/hooks/{hook}/replay",
         verb=replay,
+        may="hooks",
         says="Tell a hook again",
         takes=ReplayWish,
         gives=HookTold,
@@ -292,6 +296,7 @@ ROUTES = (
         method="GET",
         path="/v1/hooks/{hook}/deliveries",
         verb=deliveries,
+        may="hooks",
         says="How far a hook has been told",
         query=DeliveriesWish,
         gives=DeliveriesTold,
@@ -304,6 +309,7 @@ ROUTES = (
         method="GET",
         path="/v1/hooks/{hook}/deliveries/{delivery}",
         verb=log,
+        may="hooks",
         says="What was sent of one delivery",
         query=LogWish,
         gives=LogTold,
@@ -313,6 +319,7 @@ ROUTES = (
         method="POST",
         path="/v1/sms",
         verb=set_sms,
+        may="hooks",
         says="Say how an SMS is sent",
         takes=SmsWish,
         gives=SmsTold,
@@ -323,6 +330,7 @@ ROUTES = (
         method="POST",
         path="/v1/cases/{case}/contact",
         verb=give_contact,
+        may="say",
         says="How the payer of a case wishes to be told",
         takes=ContactWish,
         gives=ContactTold,
@@ -342,6 +350,7 @@ ROUTES = (
         method="GET",
         path="/v1/cases/{case}/contact",
         verb=see_contact,
+        may="see",
         says="How the payer of a case is told",
         gives=ContactTold,
         denied=("staff.not_allowed", "staff.other_store", "case.unknown", "contact.unknown"),
@@ -350,6 +359,7 @@ ROUTES = (
         method="POST",
         path="/v1/cases/{case}/contact/withdraw",
         verb=withdraw_contact,
+        may="say",
         says="The payer wishes to hear nothing more",
         gives=ContactTold,
         denied=("staff.not_allowed", "staff.other_store", "case.unknown", "contact.unknown"),

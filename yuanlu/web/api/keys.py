@@ -9,7 +9,7 @@ from yuanlu.ids import Kind
 from yuanlu.machines import flow, store
 from yuanlu.machines.rules import KeyAsk
 from yuanlu.people.rules import demand
-from yuanlu.web.parts.calls import Answer, Call, Route
+from yuanlu.web.parts.calls import PUBLIC, Answer, Call, Route
 from yuanlu.web.parts.key_shapes import (
     DeviceWish,
     EnrolmentTold,
@@ -180,6 +180,7 @@ ROUTES = (
         method="POST",
         path="/v1/enrolments",
         verb=enrol,
+        may=PUBLIC,
         is_open=True,
         says="Become a till, with a code",
         takes=DeviceWish,

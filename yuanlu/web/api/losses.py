@@ -84,18 +84,19 @@ async def ahead(call: Call) -> Answer:
     return 200, float_told(await flow.forecasts(call.office.desk, call.merchant_id, wish.days), wish.days)
 
 
-_SETTLE = ("loss.unknown", "loss.role", "loss.stale", "loss.amount")
+_SETTLE = ("loss.unknown", "loss.stale", "loss.amount")
 
 ROUTES = (
     Route(
         method="POST",
         path="/v1/losses",
         verb=record,
+        may="lose",
         says="Write a loss down",
         takes=LossWish,
         gives=LossTold,
         statuses=(201, 200),
-        denied=("id.invalid", "loss.id_taken", "loss.role", "loss.case_unknown"),
+        denied=("id.invalid", "loss.id_taken", "loss.case_unknown"),
         example={
             "id": "YX01KATE3S400000000000000000X",
             "case": "YC01KATE3S40000000000000000J3",
@@ -104,12 +105,29 @@ ROUTES = (
             "amount_fen": 1280,
         },
     ),
-    Route(method="GET", path="/v1/losses", verb=page, says="Losses, newest first", query=LossesWish, gives=LossesTold),
-    Route(method="GET", path="/v1/losses/{loss}", verb=see, says="One loss", gives=LossTold, denied=("loss.unknown",)),
+    Route(
+        method="GET",
+        path="/v1/losses",
+        verb=page,
+        may="see",
+        says="Losses, newest first",
+        query=LossesWish,
+        gives=LossesTold,
+    ),
+    Route(
+        method="GET",
+        path="/v1/losses/{loss}",
+        verb=see,
+        may="see",
+        says="One loss",
+        gives=LossTold,
+        denied=("loss.unknown",),
+    ),
     Route(
         method="POST",
         path="/v1/losses/{loss}/recover",
         verb=recover,
+        may="lose",
         says="Money came back from who bears a loss",
         takes=SettlingWish,
         gives=LossTold,
@@ -120,6 +138,7 @@ ROUTES = (
         method="POST",
         path="/v1/losses/{loss}/write-off",
         verb=write_off,
+        may="lose",
         says="Write a loss off",
         takes=SettlingWish,
         gives=LossTold,
@@ -130,6 +149,7 @@ ROUTES = (
         method="GET",
         path="/v1/float",
         verb=ahead,
+        may="see",
         says="What refunds will need in the next days, and whether it is there",
         query=FloatWish,
         gives=FloatTold,

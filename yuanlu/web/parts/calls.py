@@ -31,6 +31,8 @@ from yuanlu.web.parts.office import Office
 from yuanlu.web.parts.shapes import Nothing
 from yuanlu.web.parts.signatures import Message
 
+PUBLIC = "public"
+"""What a route may say that asks no permission of whoever has a key."""
 BODY_MAX = 64 * 1024
 BODY_WITHIN_SECONDS = 10.0
 FILE_WITHIN_SECONDS = 120.0
@@ -68,7 +70,7 @@ class Call:
     @property
     def by(self) -> Person:
         """Who calls, as rules see them."""
-        return Person(self.key.actor, Role(self.key.role), self.key.store_id, verbs_of(self.key.scopes))
+        return person_of(self.key)
 
     def id(self, kind: Kind) -> str:
         """The id in the path. One that cannot be is unknown, like one that is not there.
@@ -89,14 +91,14 @@ class Route:
     method: Literal["GET", "POST"]
     path: str
     verb: Callable[[Call], Awaitable[Answer]]
+    may: str
+    """What whoever calls must be allowed: a verb of the table in `people.rules`, or `PUBLIC` (by this name alone)."""
     says: str
     gives: type[Struct]
     takes: type[Struct] = Nothing
     query: type[Struct] = Nothing
     statuses: tuple[int, ...] = (200,)
     denied: tuple[str, ...] = ()
-    may: str = ""
-    """What whoever calls must be allowed, where the verb itself does not ask: a verb of `people.rules`."""
     is_open: bool = False
     """Whether it is asked without a key: what is asked proves itself."""
     example: Mapping[str, object] = field(default_factory=dict)
@@ -107,30 +109,21 @@ class Route:
 
 
 NOBODY = ApiKey("", "", "nobody")
-_ASK_INSIDE = ("/v1/cases", "/v1/hooks", "/v1/sms")
-_ASK_NOTHING = ("/v1/recognise", "/v1/trace", "/v1/policies/check", "/v1/policies/try")
-"""Posts that change nothing: who may read may ask them."""
 
 
-def scope_of(route: Route) -> str:
-    """The verb that a narrowed key needs for a route; empty: the verb itself asks. What is in no scope is `whole`."""
-    if route.may:
-        return route.may
-    if route.path.startswith("/v1/hooks") or (route.method == "POST" and route.path.startswith(_ASK_INSIDE)):
-        return ""
-    return "see" if route.method == "GET" or route.path in _ASK_NOTHING else "whole"
+def person_of(key: ApiKey) -> Person:
+    """Whom a key acts for, as rules see them."""
+    return Person(key.actor, Role(key.role), key.store_id, verbs_of(key.scopes))
 
 
-def allowed(call: Call, route: Route) -> None:
-    """Whoever calls may ask this, with the key they ask with.
+def allowed(by: Person, route: Route) -> None:
+    """Let somebody ask this, or say no: the one place where a role and a key's scopes meet a route.
 
+    Which store, whose request and how much it is about, the verb asks once it knows.
     Raises Denied: staff.not_allowed, key.out_of_scope.
     """
-    verb = scope_of(route)
-    if call.key.scopes and verb and verb not in (call.by.only or ()):
-        raise Denied("key.out_of_scope", verb=verb)
-    if route.may:
-        demand(call.by, route.may)
+    if route.may != PUBLIC:
+        demand(by, route.may)
 
 
 def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -> HTTPRouteHandler:
@@ -149,6 +142,7 @@ def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -
                 key = await door.who(headers.get(b"authorization", b"").decode("latin-1"))
                 signed = door.signed(key, _message(scope))
                 limits.act(scope["state"], key, request.path_params)
+                allowed(person_of(key), route)
             query = asked(scope["query_string"], route.query)
             wish: Struct = Nothing()
             body = b""
@@ -162,8 +156,6 @@ def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -
             if not route.is_open:
                 limits.use(key, getattr(wish, "till", ""))
             call = Call(office, key, wish, query, request.path_params)
-            if not route.is_open:
-                allowed(call, route)
             if route.takes_kinds:
                 async with office.files.handing_in():
                     body = await _file_of(request.receive, headers, office.files.limits.bytes_max)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from yuanlu.web.parts.calls import Route
+from yuanlu.web.parts.calls import PUBLIC, Route
 from yuanlu.web.parts.problems import MEDIA_TYPE, Problem
 from yuanlu.web.parts.shapes import END, Nothing, ProblemTold
 
@@ -42,6 +42,7 @@ _PLACES = {
     "key": ("YK", "The key's id."),
     "till": ("YT", "The till's id."),
     "handover": ("YV", "The hand-over's id."),
+    "limits": ("YI", "The id of a table of limits."),
 }
 
 
@@ -151,7 +152,7 @@ def _answers(route: Route) -> dict[str, Any]:
 
 
 def _of_role(route: Route) -> tuple[str, ...]:
-    return ("staff.not_allowed",) if route.may else ()
+    return () if route.may == PUBLIC else ("staff.not_allowed",)
 
 
 def _of_body(route: Route) -> Sequence[str]:

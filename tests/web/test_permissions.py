@@ -1,0 +1,207 @@
+"""Who may do what: every route, with every role, as the one table says; and nothing changes on a no."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tests.flows import files
+from tests.web.conftest import Shop
+from tests.web.test_review import hire
+from tests.web.test_thieves import ELSEWHERE, path_of
+from yuanlu import ids
+from yuanlu.ids import Kind
+from yuanlu.machines import flow as machines
+from yuanlu.merchants import store as merchants
+from yuanlu.people import flow as people
+from yuanlu.people.rules import MAY, OF_STAFF, Role
+from yuanlu.web.parts.calls import PUBLIC, Route
+from yuanlu.web.server import ROUTES
+
+TOLD = {400, 403, 404, 409, 422}
+"""What a call about things that are not there may be told, once its role is let in."""
+
+
+async def rows(shop: Shop) -> dict[str, str]:
+    """Every tenant's table of the database, as it stands."""
+    pool = shop.app.pools.recorder
+    names = await pool.fetch(
+        "select c.relname from pg_class c where c.relkind in ('r', 'p') and not c.relispartition"
+        " and c.relnamespace = 'public'::regnamespace and has_table_privilege(c.oid, 'select') order by 1"
+    )
+    return {
+        row["relname"]: await pool.fetchval(
+            f"select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from {row['relname']} t"
+        )
+        for row in names
+    }
+
+
+def batched(those: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (those[place : place + size] for place in range(0, len(those), size))
+
+
+async def tried(shop: Shop, route: Route, who: str, **known: str) -> Any:
+    """A call as nobody means it: about what is not there, or what is there with a body that says nothing."""
+    path = path_of(route, **known)
+    if route.takes_kinds:
+        return await shop.call("POST", f"{path}?id=x", raw=files.jpeg(), content_type="image/jpeg", who=who)
+    return await shop.call(route.method, path, {} if route.method == "POST" else None, who=who)
+
+
+def test_every_route_names_its_permission() -> None:
+    """S95: a new route without a row in the table fails here; what is open to every key says so by name."""
+    assert {route.path for route in ROUTES if route.may not in MAY} == {route.path for route in ROUTES if route.is_open}
+    assert PUBLIC not in MAY
+    assert set(MAY) - {route.may for route in ROUTES} == {"note", "hand_in"} - {route.may for route in ROUTES}
+
+
+async def test_every_route_lets_in_whom_the_table_names_and_nobody_else(shop: Shop) -> None:
+    """S95. S61. S2: every route with every role, another merchant, an ended key, a person who left, and nobody."""
+    people_of = {role.value: await hire(shop, role.value, role.value) for role in OF_STAFF}
+    shop.keys["machine"] = shop.keys["cashier-key"] = shop.keys["boss"]
+    gone = await hire(shop, "gone", "owner")
+    now = shop.app.clock.now()
+    ended = await merchants.add_key(shop.app.pools.recorder, shop.merchant_id, "ended", now)
+    shop.keys |= {"ended": ended.secret, "nobody": "", "made up": f"yk_{ids.new(Kind.KEY)}_x"}
+    for who in ("gone", "ended"):
+        assert (await shop.get("/v1/tills", who=who)).status == 200
+    await people.end(shop.app.desk, shop.merchant_id, gone, people_of["owner"])
+    await machines.end(shop.app.desk, shop.merchant_id, ended.id, "boss")
+    await asyncio.sleep(1)
+    before = await rows(shop)
+    roles, strangers = (*OF_STAFF, Role.MACHINE), ("gone", "ended", "nobody", "made up")
+    for route in ROUTES:
+        asking = [tried(shop, route, who) for who in (*roles, *strangers)]  # two at once: some routes take no more
+        found = [each for two in batched(asking, 2) for each in await asyncio.gather(*two)]
+        for role, answer in zip(roles, found, strict=False):
+            where = (route.method, route.path, role.value, answer.raw)
+            if not route.is_open and role not in MAY[route.may]:
+                assert (answer.status, answer.code) == (403, "staff.not_allowed"), where
+            else:
+                assert answer.status in {200, *TOLD}, where
+                assert answer.status == 200 or answer.code != "staff.not_allowed" or route.may == "write", where
+        told = {answer.status for answer in found[len(roles) :]}
+        assert told <= TOLD if route.is_open else told == {401}, route.path
+    after = await rows(shop)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {"hooks", "key_uses"}  # when a key was used last is written down a while later
+
+
+async def test_a_no_by_role_comes_before_the_body_is_read(shop: Shop) -> None:
+    await hire(shop, "aude", "auditor")
+    for raw in (b"{", b"[" * 1000):
+        answer = await shop.call("POST", "/v1/refunds", raw=raw, who="aude")
+        assert (answer.status, answer.code) == (403, "staff.not_allowed")
+
+
+async def test_a_key_bound_to_nobody_decides_nothing_about_money(shop: Shop) -> None:
+    """S95."""
+    before = await rows(shop)
+    for verb in ("approve", "confirm", "offer", "attend", "policy", "lose", "repay", "pay_out", "limit", "agree_limit"):
+        assert Role.MACHINE not in MAY[verb]
+        assert Role.OPERATOR not in MAY[verb]
+        for route in ROUTES:
+            if route.may == verb:
+                assert (await tried(shop, route, "boss")).code == "staff.not_allowed", route.path
+    assert await rows(shop) == before
+
+
+async def set_limits(shop: Shop, **limits: tuple[int | None, int | None]) -> str:
+    """Limits of the shop's own, proposed by finance and agreed to by the owner."""
+    wish = {
+        "id": ids.new(Kind.LIMITS),
+        "limits": {role: {"item_fen": item, "day_fen": day} for role, (item, day) in limits.items()},
+    }
+    made = await shop.post("/v1/limits", wish, who="fay")
+    assert made.status == 201, made.told
+    assert (await shop.post("/v1/limits", wish, who="fay")).status == 200
+    assert (await shop.post(f"/v1/limits/{wish['id']}/agree", who="olga")).told["state"] == "AGREED"
+    return str(wish["id"])
+
+
+async def refunded(shop: Shop, payment: str, fen: int, who: str) -> Any:
+    wish = {"id": ids.new(Kind.REFUND), "payment": payment, "amount_fen": fen}
+    return await shop.post("/v1/refunds", wish, who=who)
+
+
+async def spent(shop: Shop) -> list[int]:
+    return [row["spent_fen"] for row in await shop.app.pools.recorder.fetch("select spent_fen from allowances")]
+
+
+async def test_a_merchants_own_limits_count_once_another_person_agrees(shop: Shop) -> None:
+    """S95. S2."""
+    await hire(shop, "fay", "finance")
+    await hire(shop, "olga", "owner")
+    await hire(shop, "anna", "manager")
+    assert (await shop.get("/v1/limits")).told["limits"]["manager"] == {"item_fen": 50_000, "day_fen": 1_000_000}
+    payment = await shop.paid()
+    wish = {"id": ids.new(Kind.LIMITS), "limits": {"manager": {"item_fen": 100, "day_fen": 200}}}
+    assert (await shop.post("/v1/limits", wish, who="olga")).status == 201
+    alone = await shop.post(f"/v1/limits/{wish['id']}/agree", who="olga")
+    assert (alone.status, alone.code) == (403, "limits.same_person")
+    assert (await shop.post(f"/v1/limits/{wish['id']}/agree", who="fay")).code == "staff.not_allowed"
+    assert (await shop.get("/v1/limits")).told["id"] == ""
+    assert (await refunded(shop, payment, 101, "anna")).status == 201
+    made = await set_limits(shop, manager=(100, 200), machine=(50, 50), owner=(None, None))
+    assert (await shop.get("/v1/limits")).told["id"] == made
+    for who, fen, code in (("anna", 101, "staff.over_limit"), ("cashier", 51, "staff.over_limit")):
+        answer = await refunded(shop, payment, fen, who)
+        assert (answer.status, answer.code) == (403, code)
+    assert (await refunded(shop, payment, 51, "fay")).code == "staff.over_limit", "who is not in the table"
+    wrong = {"id": ids.new(Kind.LIMITS), "limits": {"auditor": {"item_fen": 1, "day_fen": 1}}}
+    assert (await shop.post("/v1/limits", wrong, who="fay")).code == "limits.role"
+    assert (await shop.post(f"/v1/limits/{made}/agree", who="neighbour")).code == "staff.not_allowed"
+
+
+async def test_a_day_is_never_exceeded_however_many_are_asked_at_once(shop: Shop) -> None:
+    """S95: twenty at once, of different payments; the books hold the day, not the look before."""
+    await hire(shop, "fay", "finance")
+    await hire(shop, "olga", "owner")
+    await hire(shop, "anna", "manager")
+    await set_limits(shop, manager=(1000, 2500))
+    payments = [await shop.paid() for _ in range(8)]
+    answers = await asyncio.gather(*(refunded(shop, each, 1000, "anna") for each in payments))
+    assert sorted(answer.status for answer in answers) == [201, 201, *[403] * 6]
+    no = next(answer for answer in answers if answer.status == 403)
+    assert (no.code, no.told["left_fen"]) == ("staff.over_day", 500)
+    assert await spent(shop) == [2000]
+    assert len((await shop.get("/v1/refunds")).told["items"]) == 2
+    assert (await refunded(shop, payments[0], 500, "anna")).status in (201, 409, 422)
+
+
+async def test_what_goes_beyond_a_day_takes_a_second_person_and_counts_for_theirs(shop: Shop) -> None:
+    """S95. S61."""
+    from tests.web.test_review import asked, version
+
+    for name, role in (("fay", "finance"), ("olga", "owner"), ("anna", "manager"), ("bert", "manager")):
+        await hire(shop, name, role)
+    await set_limits(shop, manager=(1000, 1500), owner=(None, None))
+    for state in ("REMEDY", "SECOND"):
+        path = await asked(shop)
+        wish = {"version": await version(shop, path), "amount_fen": 1000}
+        told = (await shop.post(f"{path}/approve", wish, who="anna")).told
+        assert told["state"] == state
+    done = await shop.post(f"{path}/confirm", {"version": told["version"]}, who="bert")
+    assert (done.status, done.told["state"]) == (200, "REMEDY")
+    assert await spent(shop) == [1000, 1000]
+
+
+async def test_a_review_names_who_may_do_what_and_whom_to_look_at(shop: Shop) -> None:
+    """S95."""
+    await hire(shop, "olga", "owner")
+    anna = await hire(shop, "anna", "manager", ELSEWHERE)
+    gone = await hire(shop, "gone", "manager")
+    await people.end(shop.app.desk, shop.merchant_id, gone, "boss")
+    for no in ("cashier", "anna"):
+        assert (await shop.get("/v1/staff/review", who=no)).code == "staff.not_allowed"
+    found = {one["who"]: one for one in (await shop.get("/v1/staff/review", who="olga")).told["items"]}
+    assert gone not in found
+    assert {"cashier", "boss"} <= set(found)
+    assert (found[anna]["role"], found[anna]["store"], found[anna]["look_at"]) == ("manager", ELSEWHERE, [])
+    assert "approve" in found[anna]["may"]
+    assert "approve" not in found["cashier"]["may"]
+    await shop.app.pools.recorder.execute("update staff set since = since - interval '400 days' where id = $1", anna)
+    found = {one["who"]: one for one in (await shop.get("/v1/staff/review", who="olga")).told["items"]}
+    assert found[anna]["look_at"] == ["unused", "long_in_role"]
