@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.web.conftest import Shop
+from tests.web.test_review import hire
 from yuanlu import ids
 from yuanlu.clock import SystemClock
 from yuanlu.ids import Kind
@@ -195,16 +196,44 @@ async def test_a_case_that_needs_a_person_is_decided_by_one(shop: Shop) -> None:
     case = report(payment, what="other", said="the customer was not happy")
     del case["meant_fen"]
     assert (await shop.post("/v1/cases", case)).status == 201
-    early = await shop.post(f"/v1/cases/{case['id']}/decision", {"refund_fen": 100})
+    await hire(shop, "anna", "manager")
+    early = await shop.post(f"/v1/cases/{case['id']}/decision", {"refund_fen": 100}, who="anna")
     assert (early.status, early.code) == (409, "case.not_waiting")
     await shop.work()
     told = (await shop.get(f"/v1/cases/{case['id']}")).told
     assert told["state"] == "ATTENTION"
     assert told["says_zh"] == "需要人来处理\n要说明哪里错了，或由人决定"
-    too_much = await shop.post(f"/v1/cases/{case['id']}/decision", {"refund_fen": 12801})
+    too_much = await shop.post(f"/v1/cases/{case['id']}/decision", {"refund_fen": 12801}, who="anna")
     assert (too_much.status, too_much.code) == (422, "case.amount")
     decided = await shop.post(f"/v1/cases/{case['id']}/decision", {"refund_fen": None})
     assert (decided.told["state"], decided.told["conclusion"]) == ("CLOSED", "noted")
+
+
+async def test_of_a_case_in_trouble_money_goes_back_by_two_people_where_the_policy_says_so(shop: Shop) -> None:
+    """S61, S95: the frozen policy wants two; a key bound to nobody decides no refund."""
+    await hire(shop, "anna", "manager")
+    finn = await hire(shop, "finn", "finance")
+    table = "amount_fen,age,reason,channel,tender,member,risk,verdict,zh,en\n*,*,*,*,*,*,*,second,两人核对,Two people\n"
+    set_ = await shop.post("/v1/policies", {"id": ids.new(Kind.POLICY), "content": table})
+    assert set_.status == 201, set_.told
+    case = report(await shop.paid(), what="other", said="something is wrong")
+    del case["meant_fen"]
+    path = f"/v1/cases/{case['id']}"
+    await shop.post("/v1/cases", case)
+    await shop.work()
+    till = await shop.post(f"{path}/decision", {"refund_fen": 3000})
+    assert (till.status, till.code, till.told["verb"]) == (403, "staff.not_allowed", "approve")
+    first = await shop.post(f"{path}/decision", {"refund_fen": 3000}, who="anna")
+    assert (first.status, first.told["state"], first.told["refund"]) == (200, "SECOND", "")
+    await shop.work()
+    assert (await shop.get("/v1/refunds")).told["items"] == []
+    seen = {"version": (await shop.get(path)).told["version"]}
+    same = await shop.post(f"{path}/confirm", seen, who="anna")
+    assert (same.status, same.code) == (403, "case.same_person")
+    done = await shop.post(f"{path}/confirm", seen, who="finn")
+    assert (done.told["state"], done.told["seconded_by"], done.told["amount_fen"]) == ("REMEDY", finn, 3000)
+    await shop.work()
+    assert [one["amount_fen"] for one in (await shop.get("/v1/refunds")).told["items"]] == [3000]
 
 
 @pytest.mark.parametrize(
