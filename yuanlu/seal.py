@@ -340,13 +340,6 @@ class Seal:
             )
         return row["named"], row["bare"]
 
-    async def keep_until(self, merchant_id: str, subject: str, purpose: str, until: datetime) -> None:
-        """Say what a subject's text is kept for, and until when: then the sweep forgets it."""
-        await self._execute(
-            "update subject_keys set purpose = $3, keep_until = $4 where merchant_id = $1 and subject = $2",
-            merchant_id, subject, purpose, until,
-        )  # fmt: skip
-
     async def forget(self, merchant_id: str, subject: str, at: datetime, *, who: str = "", why: str = "") -> bool:
         """Make everything sealed for a subject unreadable, for good; answers whether it was readable until now."""
         return bool(await self.forget_all(merchant_id, [subject], at, who=who, why=why))

@@ -30,7 +30,7 @@ from yuanlu import db, ids
 from yuanlu.app import App, running
 from yuanlu.cases import flow as cases
 from yuanlu.cases import store as case_store
-from yuanlu.cases.rules import Case, CaseAsk, Decision, What
+from yuanlu.cases.rules import Case, CaseAsk, What
 from yuanlu.change import Done
 from yuanlu.channels.contract import Callback, Channel, Outcome, RescueTo, Step
 from yuanlu.clock import SetClock
@@ -44,7 +44,7 @@ from yuanlu.money import Money
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payment_store
 from yuanlu.payments.rules import ChargeAsk, Payment
-from yuanlu.people.rules import Role
+from yuanlu.people.rules import Person, Role
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refund_store
 from yuanlu.refunds.rules import Refund, RefundAsk, RescueAsk
@@ -572,9 +572,12 @@ class Till:
 
     async def note(self, case: Case) -> None:
         """A person closes a case that needs one."""
-        decision = Decision(refund=None, who="manager", role=Role.OWNER)
         try:
-            await self.insist(lambda: cases.decide(self.world.desk, self.run.merchant_id, case.id, decision))
+            await self.insist(
+                lambda: cases.decide(
+                    self.world.desk, self.run.merchant_id, case.id, Person("manager", Role.MANAGER), None
+                )
+            )
         except Denied as no:
             _demand(no, "case.not_waiting")  # the answer was lost, the decision was not
 

@@ -12,14 +12,16 @@ from tests.flows.scene import Scene, heard, said, settled, standing
 from yuanlu import ids
 from yuanlu.cases import flow as cases
 from yuanlu.cases import store
-from yuanlu.cases.rules import Case, CaseAsk, Conclusion, Decision, State, What
+from yuanlu.cases.rules import Case, CaseAsk, Conclusion, State, What
 from yuanlu.channels.contract import Channel, Operation, Word
 from yuanlu.db import Database, Pools
 from yuanlu.errors import Denied
 from yuanlu.money import Money
-from yuanlu.people.rules import Role
+from yuanlu.people.rules import Person, Role
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds.rules import RefundAsk
+
+MANAGER = Person("manager", Role.MANAGER)
 
 
 @pytest.fixture
@@ -80,9 +82,7 @@ async def test_a_refund_made_under_the_cases_number_by_somebody_else_does_not_cl
     await refunds.drive(scene.desk, scene.merchant_id, thief.id)
     case = await back(scene, case)
     assert case.state is State.ATTENTION
-    case = await cases.decide(
-        scene.desk, scene.merchant_id, case.id, Decision(refund=Money(500), who="manager", role=Role.OWNER)
-    )
+    case = await cases.decide(scene.desk, scene.merchant_id, case.id, MANAGER, Money(500))
     scene.clock.step(timedelta(minutes=2))  # WeChat Pay's gap between two refunds of a payment
     assert (await back(scene, case)).conclusion is Conclusion.MONEY_BACK
 
@@ -121,9 +121,7 @@ async def test_no_second_refund_is_decided_while_the_channel_contradicts_the_ref
     paid = heard(settled(500), "", scene.clock.now(), kind="notice")
     await refunds.learn(scene.desk, scene.merchant_id, case.refund_id, paid)
     with pytest.raises(Denied, match=r"case\.refund_open"):
-        await cases.decide(
-            scene.desk, scene.merchant_id, case.id, Decision(refund=Money(500), who="manager", role=Role.OWNER)
-        )
+        await cases.decide(scene.desk, scene.merchant_id, case.id, MANAGER, Money(500))
 
 
 async def test_a_case_about_what_went_back_whole_ends_although_alipay_calls_the_trade_closed(scene: Scene) -> None:

@@ -7,7 +7,6 @@ import io
 import json
 import zipfile
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -307,30 +306,6 @@ async def test_the_sweep_forgets_a_case_when_its_time_is_over_and_no_day_before(
     assert await is_balanced(room)
     row = await room.pool.fetchrow("select * from subject_keys where subject = $1", case.id)
     assert (row["wrapped"], row["forgotten_by"], row["forgotten_why"]) == ("", "system", "retention")
-
-
-async def test_a_subject_with_a_time_of_its_own_goes_by_it(room: Room) -> None:
-    """S57: purpose and expiry."""
-    subject = ids.new(ids.Kind.REPAYMENT)
-    sealed = await room.desk.sealed(room.merchant_id, subject)
-    await room.seal.keep_until(room.merchant_id, subject, "named_account", room.clock.now() + timedelta(days=10))
-    text = sealed.seal("6222 0000")
-    room.later(9)
-    assert await room.sweep() == 0
-    room.later(2)
-    assert await room.sweep() == 1
-    with pytest.raises(Denied, match=r"seal\.forgotten"):
-        (await room.desk.sealed(room.merchant_id, subject)).open(text)
-
-
-async def test_a_case_with_a_time_of_its_own_is_not_forgotten_while_it_is_open(room: Room) -> None:
-    case = await room.case()
-    await told(room, case)
-    await room.seal.keep_until(room.merchant_id, case.id, "case", room.clock.now())
-    room.later(1)
-    assert await room.sweep() == 0
-    await room.close(case)
-    assert await room.sweep() == 1
 
 
 async def test_what_is_sealed_for_a_complaint_a_handover_and_a_person_who_left_has_an_end_too(room: Room) -> None:

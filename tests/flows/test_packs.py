@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pypdf
 import pytest
 from click.testing import CliRunner
 
@@ -19,11 +21,14 @@ from tests.flows.shop import Shop
 from tests.flows.test_repayments import wish
 from tests.making import fen, heard
 from yuanlu import ids
+from yuanlu.cases import complaints as joining
 from yuanlu.cases import flow as cases
 from yuanlu.cases.chain import Audience, How, Side
 from yuanlu.cases.rules import CaseAsk, What
-from yuanlu.channels.contract import Word
+from yuanlu.channels.contract import Channel, Deed, Entry, Grievance, Heard, Word
+from yuanlu.channels.contract import Side as Sides
 from yuanlu.cli import main
+from yuanlu.complaints import flow as complaints
 from yuanlu.config import Settings
 from yuanlu.db import Database, Pools
 from yuanlu.desk import Desk
@@ -110,6 +115,55 @@ async def test_a_case_that_is_still_open_makes_records_that_agree(shop: Shop) ->
     case = await cases.request(shop.desk, ask)
     found = await gathered(shop, case.id)
     assert faults(found.dossier) == []
+
+
+async def complained(room: Room) -> str:
+    """A case whose payer complained at the channel, and was answered there; answers its id."""
+    case = await room.case("oUpF8uMuAJO")
+    now = room.clock.now()
+    said = (
+        Entry(id="1", side=Sides.PAYER, deed=Deed.OPENED, at=now, text="多收了我一百块，没人理"),
+        Entry(id="2", side=Sides.MERCHANT, deed=Deed.SPOKE, at=now + timedelta(minutes=5), text="很抱歉，马上退您"),
+    )
+    told = Grievance(id="200201820200101080076610000", state="PENDING", is_open=True, order_number=case.payment_id,
+                     at=now, text=said[0].text, phone="13800000000")  # fmt: skip
+    told_by = Heard(word=Word.SETTLED, complaints=(told,), entries=said)
+    found = await complaints.learn(room.desk, room.merchant_id, Channel.WECHAT, told_by, told)
+    joined = await joining.join(room.desk, room.merchant_id, found.id)
+    assert joined is not None
+    return joined.id
+
+
+async def test_what_was_said_at_the_channel_is_in_the_pack_until_it_is_forgotten(room: Room, tmp_path: Path) -> None:
+    """S76, S80: the complaint about the payment with its talk; the payer's phone is for counsel alone."""
+    case_id = await complained(room)
+    found = await flow.gather(room.desk, room.files, room.reader, room.merchant_id, case_id, ANNA)
+    (whole,) = found.dossier.complaints
+    assert [(each.side, each.text) for each in whole.entries] == [
+        ("payer", "多收了我一百块，没人理"), ("merchant", "很抱歉，马上退您"),
+    ]  # fmt: skip
+    assert "sealed" not in whole.row
+    for reader in Reader:
+        (seen,) = cut(found.dossier, reader).complaints
+        assert (seen.entries, bool(seen.phone)) == (whole.entries, reader is Reader.COUNSEL)
+        assert faults(cut(found.dossier, reader)) == []
+    await room.seal.forget(room.merchant_id, whole.row["id"], room.clock.now())
+    again = await flow.gather(room.desk, room.files, room.reader, room.merchant_id, case_id, ANNA)
+    (gone,) = again.dossier.complaints
+    assert (gone.gone, gone.text, gone.entries) == (True, "", [])
+
+
+@needs_font
+@pytest.mark.parametrize("reader", list(Reader))
+async def test_whoever_opens_a_pack_reads_the_complaint_in_it(room: Room, tmp_path: Path, reader: Reader) -> None:
+    """S76: on paper and among the records, and the pack is good."""
+    found = await flow.gather(room.desk, room.files, room.reader, room.merchant_id, await complained(room), ANNA)
+    made = await pressed(found, signer.of(Settings(state=tmp_path), room.clock.now()), reader)
+    assert verify(made).faults == []
+    opened_pack = pypdf.PdfReader(io.BytesIO(made))
+    (told,) = json.loads(opened_pack.attachments["complaints.json"][0])
+    assert [each["text"] for each in told["entries"]] == ["多收了我一百块，没人理", "很抱歉，马上退您"]
+    assert "很抱歉" in "".join(page.extract_text() for page in opened_pack.pages)
 
 
 async def talked(room: Room) -> str:

@@ -13,7 +13,7 @@ from tests.flows.scene import Scene, said, settled, standing
 from yuanlu import ids
 from yuanlu.cases import answers, repaying
 from yuanlu.cases import flow as cases
-from yuanlu.cases.rules import Case, CaseAsk, Conclusion, Decision, State, What
+from yuanlu.cases.rules import Case, CaseAsk, Conclusion, State, What
 from yuanlu.channels.contract import Operation, Word
 from yuanlu.db import Database, Pools
 from yuanlu.errors import Denied
@@ -31,6 +31,7 @@ from yuanlu.repayments.rules import State as RepaymentState
 from yuanlu.web.parts import lists
 
 ACCOUNT = Account(payer_name="张三", account_name="张三", account_number="6200000000001234", bank="工商银行")
+BOSS = Person("boss", Role.OWNER)
 
 
 @pytest.fixture
@@ -138,9 +139,8 @@ async def test_what_the_channel_refused_is_repaid_and_never_refunded_as_well(sce
     case = await refused(scene)
     assert (case.state, case.note.partition(":")[0]) == (State.ATTENTION, "the channel refused the refund")
     row = await proposed(scene, case, Because.REFUND_REFUSED)
-    decision = Decision(refund=Money(3000), who="boss", role=Role.OWNER)
     with pytest.raises(Denied, match=r"case\.not_waiting"):
-        await cases.decide(scene.desk, scene.merchant_id, case.id, decision)
+        await cases.decide(scene.desk, scene.merchant_id, case.id, BOSS, Money(3000))
     await repaying.approve(scene.desk, scene.merchant_id, row.id, "bert", role="finance")
     await repaying.pay(scene.desk, scene.merchant_id, row.id, "bert", "ICBC 1", role="finance")
     assert (await now(scene, case)).conclusion is Conclusion.MONEY_BACK
@@ -202,9 +202,7 @@ async def test_deciding_a_refund_and_proposing_a_repayment_at_once_pays_one_way_
     scene.says[Operation.REFUND] = lambda step: settled(step.back.amount)  # type: ignore[attr-defined]
 
     async def refund() -> None:
-        await cases.decide(
-            scene.desk, scene.merchant_id, case.id, Decision(refund=Money(3000), who="boss", role=Role.OWNER)
-        )
+        await cases.decide(scene.desk, scene.merchant_id, case.id, BOSS, Money(3000))
         await scene.work()
 
     async def repay(who: str) -> None:
@@ -275,9 +273,7 @@ async def test_a_case_opened_while_a_repayment_is_open_waits_and_so_does_the_sec
     with pytest.raises(Denied, match=r"repayment\.case_open"):
         await repaying.approve(scene.desk, scene.merchant_id, row.id, "bert", role="finance")
     with pytest.raises(Denied, match=r"case\.repayment_open"):
-        await cases.decide(
-            scene.desk, scene.merchant_id, case.id, Decision(refund=Money(3000), who="boss", role=Role.OWNER)
-        )
+        await cases.decide(scene.desk, scene.merchant_id, case.id, BOSS, Money(3000))
     row = await repaying.refuse(scene.desk, scene.merchant_id, row.id, "anna", Refusal.WITHDRAWN, role="finance")
     assert row.state is RepaymentState.REFUSED
     again = await proposed(scene, case, amount=Money(3000))

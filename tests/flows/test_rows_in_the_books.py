@@ -11,15 +11,16 @@ from tests.flows.shop import Shop
 from tests.making import fen, heard
 from yuanlu import ids
 from yuanlu.cases import flow as cases
-from yuanlu.cases.rules import CaseAsk, Decision, What
+from yuanlu.cases.rules import CaseAsk, What
 from yuanlu.channels.contract import Evidence, News, Reason, RescueTo, Word
 from yuanlu.errors import Denied
 from yuanlu.payments import store as payments_store
-from yuanlu.people.rules import Role
+from yuanlu.people.rules import Person, Role
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds.rules import End, Refund, RescueAsk, Resolution, State
 
 S, W = State, Word
+ANNA = Person("anna", Role.MANAGER)
 CARD = RescueAsk(
     to=RescueTo.PAYER_CARD, bank_type="ICBC_DEBIT", card_number="6222000000001234", holder_name="Li", card_mark="k"
 )
@@ -146,7 +147,7 @@ async def test_rows_17_18_money_back_at_the_merchant_is_sent_by_a_new_refund_of_
     first = await shop.refund(case["refund_id"])
     assert (case["state"], first.state) == ("ATTENTION", S.STRANDED)
     with pytest.raises(Denied, match=r"case\.refund_open"):
-        await cases.decide(shop.desk, shop.merchant, ask.id, Decision(refund=fen(11520), who="anna", role=Role.OWNER))
+        await cases.decide(shop.desk, shop.merchant, ask.id, ANNA, fen(11520))
     await refunds.propose_rescue(shop.desk, shop.merchant, first.id, "anna", OURS)
     shop.will_hear(W.PENDING)
     await refunds.approve_rescue(shop.desk, shop.merchant, first.id, "bert", OURS)
@@ -155,7 +156,7 @@ async def test_rows_17_18_money_back_at_the_merchant_is_sent_by_a_new_refund_of_
     await shop.work()
     (case,) = await shop.cases()
     assert "still owed" in case["note"]
-    await cases.decide(shop.desk, shop.merchant, ask.id, Decision(refund=fen(11520), who="anna", role=Role.OWNER))
+    await cases.decide(shop.desk, shop.merchant, ask.id, ANNA, fen(11520))
     shop.wait(60)
     shop.will_hear(W.SETTLED)
     await shop.work()
@@ -275,7 +276,7 @@ async def test_row_23_a_second_refund_we_never_made_is_reported_too(shop: Shop) 
         shop.will_hear(heard(W.SETTLED, amount=fen(12800)))
         await shop.work()
         case = (await shop.cases())[-1]
-        await cases.decide(shop.desk, shop.merchant, case["id"], Decision(refund=None, who="anna", role=Role.OWNER))
+        await cases.decide(shop.desk, shop.merchant, case["id"], ANNA, None)
         shop.wait(1)
     assert [case["what"] for case in await shop.cases()] == ["outside_refund", "outside_refund"]
 

@@ -19,7 +19,7 @@ from yuanlu.cases import flow as cases
 from yuanlu.cases import twins
 from yuanlu.cases.flow import Words
 from yuanlu.cases.review import OfferKind
-from yuanlu.cases.rules import Case, CaseAsk, Conclusion, Decision, Remedy, State, What
+from yuanlu.cases.rules import Case, CaseAsk, Conclusion, Remedy, State, What
 from yuanlu.channels.contract import Channel, Operation, Outcome, Word
 from yuanlu.db import Database, Pools, Role, connect
 from yuanlu.desk import Desk
@@ -29,7 +29,6 @@ from yuanlu.payments import flow as payments
 from yuanlu.payments.rules import ChargeAsk, Payment
 from yuanlu.payments.rules import State as PaymentState
 from yuanlu.people.rules import Person
-from yuanlu.people.rules import Role as StaffRole
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
 
@@ -328,7 +327,7 @@ async def test_a_case_that_ends_without_money_back_frees_the_pair(scene: Scene, 
     with pytest.raises(Denied, match=r"case\.twin_open"):
         await approve(scene, pair[1], owner)
     if end == "note":
-        await cases.decide(*at(scene, one), Decision(refund=None, who=owner.id, role=StaffRole.OWNER))
+        await cases.decide(*at(scene, one), owner, None)
     elif end == "withdraw":
         await cases.withdraw(*at(scene, one), Person("till"), one.version)
     else:

@@ -19,7 +19,7 @@ from yuanlu.app import FOLLOWED, FOLLOWERS, ROWS
 from yuanlu.cases import flow as cases
 from yuanlu.cases.flow import Words
 from yuanlu.cases.review import OfferKind
-from yuanlu.cases.rules import Case, Decision, State
+from yuanlu.cases.rules import Case, State
 from yuanlu.channels.contract import Operation, Outcome, Word
 from yuanlu.clock import SetClock
 from yuanlu.db import Database, Pools, Role, connect
@@ -146,10 +146,7 @@ def ask(who: str) -> Verb:
 
 
 def decide(who: str) -> Verb:
-    return lambda street, desk, case: cases.decide(
-        *street.place(desk, case),
-        Decision(refund=PART, who=street.people[who].id, role=street.people[who].role),
-    )
+    return lambda street, desk, case: cases.decide(*street.place(desk, case), street.people[who], PART)
 
 
 def withdraw(street: Street, desk: Desk, case: Case) -> Awaitable[Case]:

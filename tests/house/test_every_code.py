@@ -16,6 +16,7 @@ from yuanlu.app import FOLLOWERS, ROWS
 from yuanlu.cases.rules import Remedy, What
 from yuanlu.channels.contract import Reason, RescueTo, Word
 from yuanlu.facts import Fact
+from yuanlu.packs.dossier import PACK
 from yuanlu.refunds.rules import End
 from yuanlu.told import told
 from yuanlu.web.parts import problems
@@ -159,3 +160,32 @@ def test_every_vocabulary_is_told_in_words() -> None:
         if f"{name}.{value}" not in words.catalogue()
     ]
     assert not missing
+
+
+def item_kinds() -> set[str]:
+    """Every kind of thing the tree lets enter a case, or keeps as evidence that may: the first word of each."""
+    found: set[str] = set()
+    for path in (ROOT / "yuanlu").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            given = {each.arg: each.value for each in node.keywords}
+            if node.func.id in ("Item", "Evidence"):
+                kind = given.get("kind")
+            elif node.func.id == "_item" and node.args:
+                kind = node.args[0]
+            else:
+                continue
+            if isinstance(kind, ast.Constant) and isinstance(kind.value, str):
+                found.add(kind.value)
+            elif isinstance(kind, ast.Name) and kind.id.isupper():
+                found.add({"PACK": PACK}[kind.id])
+    return found
+
+
+def test_every_thing_that_enters_a_case_has_words() -> None:
+    kinds = item_kinds()
+    assert {"message", "silence", "complaint_alarm", "pack", "file"} <= kinds
+    kept = {code.removeprefix("item.") for code in words.catalogue() if code.startswith("item.")}
+    assert kinds == kept
+    assert all(set(words.catalogue()[f"item.{kind}"]) == {"zh", "en"} for kind in kinds)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from hypothesis import settings
@@ -254,7 +255,7 @@ class CaseLife(RuleBasedStateMachine):
 
     def decide(self, by: Person, amount: int | None) -> None:
         back = None if amount is None else fen(amount)
-        self.do(lambda seen, at: rules.decide(rules.Decision(refund=back, who=by.id, role=by.role), seen, at))
+        self.do(partial(review.decide, by, back))
 
     @precondition(lambda self: self.case is not None and self.case.state is State.ATTENTION)
     @rule(by=st.sampled_from(PEOPLE))

@@ -83,13 +83,10 @@ async def test_sealed_content_opens_under_its_own_name_alone(seal: Seal, merchan
 async def test_content_of_a_forgotten_subject_is_never_opened_again(seal: Seal, merchant_id: str, pools: Pools) -> None:
     """S57."""
     sealed = (await seal.of(merchant_id, "YC1", NOON)).seal_bytes(b"secret", "YF1")
-    await seal.keep_until(merchant_id, "YC1", "case", NOON)
     await seal.forget(merchant_id, "YC1", NOON, who="owner", why="erasure")
     gone = await seal.of(merchant_id, "YC1", NOON)
     for act in (gone.open_bytes, gone.seal_bytes):
         with pytest.raises(Denied, match=r"seal\.forgotten"):
             act(sealed, "YF1")
     row = await pools.recorder.fetchrow("select * from subject_keys where subject = 'YC1'")
-    assert (row["purpose"], row["keep_until"], row["forgotten_by"], row["forgotten_why"], row["wrapped"]) == (
-        "case", NOON, "owner", "erasure", "",
-    )  # fmt: skip
+    assert (row["forgotten_by"], row["forgotten_why"], row["wrapped"]) == ("owner", "erasure", "")

@@ -21,8 +21,8 @@ from yuanlu.errors import Denied
 from yuanlu.machine import Turn
 from yuanlu.payments.rules import State as PaymentState
 from yuanlu.people.rules import MAY, Person, Role, Staff
+from yuanlu.policies.rules import Policy, Verdict
 from yuanlu.policies.rules import Ruling as Ruled
-from yuanlu.policies.rules import Verdict
 from yuanlu.refunds.rules import State as RefundState
 from yuanlu.web.server import ROUTES
 
@@ -162,7 +162,7 @@ def test_the_table_of_roles_is_what_the_verbs_ask(verb: str, role: Role) -> None
         "hold": (S.REVIEW, lambda at: review.hold(one, on=True, seen=at, at=LATER)),
         "attend": (
             S.ATTENTION,
-            lambda at: rules.decide(rules.Decision(refund=fen(1), who=by.id, role=role), at, LATER),
+            lambda at: review.decide(by, None, at, LATER),
         ),
     }
     if verb not in open_to:
@@ -304,7 +304,8 @@ def test_the_whole_is_what_was_asked_and_is_still_there(asked: int, back: int, w
         (BERT, 50_001, {}, S.SECOND),
         (FINN, 500_000, {}, S.REMEDY),
         (FINN, 500_001, {}, S.SECOND),
-        (OLGA, 9_000_000, {}, S.REMEDY),
+        (OLGA, 500_000, {}, S.REMEDY),
+        (OLGA, 500_001, {}, S.SECOND),
         (OLGA, 1, {"verdict": "second"}, S.SECOND),
     ],
 )
@@ -347,6 +348,95 @@ def test_there_is_no_second_number_while_the_first_may_still_pay_out() -> None:
         else:
             with pytest.raises(Denied, match=r"case\.refund_open"):
                 review.approve(act(), fen(1), seen(row, refund=own), LATER)
+
+
+# A case in trouble: money goes back by the same rule.
+
+
+def in_trouble(**given: Any) -> Case:
+    """Its refund was refused by the channel."""
+    values = {"remedy": Remedy.REFUND_ALL, "remedy_fen": 12800, "refund_id": "YR1", "attempt": 1, "note": "refused"}
+    return wish(S.ATTENTION, **values | given)
+
+
+@pytest.mark.parametrize(
+    ("by", "amount", "given", "state"),
+    [
+        (BERT, 50_000, {}, S.REMEDY),
+        (BERT, 50_001, {}, S.SECOND),
+        (FINN, 500_001, {}, S.SECOND),
+        (OLGA, 500_000, {}, S.REMEDY),
+        (OLGA, 1, {"verdict": "second"}, S.SECOND),
+        (OLGA, 500_001, {"verdict": ""}, S.SECOND),
+    ],
+)
+def test_in_trouble_the_tier_and_the_policy_want_a_second_person_too(
+    by: Person, amount: int, given: Any, state: State
+) -> None:
+    """S61, S33: what the policy never ruled on, it is asked about now."""
+    one = replace(seen(in_trouble(**given)), payment=payment(PaymentState.PAID, amount_fen=10_000_000))
+    change = changed(review.decide(by, fen(amount), one, LATER))
+    assert (change.row.state, change.row.approved_fen, change.row.decided_by) == (state, amount, by.id)
+    assert kinds(change) == (("CaseApproved",) if state is S.SECOND else ("CaseApproved", "RemedyChosen"))
+
+
+def test_in_trouble_the_policy_that_was_frozen_is_asked_for_a_second_person() -> None:
+    """S61."""
+    rows = "amount_fen,age,reason,channel,tender,member,risk,verdict,zh,en\n*,*,*,*,*,*,*,second,两人,Two people\n"
+    policy = Policy(
+        merchant_id=MERCHANT, id="YO1", store_id="", content=rows, digest="", valid_from=NOON, made_at=NOON,
+        made_by="x",
+    )  # fmt: skip
+    one = seen(in_trouble(verdict=""))
+    assert review.decide(OLGA, fen(1), one, LATER).row.state is S.REMEDY
+    assert review.decide(OLGA, fen(1), replace(one, policy=policy), LATER).row.state is S.SECOND
+
+
+def test_in_trouble_an_old_payment_wants_a_second_person_too() -> None:
+    """S61."""
+    late = after(10) + review.OLD
+    assert review.decide(OLGA, fen(1), seen(in_trouble()), late).row.state is S.REMEDY
+    assert review.decide(OLGA, fen(1), seen(in_trouble()), late + timedelta(seconds=1)).row.state is S.SECOND
+
+
+@pytest.mark.parametrize("refund", [None, 1])
+def test_a_key_bound_to_nobody_decides_nothing_of_a_case_in_trouble(refund: int | None) -> None:
+    """S61, S95."""
+    with pytest.raises(Denied, match=r"staff\.not_allowed"):
+        review.decide(TILL, None if refund is None else fen(refund), seen(in_trouble()), LATER)
+
+
+def test_a_key_narrowed_to_less_than_approving_sends_nothing_back() -> None:
+    """S61, S95."""
+    narrow = replace(OLGA, only=frozenset({"attend"}))
+    assert review.decide(narrow, None, seen(in_trouble()), LATER).row.conclusion is Conclusion.NOTED
+    with pytest.raises(Denied, match=r"key\.out_of_scope"):
+        review.decide(narrow, fen(1), seen(in_trouble()), LATER)
+
+
+def test_in_trouble_whoever_asked_is_barred_or_finds_it_claimed_decides_nothing() -> None:
+    """S61, S95."""
+    claimed = {"claimed_by": ANNA.id, "claimed_until": after(3601)}
+    for given, code in (({"opened_by": BERT.id}, "own"), ({"barred": BERT.id}, "barred"), (claimed, "claimed")):
+        with pytest.raises(Denied, match=rf"case\.{code}"):
+            review.decide(BERT, fen(1), seen(in_trouble(**given)), LATER)
+
+
+def test_the_second_person_carries_out_what_was_decided_in_trouble_or_sends_it_back_there() -> None:
+    """S61."""
+    own = refund(R.RETURNED, fingerprint=rules.refund_ask(in_trouble()).fingerprint)
+    note = changed(rules.next_step(replace(seen(in_trouble()), refund=own), LATER)).row.note
+    one = replace(seen(in_trouble(note=note, verdict="second")), refund=own)
+    first = changed(review.decide(BERT, fen(900), one, LATER)).row
+    waits = replace(one, case=first)
+    assert isinstance(rules.next_step(waits, LATER), Stay), "what it is about is known"
+    assert rules.next_step(replace(waits, refund=replace(own, incident="x")), LATER).row.state is S.ATTENTION
+    with pytest.raises(Denied, match=r"case\.same_person"):
+        review.confirm(act(BERT, first.version), waits, LATER)
+    done = changed(review.confirm(act(FINN, first.version), waits, LATER)).row
+    assert (done.state, done.remedy_fen, done.attempt, done.seconded_by) == (S.REMEDY, 900, 2, FINN.id)
+    sent_back = changed(review.send_back(act(FINN, first.version), waits, LATER)).row
+    assert (sent_back.state, sent_back.note, sent_back.decided_by) == (S.ATTENTION, note, "")
 
 
 # Carrying it out: the approver is looked at once more.

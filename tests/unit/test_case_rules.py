@@ -26,8 +26,8 @@ from tests.making import (
     refund,
 )
 from yuanlu import ids
-from yuanlu.cases import rules
-from yuanlu.cases.rules import DRIVE, Case, CaseAsk, CaseSeen, Conclusion, Decision, Remedy, State, What
+from yuanlu.cases import review, rules
+from yuanlu.cases.rules import DRIVE, Case, CaseAsk, CaseSeen, Conclusion, Remedy, State, What
 from yuanlu.change import Change, Look, Stay
 from yuanlu.channels.contract import Word
 from yuanlu.errors import Denied
@@ -35,7 +35,7 @@ from yuanlu.money import Money
 from yuanlu.payments import rules as payments
 from yuanlu.payments.rules import Mode, Payment
 from yuanlu.payments.rules import State as PaymentState
-from yuanlu.people.rules import Role
+from yuanlu.people.rules import Person, Role
 from yuanlu.refunds.rules import Refund
 from yuanlu.refunds.rules import State as RefundState
 
@@ -310,6 +310,8 @@ def test_a_remedy_that_a_rule_denies_is_put_before_a_person() -> None:
 
 # A person decides.
 
+ANNA = Person("YWANNA", Role.MANAGER)
+
 OPEN_ONES = [state for state in R if state not in (R.REFUSED, R.CANCELLED, R.RETURNED)]
 
 
@@ -317,11 +319,7 @@ def decided(amount: int | None, state: RefundState | None, back: int = 0, **give
     row = replace(REMEDY, state=S.ATTENTION, note="?")
     made = None if state is None else own(row, state, **given)
     seen = CaseSeen(row, payment(P.PAID, back_fen=back), made)
-    return changed(
-        rules.decide(
-            Decision(refund=None if amount is None else fen(amount), who="anna", role=Role.OWNER), seen, after(200)
-        )
-    )
+    return changed(review.decide(ANNA, None if amount is None else fen(amount), seen, after(200)))
 
 
 @pytest.mark.parametrize("state", OPEN_ONES)
@@ -337,12 +335,17 @@ def test_there_is_no_second_number_while_the_channel_contradicts_the_end_of_the_
         decided(100, state, incident="settled heard when REFUSED")
 
 
-@pytest.mark.parametrize("state", [R.REFUSED, R.CANCELLED, R.RETURNED, None])
-def test_after_a_proven_release_a_new_refund_has_a_new_number(state: RefundState | None) -> None:
+def test_a_refund_that_was_never_made_keeps_its_number() -> None:
+    change = decided(900, None)
+    assert stands(change, S.REMEDY, attempt=1, remedy_fen=900, refund_id=rules.refund_id(REMEDY, 1))
+
+
+@pytest.mark.parametrize("state", [R.REFUSED, R.CANCELLED, R.RETURNED])
+def test_after_a_proven_release_a_new_refund_has_a_new_number(state: RefundState) -> None:
     change = decided(11520, state)
     assert stands(change, S.REMEDY, attempt=2, remedy=Remedy.REFUND_DIFFERENCE, remedy_fen=11520, note="")
     assert change.row.refund_id == rules.refund_id(REMEDY, 2) != rules.refund_id(REMEDY, 1)
-    assert change.who == "anna"
+    assert change.who == ANNA.id
 
 
 @pytest.mark.parametrize(("amount", "is_taken"), [(0, False), (1, True), (5000, True), (5001, False)])
@@ -357,13 +360,13 @@ def test_a_person_too_gives_back_no_more_than_the_rest(amount: int, is_taken: bo
 def test_a_person_may_close_a_case_as_noted() -> None:
     change = decided(None, R.REFUSED)
     assert stands(change, S.CLOSED, conclusion=Conclusion.NOTED)
-    assert change.who == "anna"
+    assert change.who == ANNA.id
 
 
 @pytest.mark.parametrize("state", [S.OPENED, S.REMEDY, S.CLOSED])
 def test_nobody_decides_what_needs_nobody(state: State) -> None:
     with pytest.raises(Denied, match=r"case\.not_waiting"):
-        rules.decide(Decision(refund=None, who="anna", role=Role.OWNER), CaseSeen(case(state), payment(P.PAID)), NOON)
+        review.decide(ANNA, None, CaseSeen(case(state), payment(P.PAID)), NOON)
 
 
 def test_nobody_can_do_anything_with_a_case_that_is_not_there() -> None:
@@ -373,7 +376,7 @@ def test_nobody_can_do_anything_with_a_case_that_is_not_there() -> None:
         lambda: rules.next_step(nothing, NOON),
         lambda: rules.wait(nothing, NOON),
         lambda: rules.attend("x", nothing, NOON),
-        lambda: rules.decide(Decision(refund=None, who="anna", role=Role.OWNER), nothing, NOON),
+        lambda: review.decide(ANNA, None, nothing, NOON),
     ):
         with pytest.raises(Denied, match=r"case\.unknown"):
             call()

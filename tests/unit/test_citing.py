@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 
 import pytest
@@ -13,6 +14,7 @@ from yuanlu.cases.rules import CaseClosed, CaseOpened, RemedyChosen
 from yuanlu.change import Change, Stay
 from yuanlu.facts import Fact
 from yuanlu.lawbook import law, shelf
+from yuanlu.told import told
 
 SHELF = shelf.read()
 BOOK = SHELF.on(date(2026, 11, 23))
@@ -36,6 +38,18 @@ def test_a_remedy_rests_on_the_original_route_in_the_version_of_its_day() -> Non
     assert isinstance(fact, RulesCited)
     assert fact.stage == "review"
     assert "law-cn/2026-01#original-route" in fact.cites.split(" ")
+
+
+def test_a_timeline_names_the_laws_and_reads_facts_of_before_they_were_named() -> None:
+    """S72."""
+    fact = decided(RemedyChosen(remedy="refund_all", amount_fen=100, refund_id="YR"))[1]
+    assert isinstance(fact, RulesCited)
+    zh, en = told("RulesCited", asdict(fact))
+    assert zh == f"依据：{fact.law_zh}"
+    assert "PBoC announcements" in en
+    assert "#" not in zh + en
+    old = {"stage": "review", "cites": "law-cn/2026-01#art-24"}
+    assert told("RulesCited", old) == ("依据：law-cn/2026-01#art-24", "Rests on: law-cn/2026-01#art-24")
 
 
 def test_what_decides_nothing_cites_nothing() -> None:

@@ -13,7 +13,7 @@ from yuanlu import ids
 from yuanlu.cases import review, rules, twins
 from yuanlu.cases.chain import Audience, How, Side, message, said
 from yuanlu.cases.review import Act, OfferKind
-from yuanlu.cases.rules import Case, CaseSeen, Conclusion, Decision, Remedy, State, What
+from yuanlu.cases.rules import Case, CaseSeen, Conclusion, Remedy, State, What
 from yuanlu.cases.twins import Standing, holds, look, refusal, standing
 from yuanlu.change import Change, Stay
 from yuanlu.channels.contract import Word
@@ -243,7 +243,7 @@ DECIDED: list[Any] = [
     ({"state": State.OFFERED, "offer_kind": "part", **OFFER}, lambda of, at: review.accept(act(of), at, after(90))),
     ({"state": State.OFFERED, "offer_kind": "voucher", **OFFER}, lambda of, at: review.accept(act(of), at, after(90))),
     ({"state": State.ATTENTION},
-     lambda of, at: rules.decide(Decision(refund=Money(500), who=OWNER.id, role=Role.OWNER), at, after(90))),
+     lambda of, at: review.decide(OWNER, Money(500), at, after(90))),
 ]  # fmt: skip
 PLACES = ["approve", "confirm", "offer", "accept a part", "accept a voucher", "decide"]
 
@@ -273,7 +273,7 @@ def test_what_sends_nothing_back_is_never_refused() -> None:
         assert changed(twins.passed(at, decision)) == decision
     waits = about(B, State.ATTENTION)
     at = seen(waits, went, cases=cases)
-    noted = rules.decide(Decision(refund=None, who=OWNER.id, role=Role.OWNER), at, after(90))
+    noted = review.decide(OWNER, None, at, after(90))
     assert changed(twins.passed(at, noted)).row.conclusion is Conclusion.NOTED
     sent = about(B, State.REMEDY, remedy=Remedy.REFUND_ALL, remedy_fen=WHOLE, attempt=1, twin_id=A.id)
     sent = replace(sent, refund_id=rules.refund_id(sent, 1))

@@ -184,7 +184,9 @@ async def test_a_closed_case_has_cited_the_rules_its_decisions_rest_on(shop: Sho
     items = (await shop.get(f"/v1/payments/{case['payment']}/timeline")).told["items"]
     told = {item["facts"]["stage"]: item for item in items if item["kind"] == "RulesCited"}
     assert set(told) == {"review", "closed"}
-    assert "law-cn/2026-01#original-route" in told["review"]["what_zh"]
+    assert "law-cn/2026-01#original-route" in told["review"]["facts"]["cites"]
+    assert "消费者权益保护法" in told["review"]["what_zh"]
+    assert "Consumer Rights Protection Law" in told["review"]["what_en"]
 
 
 async def test_nothing_of_the_neighbours_is_told(shop: Shop) -> None:

@@ -212,6 +212,33 @@ async def test_a_case_that_needs_a_person_is_decided_by_one(shop: Shop) -> None:
     assert (decided.told["state"], decided.told["conclusion"]) == ("CLOSED", "noted")
 
 
+async def test_of_a_case_in_trouble_money_goes_back_by_two_people_where_the_policy_says_so(shop: Shop) -> None:
+    """S61, S95: the frozen policy wants two; a key bound to nobody decides no refund."""
+    await hire(shop, "anna", "manager")
+    finn = await hire(shop, "finn", "finance")
+    table = "amount_fen,age,reason,channel,tender,member,risk,verdict,zh,en\n*,*,*,*,*,*,*,second,两人核对,Two people\n"
+    set_ = await shop.post("/v1/policies", {"id": ids.new(Kind.POLICY), "content": table}, who="anna")
+    assert set_.status == 201, set_.told
+    case = report(await shop.paid(), what="other", said="something is wrong")
+    del case["meant_fen"]
+    path = f"/v1/cases/{case['id']}"
+    await shop.post("/v1/cases", case)
+    await shop.work()
+    till = await shop.post(f"{path}/decision", {"refund_fen": 3000})
+    assert (till.status, till.code, till.told["verb"]) == (403, "staff.not_allowed", "attend")
+    first = await shop.post(f"{path}/decision", {"refund_fen": 3000}, who="anna")
+    assert (first.status, first.told["state"], first.told["refund"]) == (200, "SECOND", "")
+    await shop.work()
+    assert (await shop.get("/v1/refunds")).told["items"] == []
+    seen = {"version": (await shop.get(path)).told["version"]}
+    same = await shop.post(f"{path}/confirm", seen, who="anna")
+    assert (same.status, same.code) == (403, "case.same_person")
+    done = await shop.post(f"{path}/confirm", seen, who="finn")
+    assert (done.told["state"], done.told["seconded_by"], done.told["amount_fen"]) == ("REMEDY", finn, 3000)
+    await shop.work()
+    assert [one["amount_fen"] for one in (await shop.get("/v1/refunds")).told["items"]] == [3000]
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [

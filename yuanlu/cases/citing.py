@@ -30,10 +30,15 @@ STAGES: Mapping[str, Stage] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesCited(Fact):
-    """On which rules a decision rests. `cites`: such as `law-cn/2026-01#art-39`, parted by blanks."""
+    """On which rules a decision rests. `cites`: such as `law-cn/2026-01#art-39`, parted by blanks.
+
+    `law_zh`, `law_en`: the laws these stand in, by name, each once; empty in facts of before they were kept.
+    """
 
     stage: str
     cites: str
+    law_zh: str = ""
+    law_en: str = ""
 
 
 def cited(book: Book, decision: Change[Case] | Stay[Case]) -> Change[Case] | Stay[Case]:
@@ -45,5 +50,10 @@ def cited(book: Book, decision: Change[Case] | Stay[Case]) -> Change[Case] | Sta
 
 
 def _cited(book: Book, stage: Stage) -> RulesCited:
-    cites = (law.cite(book, rule.id) for rule in law.rights(book, stage))
-    return RulesCited(stage=stage.value, cites=" ".join(cites))
+    rules = law.rights(book, stage)
+    return RulesCited(
+        stage=stage.value,
+        cites=" ".join(law.cite(book, rule.id) for rule in rules),
+        law_zh="；".join(dict.fromkeys(rule.law_zh for rule in rules)),
+        law_en="; ".join(dict.fromkeys(rule.law_en for rule in rules)),
+    )

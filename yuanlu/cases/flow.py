@@ -19,7 +19,7 @@ from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
 from yuanlu.cases.citing import cited
 from yuanlu.cases.clockwork import Clockwork
 from yuanlu.cases.review import Act, Fault, OfferKind, Place, Status
-from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Decision, Guide, Judge, KeptItem, Remedy, State, What
+from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Guide, Judge, KeptItem, Remedy, State, What
 from yuanlu.change import Change, Done, Stay
 from yuanlu.channels.registry import FACTS
 from yuanlu.clock import business_day
@@ -202,13 +202,13 @@ async def _supersede(desk: Desk, case: Case, by: str) -> None:
             raise
 
 
-async def decide(desk: Desk, merchant_id: str, case_id: str, decision: Decision) -> Case:
+async def decide(desk: Desk, merchant_id: str, case_id: str, by: Person, refund: Money | None) -> Case:
     """A person chooses what becomes of a case whose remedy is in trouble.
 
-    Raises Denied: see `rules.decide`, `twins.refusal`.
+    Raises Denied: see `review.decide`, `twins.refusal`.
     """
     view = await _weighing(desk, merchant_id, case_id)
-    return (await _decided(desk, view, partial(rules.decide, decision))).row
+    return (await _decided(desk, view, partial(review.decide, by, refund))).row
 
 
 # --- what people do with it ---

@@ -20,6 +20,7 @@ from yuanlu.cases import clockwork, declines
 from yuanlu.cases.chain import Item
 from yuanlu.cases.rules import (
     BY_PEOPLE,
+    DEAD,
     TO_OBJECT,
     Case,
     CaseSeen,
@@ -28,8 +29,11 @@ from yuanlu.cases.rules import (
     closed,
     declined,
     demand_may_decide,
+    demand_no_repayment,
     demand_refund_ended,
     entered,
+    frozen,
+    policy_facts,
     refund_of,
     remedied,
     to_review,
@@ -42,6 +46,7 @@ from yuanlu.machine import Turn, parse
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.people.rules import Person, Role, demand
+from yuanlu.policies import rules as policies
 from yuanlu.policies.rules import Ruling as Ruled
 from yuanlu.refunds.rules import OPEN as OPEN_REFUNDS
 from yuanlu.refunds.rules import State as RefundState
@@ -107,6 +112,8 @@ ROADS: Mapping[tuple[State, str], State] = {
     (State.REMEDY, "paid meanwhile"): State.OPENED,
     (State.REMEDY, "the approval lapsed"): State.REVIEW,
     (State.ATTENTION, "decide"): State.REMEDY,
+    (State.ATTENTION, "decide, first of two"): State.SECOND,
+    (State.SECOND, "sent back to its trouble"): State.ATTENTION,
     (State.ATTENTION, "a repayment is proposed"): State.REMEDY,
     (State.ATTENTION, "note"): State.CLOSED,
     (State.NEEDS_INFO, "no answer in time"): State.REVIEW,
@@ -311,8 +318,7 @@ def _decides(act: Act, verb: str, event: Event, seen: CaseSeen, at: datetime) ->
     if act.version != case.version:
         raise _stale(case)
     _demand_event(case, event)
-    if is_claimed(case, at) and case.claimed_by != act.by.id:
-        raise Denied("case.claimed", by=case.claimed_by)
+    _demand_free(case, act.by, at)
     return case
 
 
@@ -343,8 +349,7 @@ def claim(by: Person, seen: CaseSeen, at: datetime) -> Decided:
     case = _there(seen)
     demand(by, "claim", case.store_id)
     _demand_event(case, Event.CLAIM)
-    if is_claimed(case, at) and case.claimed_by != by.id:
-        raise Denied("case.claimed", by=case.claimed_by)
+    _demand_free(case, by, at)
     demand_may_decide(case, by)
     _demand_other(case, by)
     row = replace(case, version=case.version + 1, claimed_by=by.id, claimed_until=at + CLAIM_FOR)
@@ -394,13 +399,31 @@ def approve(act: Act, amount: Money | None, seen: CaseSeen, at: datetime) -> Dec
     Raises Denied: see `_decides`; case.own, case.barred, case.amount, case.refund_open.
     """
     case = _decides(act, "approve", Event.APPROVE, seen, at)
-    payment = _paid(seen)
-    demand_may_decide(case, act.by)
     demand_refund_ended(seen, ENDED)
-    whole = payment.rest.amount if case.asked_fen is None else min(case.asked_fen, payment.rest.amount)
-    amount_fen = whole if amount is None else amount.amount
-    _demand_amount(payment, amount_fen)
-    return _approved(act, case, amount_fen, seen, at, needs_second=_needs_second(seen, act.by, payment, amount_fen, at))
+    rest_fen = _paid(seen).rest.amount
+    whole = rest_fen if case.asked_fen is None else min(case.asked_fen, rest_fen)
+    return _approved(act, case, whole if amount is None else amount.amount, seen, at)
+
+
+def decide(by: Person, refund: Money | None, seen: CaseSeen, at: datetime) -> Decided:
+    """What becomes of a case whose remedy is in trouble: refund this much, or (None) close it as noted.
+
+    A refund takes what every approval takes (see `approve`): a name, the policy, the tier, a second person. One that
+    may still pay out is never replaced by another. Raises Denied: case.unknown, case.not_waiting, case.claimed,
+    case.refund_open, case.repayment_open, case.amount, case.own, case.barred, staff.not_allowed, staff.other_store.
+    """
+    case = _there(seen)
+    demand(by, "attend", case.store_id)
+    if refund is not None:
+        demand(by, "approve", case.store_id)
+    if case.state is not State.ATTENTION:
+        raise Denied("case.not_waiting", id=case.id, state=case.state)
+    _demand_free(case, by, at)
+    demand_refund_ended(seen, DEAD)
+    demand_no_repayment(seen)
+    if refund is None:
+        return closed(case, at, Conclusion.NOTED, who=by.id)
+    return _approved(Act(by=by, version=case.version), case, refund.amount, seen, at)
 
 
 def confirm(act: Act, seen: CaseSeen, at: datetime) -> Decided:
@@ -423,14 +446,17 @@ def confirm(act: Act, seen: CaseSeen, at: datetime) -> Decided:
 
 
 def send_back(act: Act, seen: CaseSeen, at: datetime) -> Decided:
-    """Second of two people does not confirm: a person decides again.
+    """Second of two people does not confirm: a person decides again, in ATTENTION if it came from there.
 
     Raises Denied: see `_decides`; case.words_missing.
     """
     case = _decides(act, "send_back", Event.SEND_BACK, seen, at)
     _demand_words(act)
     told = CaseSentBack(approver=case.decided_by, on_chain=case.chain)
-    return entered(to_review(case, at, act.by.id, told), *act.items)
+    if not case.note:
+        return entered(to_review(case, at, act.by.id, told), *act.items)
+    row = replace(case, approved_fen=0, decided_by="")
+    return entered(turned(row, at, State.ATTENTION, act.by.id, told), *act.items)
 
 
 def offer(act: Act, kind: OfferKind, amount: Money, until: datetime, seen: CaseSeen, at: datetime) -> Decided:
@@ -465,10 +491,10 @@ def accept(act: Act, seen: CaseSeen, at: datetime) -> Decided:
     if case.offer_kind != OfferKind.PART:
         change = closed(case, at, Conclusion.SETTLED_OTHERWISE, case.offer_fen, who=act.by.id)
         return entered(replace(change, facts=(told, *change.facts)), *act.items)
-    payment, maker = _paid(seen), _approver(seen, case)
+    maker = _approver(seen, case)
     demand_refund_ended(seen, ENDED)
-    _demand_amount(payment, case.offer_fen)
-    if maker is None or _needs_second(seen, maker, payment, case.offer_fen, at):
+    _demand_amount(_paid(seen), case.offer_fen)
+    if maker is None or _needs_second(seen, maker, case.offer_fen, at):
         change = turned(replace(case, approved_fen=case.offer_fen), at, State.SECOND, act.by.id, told)
         return entered(change, *act.items)
     return _carried_out(act, replace(case, approved_fen=case.offer_fen), case.offer_fen, seen, at, told, by=maker)
@@ -626,9 +652,15 @@ def tick(work: clockwork.Clockwork, seen: CaseSeen, at: datetime) -> Decided:
             return clockwork.overdue(case, at, work)
 
 
-def _approved(
-    act: Act, case: Case, amount_fen: int, seen: CaseSeen, at: datetime, *, needs_second: bool
-) -> Change[Case]:
+def _approved(act: Act, case: Case, amount_fen: int, seen: CaseSeen, at: datetime) -> Change[Case]:
+    """The one rule by which a person sends money back, from wherever it is decided: alone, or as the first of two.
+
+    Raises Denied: case.own, case.barred, case.amount.
+    """
+    payment = _paid(seen)
+    demand_may_decide(case, act.by)
+    _demand_amount(payment, amount_fen)
+    needs_second = _needs_second(seen, act.by, amount_fen, at)
     told = CaseApproved(amount_fen=amount_fen, needs_second=needs_second, on_chain=case.chain)
     row = replace(case, approved_fen=amount_fen, decided_by=act.by.id, seconded_by="")
     if not needs_second:
@@ -647,10 +679,16 @@ def _carried_out(
     return entered(replace(change, facts=(told, *change.facts), spend=spend), *act.items)
 
 
-def _needs_second(seen: CaseSeen, by: Person, payment: Payment, amount_fen: int, at: datetime) -> bool:
-    """Whether the policy, the amount, their day or the age of the payment wants a second person."""
+def _needs_second(seen: CaseSeen, by: Person, amount_fen: int, at: datetime) -> bool:
+    """Whether the policy, the amount, their day or the age of the payment wants a second person.
+
+    The frozen policy is asked again for this very amount: it ruled on what was asked, and of many a case in trouble
+    it never ruled at all.
+    """
+    case, payment = _there(seen), _paid(seen)
     is_old = payment.paid_at is not None and at - payment.paid_at > OLD
-    return _there(seen).verdict == Ruled.SECOND or is_old or not seen.purse.is_within(by, amount_fen, at)
+    ruled = policies.decide(frozen(seen.policy), policy_facts(case, payment, amount_fen, at)).verdict
+    return Ruled.SECOND in (case.verdict, ruled) or is_old or not seen.purse.is_within(by, amount_fen, at)
 
 
 def _approver(seen: CaseSeen, case: Case) -> Person | None:
@@ -670,6 +708,11 @@ def _paid(seen: CaseSeen) -> Payment:
 def _demand_amount(payment: Payment, amount_fen: int) -> None:
     if not 0 < amount_fen <= payment.rest.amount:
         raise Denied("case.amount", rest_fen=payment.rest.amount)
+
+
+def _demand_free(case: Case, by: Person, at: datetime) -> None:
+    if is_claimed(case, at) and case.claimed_by != by.id:
+        raise Denied("case.claimed", by=case.claimed_by)
 
 
 def _demand_other(case: Case, by: Person) -> None:

@@ -34,12 +34,13 @@ from yuanlu.masking import Found, masked
 from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY, OPEN, Payment
 from yuanlu.payments.rules import State as PaymentState
-from yuanlu.people.rules import Person, Purse, Role, Staff, demand, may
+from yuanlu.people.rules import Person, Purse, Staff, may
 from yuanlu.policies import rules as policies
 from yuanlu.policies.rules import Facts as PolicyFacts
 from yuanlu.policies.rules import Policy, Table, Verdict
 from yuanlu.policies.rules import Ruling as Ruled
 from yuanlu.policies.table import default as default_policy
+from yuanlu.policies.table import kept
 from yuanlu.refunds.routes import Route, Way, route
 from yuanlu.refunds.rules import Refund, RefundAsk
 from yuanlu.refunds.rules import State as RefundState
@@ -167,7 +168,7 @@ class Case(Row):
     looks: int = 0
     conclusion: Conclusion = Conclusion.OPEN
     note: str = ""
-    """Why a person must look."""
+    """Why a person must look; it stays while a second person is waited for."""
     closed_at: datetime | None = None
     incident: str = ""
     store_id: str = ""
@@ -425,6 +426,11 @@ def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime, *, caus
     if found_by_itself and not table.policy and verdict.verdict is Ruled.APPROVE:
         return replace(verdict, verdict=Ruled.REVIEW)
     return verdict
+
+
+def frozen(policy: Policy | None) -> Table:
+    """The table of the version that was frozen onto a payment; None: the built-in one."""
+    return default_policy() if policy is None else kept(policy.content, policy.id)
 
 
 def policy_facts(case: Case, payment: Payment, back_fen: int, at: datetime, cause: str = "") -> PolicyFacts:
@@ -926,7 +932,9 @@ def _lapsed(seen: CaseSeen, case: Case, at: datetime) -> Change[Case] | Stay[Cas
 def _unsettled(case: Case, refund: Refund, at: datetime) -> Change[Case] | Stay[Case]:
     """While people talk, money of an earlier attempt got into trouble: that comes first."""
     late = refund.incident or refund.state in (RefundState.STRANDED, RefundState.MANUAL, RefundState.RETURNED)
-    return _attention(case, at, _trouble(refund)) if late else Stay(case)
+    why = _trouble(refund)
+    known = case.state is State.SECOND and case.note == why  # a first person decided just because of it
+    return _attention(case, at, why) if late and not known else Stay(case)
 
 
 def _has_arrived(refund: Refund) -> bool:
@@ -1009,44 +1017,6 @@ def attend(why: str, seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
     if seen.case.state is not State.REMEDY:
         return Stay(seen.case)
     return _attention(seen.case, at, why)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What a person decides for a case in trouble: refund this much, or close it as noted."""
-
-    refund: Money | None
-    who: str
-    role: Role = Role.MACHINE
-    store_id: str = ""
-
-
-def decide(decision: Decision, seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
-    """A person chooses the remedy of a case that needs one.
-
-    A refund that may still pay out is never replaced by another. Raises Denied: case.unknown, case.not_waiting,
-    case.refund_open, case.repayment_open, case.amount, case.own, case.barred, staff.not_allowed, staff.other_store,
-    staff.over_limit, staff.over_day.
-    """
-    case, payment = seen.case, seen.payment
-    if case is None or payment is None:
-        raise Denied("case.unknown")
-    by = Person(decision.who, decision.role, decision.store_id)
-    demand(by, "attend", case.store_id)
-    if case.state is not State.ATTENTION:
-        raise Denied("case.not_waiting", id=case.id, state=case.state)
-    demand_refund_ended(seen, DEAD)
-    demand_no_repayment(seen)
-    if decision.refund is None:
-        return closed(case, at, Conclusion.NOTED, who=decision.who)
-    if not 0 < decision.refund.amount <= payment.rest.amount:
-        raise Denied("case.amount", rest_fen=payment.rest.amount)
-    amount_fen = decision.refund.amount
-    demand_may_decide(case, by)
-    seen.purse.demand(by, amount_fen, at)
-    row = replace(case, approved_fen=amount_fen, decided_by=decision.who, seconded_by="")
-    change = remedied(row, at, refund_of(payment, amount_fen), amount_fen, who=decision.who)
-    return replace(change, spend=seen.purse.spend(by, amount_fen, at))
 
 
 DEAD = (RefundState.REFUSED, RefundState.CANCELLED, RefundState.RETURNED)

@@ -11,12 +11,11 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from yuanlu.cases import clockwork
-from yuanlu.cases.rules import Case, CaseSeen, State, policy_facts
+from yuanlu.cases.rules import Case, CaseSeen, State, frozen, policy_facts
 from yuanlu.change import Change, Stay
 from yuanlu.channels.contract import Channel, Facts
 from yuanlu.lawbook.shelf import Book
 from yuanlu.payments.rules import HAS_MONEY, Payment
-from yuanlu.policies import table
 from yuanlu.policies.rules import Policy, declines_from
 from yuanlu.refunds.windows import POLICY, REPLY, Window, windows
 
@@ -59,8 +58,7 @@ def _policy(policy: Policy | None, case: Case, payment: Payment, at: datetime) -
     back_fen = _back_fen(case, payment)
     if case.state not in UNDECIDED or payment.state not in HAS_MONEY or back_fen <= 0:
         return []
-    rows = table.default() if policy is None else table.kept(policy.content, policy.id)
-    hours = declines_from(rows, policy_facts(case, payment, back_fen, at))
+    hours = declines_from(frozen(policy), policy_facts(case, payment, back_fen, at))
     paid_at = payment.paid_at or payment.opened_at
     return [] if hours is None else [(POLICY, paid_at + timedelta(hours=hours))]
 

@@ -303,12 +303,10 @@ _OVER = """
   left join handovers h on h.merchant_id = k.merchant_id and h.id = k.subject
   left join staff s on s.merchant_id = k.merchant_id and s.id = k.subject
   where k.merchant_id = $1 and k.wrapped <> ''
-    and (k.keep_until <= $2 or (k.keep_until is null and (
-      (c.state = 'CLOSED' and c.closed_at <= $5) or n.finished_at <= $6 or h.ended_at <= $7 or s.until <= $8)))
-    and (c.id is null or c.state = any($3))
+    and ((c.state = 'CLOSED' and c.closed_at <= $3) or n.finished_at <= $4 or h.ended_at <= $5 or s.until <= $6)
     and not exists (select from cases o where o.merchant_id = k.merchant_id and o.legal_hold
       and (o.id = k.subject or o.payment_id = n.payment_id))
-  order by k.subject limit $4
+  order by k.subject limit $2
 """
 _FILES_OF = "select * from case_files where merchant_id = $1 and case_id = $2 and state = 'TAKEN' order by number"
 _FORGOTTEN_BUT_THERE = """
@@ -320,13 +318,12 @@ _FORGOTTEN_BUT_THERE = """
 async def sweep(desk: Desk, files: Files, seal: Seal, pool: asyncpg.Pool[Any], merchant_id: str) -> int:
     """Forget the subjects of a merchant whose time is over and that no legal hold protects; answers how many.
 
-    A subject with a time of its own (`keep_until`) goes by it, all others by the rule for what they are (`ENDS`). What
-    a run before was broken off at is finished.
+    Each goes by the rule for what it is (`ENDS`). What a run before was broken off at is finished.
     """
     now, count = desk.clock.now(), 0
     since = [now - timedelta(days=rule_for(what, business_day(now)).days) for what in ENDS]
     while True:
-        over = await db.read(pool, merchant_id, _OVER, merchant_id, now, list(RESTS), SWEPT_AT_ONCE, *since)
+        over = await db.read(pool, merchant_id, _OVER, merchant_id, SWEPT_AT_ONCE, *since)
         for row in over:
             try:
                 gone = await seal.forget_all(

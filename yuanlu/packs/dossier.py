@@ -172,6 +172,28 @@ class Right:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Uttered:
+    """An entry in the history of a complaint, as the channel has it: who did what, and said what with it."""
+
+    id: str
+    at: datetime
+    side: str
+    deed: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complained:
+    """A complaint about the payment: its columns, and the talk at the channel. `gone`: that was forgotten."""
+
+    row: Columns
+    text: str = ""
+    phone: str = ""
+    entries: Sequence[Uttered] = ()
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dossier:
     """Everything about one case at one moment, in the order in which it came."""
 
@@ -190,6 +212,7 @@ class Dossier:
     decisions: Sequence[Decided] = ()
     rights: Sequence[Right] = ()
     repayments: Sequence[Columns] = ()
+    complaints: Sequence[Complained] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +227,5 @@ class Found:
     evidence: Sequence[Heard]
     moves: Sequence[Moved]
     repayments: Sequence[Columns] = ()
+    complaints: Sequence[Columns] = ()
+    """Their words are sealed, each under the key of its own subject."""

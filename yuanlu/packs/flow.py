@@ -22,6 +22,9 @@ from yuanlu import ids
 from yuanlu.cases import flow as cases
 from yuanlu.cases.chain import Audience, Item
 from yuanlu.channels.contract import Evidence
+from yuanlu.complaints import flow as complaints
+from yuanlu.complaints import store as complaints_store
+from yuanlu.complaints.rules import Kept
 from yuanlu.config import Settings
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
@@ -29,7 +32,18 @@ from yuanlu.evidence import flow as evidence
 from yuanlu.evidence.flow import Files, Shown
 from yuanlu.evidence.rules import CaseFile, State, Why
 from yuanlu.packs import press, rules, signer, store
-from yuanlu.packs.dossier import PACK, PEOPLE, SEALED, Dossier, Found, Heard, digest_of
+from yuanlu.packs.dossier import (
+    PACK,
+    PEOPLE,
+    SEALED,
+    Columns,
+    Complained,
+    Dossier,
+    Found,
+    Heard,
+    Uttered,
+    digest_of,
+)
 from yuanlu.packs.readers import READERS, Naming, Reader
 from yuanlu.packs.rules import File
 from yuanlu.people import flow as people
@@ -160,8 +174,29 @@ async def gather(
     now = desk.clock.now()
     if READERS[reader].naming is Naming.NAME:
         found = replace(found, merchant={**found.merchant, PEOPLE: await _names_of(desk, merchant_id, found)})
-    made = rules.dossier(found, now, partial(_opened, sealed), kept, rules.rights(desk.book, found, now))
+    said = [await _complained(desk, row) for row in found.complaints]
+    made = rules.dossier(found, now, partial(_opened, sealed), kept, rules.rights(desk.book, found, now), said)
     return Gathered(made, rules.contents(made, kept))
+
+
+_SHUT = ("sealed", "digest")
+
+
+async def _complained(desk: Desk, row: Columns) -> Complained:
+    """A complaint with its words opened; without them where they were forgotten."""
+    complaint = complaints_store.made(row)
+    there = await complaints.said(desk, complaint)
+    entries = [
+        Uttered(id=each.id, at=each.at, side=each.side.value, deed=each.deed.value, text=each.text)
+        for each in there.entries
+    ]
+    return Complained(
+        row={name: value for name, value in row.items() if name not in _SHUT},
+        text=there.text,
+        phone=there.phone,
+        entries=entries,
+        gone=there == Kept(),
+    )
 
 
 async def _names_of(desk: Desk, merchant_id: str, found: Found) -> Mapping[str, str]:

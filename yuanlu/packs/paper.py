@@ -357,6 +357,13 @@ def _timeline(dossier: Dossier, tongue: Tongue, marks: Mapping[str, str]) -> lis
     for kept in dossier.files:
         text = tongue.say("paper.handed_in", name=kept.name)
         told_items.append((kept.at, _line("file", kept.at, _who(kept.who, tongue), text, marks[kept.id])))
+    for complaint in dossier.complaints:
+        text = tongue.say("paper.said.complaint", id=complaint.row["channel_id"])
+        told_items += [
+            (each.at, _line("said", each.at, _who(each.side, tongue), text, "", each.text))
+            for each in complaint.entries
+            if each.text
+        ]
     for pack in _packs(dossier):
         text = tongue.say("paper.pack_made", reader=_reader(pack, tongue))
         told_items.append((pack.at, _line("file", pack.at, _made_by(pack, tongue), text, marks[pack.id])))

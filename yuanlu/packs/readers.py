@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from yuanlu.packs.dossier import PACK, PEOPLE, Columns, Decided, Dossier, Happened, Heard, Kept, Said
+from yuanlu.packs.dossier import PACK, PEOPLE, Columns, Complained, Decided, Dossier, Happened, Heard, Kept, Said
 
 
 class Reader(StrEnum):
@@ -59,6 +59,11 @@ _REPAYMENT = _names_in(
     "id version state payment_id case_id refund_id channel amount_fen currency because account_tail opened_at"
     " approved_at paid_at ended_at"
 )
+_COMPLAINT = _names_in(
+    "id version state payment_id channel channel_id channel_state channel_number order_number kind asks_refund"
+    " asked_fen paid_fen times is_refunded complained_at heard_at reply_by answered_at promised_at"
+    " promised_by declined_at finished_at"
+)
 _FACTS = _names_in(
     "account_tail amount_fen asked_fen attempt audience because_zh because_en by chain"
     " channel channel_number code conclusion digest due end holder item"
@@ -88,6 +93,8 @@ class Cut:
     refund: frozenset[str] | None
     repayment: frozenset[str] | None
     facts: frozenset[str] | None
+    complaint: frozenset[str] | None = _COMPLAINT
+    """Of its columns. What was said at the channel everybody reads who was there; the phone, counsel alone."""
 
 
 READERS: Mapping[Reader, Cut] = {
@@ -123,6 +130,7 @@ READERS: Mapping[Reader, Cut] = {
         refund=None,
         repayment=None,
         facts=None,
+        complaint=None,
     ),
 }
 
@@ -143,6 +151,7 @@ def cut(dossier: Dossier, reader: Reader) -> Dossier:
         refunds=[_columns(each, may.refund, called) for each in dossier.refunds],
         facts=[_happened(each, may, called) for each in dossier.facts],
         repayments=[_columns(each, may.repayment, called) for each in dossier.repayments],
+        complaints=[_complained(each, may, called) for each in dossier.complaints],
         evidence=heard,
         moves=dossier.moves if may.books else (),
         thread=said,
@@ -184,6 +193,11 @@ def _happened(fact: Happened, may: Cut, called: Names) -> Happened:
 
 def _decided(decision: Decided, may: Cut, called: Names) -> Decided:
     return replace(decision, who=called(decision.who), body=_columns(decision.body, may.facts, called))
+
+
+def _complained(complaint: Complained, may: Cut, called: Names) -> Complained:
+    row = _columns(complaint.row, may.complaint, called)
+    return replace(complaint, row=row, phone=complaint.phone if "internal" in may.audiences else "")
 
 
 def _is_for(heard: Heard, reader: Reader, may: Cut) -> bool:

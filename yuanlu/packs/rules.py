@@ -15,6 +15,7 @@ from yuanlu.packs.dossier import (
     INTERNAL,
     MESSAGE,
     SEALED,
+    Complained,
     Decided,
     Dossier,
     Found,
@@ -69,8 +70,9 @@ Opened = Callable[[str], str | None]
 
 
 def dossier(
-    found: Found, at: datetime, opened: Opened, files: Sequence[File] = (), rights: Sequence[Right] = ()
-) -> Dossier:
+    found: Found, at: datetime, opened: Opened, files: Sequence[File] = (), rights: Sequence[Right] = (),
+    complaints: Sequence[Complained] = (),
+) -> Dossier:  # fmt: skip
     """Everything about the case, whole: nothing is cut yet. A file that has not entered the chain yet is left out."""
     links = _links(found)
     by_id = {link.id: link for link in links}
@@ -95,6 +97,7 @@ def dossier(
         decisions=[_decided(fact, found) for fact in found.facts if fact.kind in DECISIONS],
         rights=rights,
         repayments=found.repayments,
+        complaints=complaints,
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from yuanlu import db
 from yuanlu.cases.rules import Case
+from yuanlu.complaints.rules import Complaint
 from yuanlu.errors import Denied
 from yuanlu.packs.dossier import PACK, Found, Happened, Heard, Moved
 from yuanlu.payments.rules import Payment
@@ -18,7 +19,7 @@ from yuanlu.refunds.rules import Refund
 from yuanlu.repayments.rules import Repayment
 
 FACTS_MAX, EVIDENCE_MAX, MOVES_MAX, REFUNDS_MAX = 5000, 2000, 2000, 200
-GIVEN_MAX = 200
+GIVEN_MAX, COMPLAINTS_MAX = 200, 100
 
 
 def _names(row_type: type, *without: str) -> str:
@@ -31,6 +32,10 @@ _REFUNDS = f"select {_names(Refund)} from refunds where merchant_id = $1 and pay
 _REPAYMENTS = f"""
   select {_names(Repayment, "account")} from repayments
   where merchant_id = $1 and payment_id = $2 order by id limit $3
+"""
+_COMPLAINTS = f"""
+  select {_names(Complaint)} from complaints where merchant_id = $1 and payment_id = $2
+  order by complained_at, id limit $3
 """
 _MERCHANT = """
   select m.merchant_id as id, m.name, coalesce(s.name, '') as store, coalesce(t.name, '') as till from merchants m
@@ -92,6 +97,7 @@ async def _read(connection: Any, merchant_id: str, case_id: str) -> Found:
         evidence=[Heard(**each) for each in await bounded("evidence", _EVIDENCE, objects, EVIDENCE_MAX)],
         moves=[Moved(**each) for each in await bounded("moves", _MOVES, objects, MOVES_MAX)],
         repayments=repayments,
+        complaints=await bounded("complaints", _COMPLAINTS, payment["id"], COMPLAINTS_MAX),
     )
 
 

@@ -947,8 +947,6 @@ CREATE TABLE public.subject_keys (
     wrapped text NOT NULL,
     made_at timestamp with time zone NOT NULL,
     forgotten_at timestamp with time zone,
-    purpose text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
-    keep_until timestamp with time zone,
     forgotten_by text DEFAULT ''::text NOT NULL,
     forgotten_why text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     key_version integer,
@@ -1189,8 +1187,6 @@ CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merch
 CREATE INDEX refunds_open_of_channel ON public.refunds USING btree (merchant_id, channel) WHERE (state = ANY (ARRAY['RESERVED'::text, 'READY'::text, 'SENT'::text, 'WAITING'::text, 'MANUAL'::text]));
 
 CREATE INDEX repayments_of_payment ON public.repayments USING btree (payment_id, merchant_id);
-
-CREATE INDEX subject_keys_until ON public.subject_keys USING btree (merchant_id, keep_until) WHERE ((keep_until IS NOT NULL) AND (wrapped <> ''::text));
 
 CREATE INDEX subject_keys_versions ON public.subject_keys USING btree (key_version, merchant_id) WHERE (wrapped <> ''::text);
 

@@ -13,7 +13,7 @@ from yuanlu.cases import flow, store
 from yuanlu.cases.chain import Audience, How, Side
 from yuanlu.cases.flow import Words
 from yuanlu.cases.review import Fault, OfferKind, Place, Status
-from yuanlu.cases.rules import Case, CaseAsk, Decision, What
+from yuanlu.cases.rules import Case, CaseAsk, What
 from yuanlu.ids import Kind, checked
 from yuanlu.money import Money
 from yuanlu.web.parts import lists
@@ -88,8 +88,7 @@ async def decide(call: Call) -> Answer:
     """A person chooses what becomes of a case whose remedy is in trouble."""
     wish: DecisionWish = call.wish
     refund = None if wish.refund_fen is None else Money(wish.refund_fen)
-    decision = Decision(refund=refund, who=call.who, role=call.by.role, store_id=call.by.store_id)
-    return 200, case_told(await flow.decide(call.office.desk, call.merchant_id, call.id(Kind.CASE), decision))
+    return 200, case_told(await flow.decide(*_place(call), call.by, refund))
 
 
 def _place(call: Call) -> tuple[Any, str, str]:
@@ -350,7 +349,7 @@ ROUTES = (
         "attend",
         "Decide a case whose remedy is in trouble",
         DecisionWish,
-        (*_ROLE, "case.not_waiting", "case.own", "case.barred", "staff.over_limit", *_MONEY),
+        (*_ROLE, "case.not_waiting", "case.claimed", "case.own", "case.barred", "case.repayment_open", *_MONEY),
         {"refund_fen": 1280},
     ),
     _verb("claim", claim, "claim", "Take a case to work at", Nothing,
