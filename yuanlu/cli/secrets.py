@@ -12,7 +12,10 @@ from yuanlu.cli.parts import example, json_option, print_json, settings_of, stat
 
 @click.group(**example("yuanlu secrets show", "yuanlu secrets rotate --all"))
 def secrets() -> None:
-    """The keys under which personal text is sealed: show them, make them anew. docs/how-to/a-key-is-lost.md."""
+    """The keys under which personal text and channels' secrets are sealed, made anew and shown; and what ends when.
+
+    docs/how-to/a-key-is-lost.md.
+    """
 
 
 @secrets.command("show", **example("yuanlu secrets show", "yuanlu secrets show --json"))
@@ -29,6 +32,26 @@ def secrets_show(state: Path | None, as_json: bool) -> None:
         print_json(told)
     else:
         secrets.show(told, click.secho)
+
+
+@secrets.command("ends", **example("yuanlu secrets ends", "yuanlu secrets ends --json"))
+@state_option
+@json_option
+def secrets_ends(state: Path | None, as_json: bool) -> None:
+    """What ends when: certificates, API keys, secrets in their grace; soonest first, of all merchants.
+
+    The worker looks once a day and warns 30, 7 and 1 days before. Exit code 1: something ends within 30 days.
+    """
+    from yuanlu.terminal import loop, secrets
+
+    told = loop.run(lambda: secrets.ends(settings_of(state)))
+    if told is None:
+        sys.exit(130)
+    if as_json:
+        print_json(told)
+    else:
+        secrets.show_ends(told, click.secho)
+    sys.exit(1 if any(each["days"] < 30 for each in told["items"]) else 0)
 
 
 @secrets.command("rotate", **example("yuanlu secrets rotate --all", "yuanlu secrets rotate --kek --drop-old"))
