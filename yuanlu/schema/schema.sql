@@ -166,6 +166,7 @@ CREATE TABLE public.case_files (
     opened_times bigint NOT NULL,
     gone_at timestamp with time zone,
     gone_why text NOT NULL COLLATE pg_catalog."C",
+    searched_pages bigint DEFAULT 0 NOT NULL,
     CONSTRAINT case_files_check CHECK (((state = 'GONE'::text) = (gone_at IS NOT NULL))),
     CONSTRAINT case_files_number_check CHECK ((number > 0)),
     CONSTRAINT case_files_size_bytes_check CHECK ((size_bytes > 0)),
