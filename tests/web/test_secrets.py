@@ -17,6 +17,7 @@ from yuanlu import ids
 from yuanlu.audit import flow as audit
 from yuanlu.clock import SetClock
 from yuanlu.db import Database, connect
+from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.keyring import flow, store
 from yuanlu.merchants import store as merchants
@@ -159,3 +160,25 @@ async def test_a_rotation_at_the_terminal_leaves_a_fact_a_key_in_the_audit_log(
     verdict = await audit.verify(connection, shop.merchant_id, [])
     await connection.close()
     assert verdict.ok
+
+
+async def test_a_new_channel_key_is_set_at_the_terminal_from_a_file_and_one_that_does_not_fit_is_refused(
+    shop: Shop, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asynccontextmanager
+    async def ground(*_: Any) -> Any:
+        yield database
+
+    monkeypatch.setattr(secrets.db, "ground", ground)
+    monkeypatch.setattr(secrets, "who", lambda: "cli:ops")
+    await flow.look(shop.app.desk, shop.merchant_id, "system", shop.app.pools.reader)
+    new = tmp_path / "new"
+    new.write_text("n" * 31)
+    with pytest.raises(Denied, match=r"channel\.config_invalid"):
+        await secrets.channel_set(shop.app.settings, shop.merchant_id, "wechat", {"apiv3_key": new})
+    new.write_text("n" * 32 + "\n")
+    told = await secrets.channel_set(shop.app.settings, shop.merchant_id, "wechat", {"apiv3_key": new})
+    assert told["changed"] == ["apiv3_key"]
+    account = (await shop.app.desk.see(merchants.channels_of(shop.merchant_id)))["wechat"]
+    assert (await account.opened(shop.app.desk.sealed))["apiv3_key"] == "n" * 32
+    assert (await facts(shop, "wechat/apiv3_key"))[-1] == ("SecretRotated", "cli:ops")

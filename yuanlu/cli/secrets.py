@@ -54,6 +54,33 @@ def secrets_ends(state: Path | None, as_json: bool) -> None:
     sys.exit(1 if any(each["days"] < 30 for each in told["items"]) else 0)
 
 
+@secrets.command(
+    "channel", **example("yuanlu secrets channel wechat --merchant Shop --set apiv3_key=/run/new")
+)
+@click.argument("channel", type=click.Choice(("wechat", "alipay")))
+@click.option("--merchant", required=True, metavar="NAME|ID", help="Whose account.")
+@click.option("--set", "sets", multiple=True, required=True, metavar="FIELD=FILE", help="A key, and the file it is in.")
+@state_option
+@json_option
+def secrets_channel(channel: str, merchant: str, sets: tuple[str, ...], state: Path | None, as_json: bool) -> None:
+    """Give a merchant's CHANNEL account new keys: apiv3_key and v2_key are sealed, of other files the path is kept.
+
+    What does not fit is refused and nothing is changed. Services and workers use it within half a minute.
+    """
+    from yuanlu.terminal import loop, secrets
+
+    changes = {field: Path(file) for field, _, file in (each.partition("=") for each in sets)}
+    if unknown := [field for field in changes if not field.endswith(("_key", "_cert"))]:
+        raise click.UsageError(f"no key or certificate: {unknown[0]}")
+    told = loop.run(lambda: secrets.channel_set(settings_of(state), merchant, channel, changes))
+    if told is None:
+        sys.exit(130)
+    if as_json:
+        print_json(told)
+    else:
+        click.echo(f"✓ {told['name']}  {channel}  {' '.join(told['changed'])}")
+
+
 @secrets.command("rotate", **example("yuanlu secrets rotate --all", "yuanlu secrets rotate --kek --drop-old"))
 @click.option("--kek", is_flag=True, help="A new key-encryption key, and every merchant's key wrapped under it.")
 @click.option("--merchant", default="", metavar="NAME|ID", help="A new key for this merchant.")

@@ -13,11 +13,14 @@ import asyncpg
 
 from yuanlu import db
 from yuanlu.app import App, running
+from yuanlu.channels.contract import Channel
+from yuanlu.channels.registry import CODECS
 from yuanlu.clock import CHINA
 from yuanlu.config import Settings
 from yuanlu.db import Role
 from yuanlu.desk import marked
 from yuanlu.errors import Denied
+from yuanlu.keyfile import key_text
 from yuanlu.keyring import flow as keyring
 from yuanlu.keyring import rules as keyring_rules
 from yuanlu.keyring import store as keyring_store
@@ -212,6 +215,27 @@ async def ends(settings: Settings) -> dict[str, Any]:
             for at, merchant_id, name, secret, sort in sorted((row[4], *row[:4]) for row in rows if row[4] is not None)
         ]
     }  # fmt: skip
+
+
+async def channel_set(settings: Settings, merchant: str, channel: str, changes: Mapping[str, Path]) -> dict[str, Any]:
+    """Give a channel account new keys: of a secret what stands in the file, of a key file its path. Used within 30 s.
+
+    Raises Denied: merchant.unknown, channel.unknown, channel.config_invalid, channel.account_in_use, settings.invalid.
+    """
+    async with _opened(settings) as app:
+        ((merchant_id, name),) = await _chosen(app.pools.recorder, merchant)
+        account = (await app.desk.see(merchants.channels_of(merchant_id))).get(channel)
+        if account is None:
+            raise Denied("channel.unknown", channel=channel)
+        config = await account.opened(app.desk.sealed)
+        for field, path in changes.items():
+            is_secret = field in merchants.CHANNEL_SECRETS
+            config[field] = key_text(str(path), field) if is_secret else str(path.absolute())
+        CODECS[Channel(channel)].keys(config)
+        now, pool = app.clock.now(), app.pools.recorder
+        await merchants.set_channel(pool, merchant_id, channel, config, now, app.desk.sealed)
+        await keyring.look(app.desk, merchant_id, who(), app.pools.reader)
+        return {"merchant": merchant_id, "name": name, "channel": channel, "changed": sorted(changes)}
 
 
 def show(told: dict[str, Any], say: Callable[..., None]) -> None:
