@@ -54,9 +54,7 @@ def secrets_ends(state: Path | None, as_json: bool) -> None:
     sys.exit(1 if any(each["days"] < 30 for each in told["items"]) else 0)
 
 
-@secrets.command(
-    "channel", **example("yuanlu secrets channel wechat --merchant Shop --set apiv3_key=/run/new")
-)
+@secrets.command("channel", **example("yuanlu secrets channel wechat --merchant Shop --set apiv3_key=/run/new"))
 @click.argument("channel", type=click.Choice(("wechat", "alipay")))
 @click.option("--merchant", required=True, metavar="NAME|ID", help="Whose account.")
 @click.option("--set", "sets", multiple=True, required=True, metavar="FIELD=FILE", help="A key, and the file it is in.")
