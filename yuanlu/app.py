@@ -38,11 +38,12 @@ from yuanlu.complaints.rules import Complaint, ComplaintImage, ComplaintPull
 from yuanlu.config import Settings
 from yuanlu.desk import Desk, Follower
 from yuanlu.devices.rules import Code
-from yuanlu.errors import Denied
+from yuanlu.errors import Busy, Denied
 from yuanlu.evidence.flow import Files
 from yuanlu.evidence.rules import CaseFile, Limits
 from yuanlu.evidence.shelves import S3, Bucket, Disk, Shelf
 from yuanlu.facts import Fact
+from yuanlu.keyring.rules import Secret
 from yuanlu.kms import AwsKms, FileKeys, Kms, Vault
 from yuanlu.lawbook import shelf as lawbook
 from yuanlu.losses.floats import FLOAT_WAKE, Float, next_look
@@ -96,6 +97,7 @@ ROWS: Sequence[type[Row]] = (
     Handover,
     Key,
     TillStand,
+    Secret,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
@@ -245,9 +247,16 @@ def _beside(config: Mapping[str, Any], port: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Config:
-    text: str
+    account: merchants.ChannelAccount
     keys: Any
     read_at: float
+
+
+def _unusable(step: Step | ComplaintStep, no: Denied | Busy) -> str:
+    """Say in the log why a merchant's keys cannot be used; answers the code. Nothing has left then."""
+    code = no.code if isinstance(no, Denied) else "channel.keys_away"
+    log.error("channel.keys_unusable", merchant=step.merchant_id, channel=step.channel, code=code)
+    return code
 
 
 def files_of(settings: Settings) -> Files:
@@ -341,18 +350,16 @@ class App:
         """Take a step outside with the merchant's own keys."""
         try:
             keys = await self._keys(step.merchant_id, step.channel)
-        except Denied as no:
-            log.error("channel.keys_unusable", merchant=step.merchant_id, channel=step.channel, code=no.code)
-            return Outcome(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=no.code)
+        except (Denied, Busy) as no:
+            return Outcome(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=_unusable(step, no))
         return await self.driver.ask(step, CODECS[step.channel], keys)
 
     async def ask_complaint(self, step: ComplaintStep) -> Heard:
         """Take a step about complaints outside with the merchant's own keys."""
         try:
             keys = await self._keys(step.merchant_id, step.channel)
-        except Denied as no:
-            log.error("channel.keys_unusable", merchant=step.merchant_id, channel=step.channel, code=no.code)
-            return Heard(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=no.code)
+        except (Denied, Busy) as no:
+            return Heard(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=_unusable(step, no))
         return await self.driver.ask_complaint(step, CODECS[step.channel], keys)
 
     async def overhear(self, channel: Channel, merchant_id: str, callback: Callback) -> tuple[int, str, bytes]:
@@ -395,16 +402,18 @@ class App:
         now = self.clock.now().timestamp()
         if known is not None and now - known.read_at < KEYS_FOR_SECONDS:
             return known.keys
-        configs = await self.reader.see(merchants.channels_of(merchant_id))
-        if channel not in configs:
+        account = (await self.reader.see(merchants.channels_of(merchant_id))).get(channel)
+        if account is None:
             raise Denied("channel.unknown", channel=channel)
-        config = {**configs[channel]}
-        reached_at = self.settings.public_url or _beside(config, self.settings.port)
-        if reached_at:
-            config["notify_url"] = f"{reached_at}/callbacks/{channel}/{merchant_id}"
-        text = repr(sorted(config.items()))
-        keys = known.keys if known is not None and known.text == text else CODECS[channel].keys(config)
-        self._configs[merchant_id, channel] = _Config(text, keys, now)
+        if known is not None and known.account == account:  # the key service may be away: what was opened stays
+            keys = known.keys
+        else:
+            config = await account.opened(self.desk.sealed)
+            reached_at = self.settings.public_url or _beside(config, self.settings.port)
+            if reached_at:
+                config["notify_url"] = f"{reached_at}/callbacks/{channel}/{merchant_id}"
+            keys = CODECS[channel].keys(config)
+        self._configs[merchant_id, channel] = _Config(account, keys, now)
         return keys
 
 
@@ -421,6 +430,15 @@ def back_outside(payment: Payment, news: News) -> News | None:
     return replace(news, refund_id=f"back-{seen.amount}", outcome=outcome)
 
 
+async def _seal_what_is_plain(app: App) -> None:
+    """Seal the channels' secrets that an earlier release stored in plain. They can be used until then too."""
+    try:
+        if sealed := await merchants.seal_channels(app.pools.recorder, app.desk.sealed):
+            log.info("channel.secrets_sealed", accounts=sealed)
+    except Busy as later:
+        log.warning("channel.secrets_plain", why=str(later))
+
+
 @asynccontextmanager
 async def running(settings: Settings, database: db.Database, *, clock: Clock | None = None) -> AsyncIterator[App]:
     """An installation on a migrated database, until the block ends."""
@@ -430,6 +448,7 @@ async def running(settings: Settings, database: db.Database, *, clock: Clock | N
         async with Driver(clock=clock) as driver, Post(settings, PEN) as post:
             app = App(settings, database, pools, driver, clock, post)
             try:
+                await _seal_what_is_plain(app)
                 yield app
             finally:
                 await app.reader.close()

@@ -80,6 +80,25 @@ _NAMED = re.compile(
 )
 
 
+class Place(NamedTuple):
+    """Where something to be masked stands."""
+
+    start: int
+    end: int
+    kind: Found
+
+
+def places(text: str) -> list[Place]:
+    """Where that stands which `masked` would mask, each with all its signs."""
+    found = [Place(*hit.span(), Found.CARD) for hit in _TRACK.finditer(text) if luhn.is_valid(hit["one"] or hit["two"])]
+    found += [Place(hit.end("name"), hit.end(), Found.SECRET) for hit in _NAMED.finditer(text)]
+    while hits := list(_hits(text)):
+        for hit in hits:
+            found.append(Place(hit.start, hit.end, hit.kind))
+            text = text[: hit.start] + "#" * (hit.end - hit.start) + text[hit.end :]
+    return found
+
+
 def kept(text: str) -> str:
     """The text as it may be kept, where nobody asks what was masked in it."""
     return masked(text).text

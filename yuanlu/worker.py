@@ -25,6 +25,7 @@ from yuanlu.complaints.rules import PULL, WATCH, WATCH_WAKE
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
 from yuanlu.evidence import keeping
+from yuanlu.keyring import flow as keyring
 from yuanlu.losses import flow as losses
 from yuanlu.losses.floats import FLOAT_WAKE
 from yuanlu.notify import flow as notify
@@ -83,9 +84,14 @@ async def _files_sweep(app: App, merchant_id: str) -> int:
     return await keeping.sweep_files(app.desk, app.files, app.pools.reader, merchant_id, datetime.now(UTC))
 
 
+async def _keyring_look(app: App, merchant_id: str) -> int:
+    return len(await keyring.look(app.desk, merchant_id, "system", app.pools.reader))
+
+
 SWEEPS: Mapping[str, Callable[[App, str], Awaitable[Any]]] = {
     "keep.sweep.wake": _keep_sweep,
     "files.sweep.wake": _files_sweep,
+    "keyring.look.wake": _keyring_look,
 }
 """Jobs about a merchant and not one object: once a day the worker leaves one of each for every merchant."""
 

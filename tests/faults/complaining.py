@@ -256,7 +256,7 @@ async def opened(database: db.Database, place: Path, *, told: bool = True, seed:
             config = dict(described[channel])
             if channel is Channel.WECHAT:
                 config["base_url"] = described["base_url"]
-            await merchants.set_channel(pool, world.merchant_id, channel, config, now)
+            await merchants.set_channel(pool, world.merchant_id, channel, config, now, app.desk.sealed)
         yield world
 
 

@@ -20,9 +20,12 @@ from tests.faults import tally
 from tests.faults.audit import NEXT
 from tests.faults.process import SharedClock
 from yuanlu import db
+from yuanlu.app import kms_of
 from yuanlu.channels.contract import Channel
+from yuanlu.config import Settings
 from yuanlu.merchants import store as merchants
 from yuanlu.postgres import Server
+from yuanlu.seal import Seal, Sealed
 from yuanlu.sim.server import Sim
 from yuanlu.sim.times import Stamps
 
@@ -226,8 +229,13 @@ async def _merchant(made: Installation) -> None:
         store_id = await merchants.add_store(pool, made.merchant_id, "s", now)
         made.till_id = await merchants.add_till(pool, made.merchant_id, store_id, "t", now)
         told = made.sim.describe()
+        seal = Seal(pool, kms_of(Settings(state=made.server.state)))
+
+        async def sealing(merchant_id: str, subject: str) -> Sealed:
+            return await seal.of(merchant_id, subject, now)
+
         wechat = {"base_url": told["base_url"], **told["wechat"]}
-        await merchants.set_channel(pool, made.merchant_id, Channel.WECHAT, wechat, now)
+        await merchants.set_channel(pool, made.merchant_id, Channel.WECHAT, wechat, now, sealing)
         await merchants.set_channel(pool, made.merchant_id, Channel.ALIPAY, told["alipay"], now)
         made.key = (await merchants.add_key(pool, made.merchant_id, "till", now)).secret
     finally:

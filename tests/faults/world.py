@@ -245,7 +245,7 @@ class World:
         store_id = await merchants.add_store(pool, merchant_id, "s", now)
         till_id = await merchants.add_till(pool, merchant_id, store_id, "t", now)
         config = self._config(variant, merchant_id)
-        await merchants.set_channel(pool, merchant_id, variant.channel, config, now)
+        await merchants.set_channel(pool, merchant_id, variant.channel, config, now, self.services[0].desk.sealed)
         run = Run(name, variant, merchant_id, till_id, dict(crashes or {}))
         self.runs[merchant_id] = run
         self.leave(self._told(run, story))

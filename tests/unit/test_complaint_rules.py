@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -115,6 +116,44 @@ def test_a_history_that_misses_entries_takes_none_away() -> None:
 def test_the_id_of_a_complaint_is_that_of_the_channel_and_its_number() -> None:
     assert rules.own_id(Channel.WECHAT, grievance()) == rules.own_id(Channel.WECHAT, grievance(text="else"))
     assert rules.own_id(Channel.WECHAT, grievance()) != rules.own_id(Channel.ALIPAY, grievance())
+
+
+def test_no_digest_of_words_can_be_guessed_without_the_key() -> None:
+    """A plain digest of a short text is as good as the text: whoever guesses it, knows it."""
+    ours, other = heard(None, REPLIED), rules.hear(
+        BOUND, Sealed(MERCHANT, "YN", b"o" * 32), Channel.WECHAT, told(REPLIED), grievance(), Seen(None), SOON
+    )  # fmt: skip
+    said = [each for each in ours.facts if hasattr(each, "digest")]
+    assert len(said) == 2
+    for each, again in zip(ours.facts, other.facts, strict=True):
+        assert getattr(each, "digest", "a") != getattr(again, "digest", "b")
+    plain = {hashlib.sha256(text.encode()).hexdigest() for text in (grievance().text, REPLIED.text, "")}
+    assert not plain & {each.digest for each in said}
+    assert ours.row.digest[:64] != other.row.digest[:64]
+    first = answers.open_answer(BOUNDS, SEALED, ask(), AnswerSeen(None, complaint()), NOON).row
+    stranger = answers.open_answer(
+        BOUNDS, Sealed(MERCHANT, "YN", b"o" * 32), ask(), AnswerSeen(None, complaint()), NOON
+    ).row
+    assert (first.mark, first.fingerprint) != (stranger.mark, stranger.fingerprint)
+
+
+def test_an_entry_named_by_its_words_gets_a_name_that_tells_nothing_of_them() -> None:
+    """Alipay gives entries no ids; the codec makes one of what was said."""
+    named = entry(Side.PAYER, Deed.SPOKE, 3, "还钱", "0123456789abcdef01234567.1")
+    one = heard(None, named)
+    assert "0123456789abcdef01234567" not in repr(one.facts) + repr(rules.opened(SEALED, one.row))
+    again = heard(one.row, named)
+    assert isinstance(again, Stay) or not again.facts
+    assert [each.id for each in rules.opened(SEALED, again.row).entries] == [
+        each.id for each in rules.opened(SEALED, one.row).entries
+    ]
+
+
+def test_words_that_are_forgotten_are_found_again_by_what_they_did() -> None:
+    gone, one = Sealed(MERCHANT, "YN", None), sent()
+    mine = entry(Side.MERCHANT, Deed.SPOKE, 2, "好的")
+    assert answers.has_arrived(gone, one, (one,), grievance(), [OPENED, mine])
+    assert not answers.has_arrived(gone, one, (one,), grievance(), [OPENED])
 
 
 def test_what_was_forgotten_is_not_kept_again() -> None:
@@ -280,22 +319,22 @@ def test_a_no_to_what_was_sent_before_is_believed_only_when_the_history_does_not
     unclear = answers.hear(BOUNDS, Heard(word=Word.REFUSED), AnswerSeen(one, complaint(), (one,)), SOON)
     assert unclear.row.state is Said.SENT
     mine = entry(Side.MERCHANT, Deed.SPOKE, 2, "好的")
-    there = answers.look_for(BOUNDS, told(mine), AnswerSeen(unclear.row, complaint(), (unclear.row,)), SOON)
+    there = answers.look_for(BOUNDS, SEALED, told(mine), AnswerSeen(unclear.row, complaint(), (unclear.row,)), SOON)
     assert there.row.state is Said.DONE
 
 
 def test_an_unclear_answer_is_sent_again_only_after_two_clear_looks_apart() -> None:
     """S79."""
     one = sent()
-    look = answers.look_for(BOUNDS, told(), AnswerSeen(one, complaint(), (one,)), SOON)
+    look = answers.look_for(BOUNDS, SEALED, told(), AnswerSeen(one, complaint(), (one,)), SOON)
     assert look.row.state is Said.SENT
-    soon = answers.look_for(BOUNDS, told(), AnswerSeen(look.row, complaint(), (look.row,)), SOON)
+    soon = answers.look_for(BOUNDS, SEALED, told(), AnswerSeen(look.row, complaint(), (look.row,)), SOON)
     assert soon.row.state is Said.SENT
     unclear = Heard(word=Word.UNKNOWN)
     later = SOON + timedelta(minutes=1)
-    deaf = answers.look_for(BOUNDS, unclear, AnswerSeen(look.row, complaint(), (look.row,)), later)
+    deaf = answers.look_for(BOUNDS, SEALED, unclear, AnswerSeen(look.row, complaint(), (look.row,)), later)
     assert deaf.row.state is Said.SENT
-    again = answers.look_for(BOUNDS, told(), AnswerSeen(look.row, complaint(), (look.row,)), later)
+    again = answers.look_for(BOUNDS, SEALED, told(), AnswerSeen(look.row, complaint(), (look.row,)), later)
     assert again.row.state is Said.READY
 
 
@@ -303,8 +342,8 @@ def test_an_answer_with_the_words_of_another_is_counted_not_mistaken_for_it() ->
     first, second = replace(written(), state=Said.DONE), sent()
     one = entry(Side.MERCHANT, Deed.SPOKE, 2, "好的", "1")
     other = entry(Side.MERCHANT, Deed.SPOKE, 3, "好 的", "2")
-    assert not answers.has_arrived(second, (first, second), grievance(), [OPENED, one])
-    assert answers.has_arrived(second, (first, second), grievance(), [OPENED, one, other])
+    assert not answers.has_arrived(SEALED, second, (first, second), grievance(), [OPENED, one])
+    assert answers.has_arrived(SEALED, second, (first, second), grievance(), [OPENED, one, other])
 
 
 def test_an_answer_that_was_not_sent_is_stopped_and_a_sent_one_is_not() -> None:

@@ -159,7 +159,7 @@ async def opened(
             if sim is not None:
                 told = sim.describe()
                 config = {"base_url": told["base_url"], **told["wechat"]}
-                await merchants.set_channel(pool, merchant_id, "wechat", config, now)
+                await merchants.set_channel(pool, merchant_id, "wechat", config, now, app.desk.sealed)
                 await merchants.set_channel(pool, merchant_id, "alipay", told["alipay"], now)
         keys = {who: (await merchants.add_key(pool, shops["shop"][0], who, now)).secret for who in ("cashier", "boss")}
         keys["neighbour"] = (await merchants.add_key(pool, shops["neighbour"][0], "neighbour", now)).secret

@@ -19,11 +19,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from yuanlu import db
+from yuanlu.app import kms_of
 from yuanlu.bench import ground
 from yuanlu.bench.ground import Till
 from yuanlu.bench.measure import cpu_of
+from yuanlu.config import Settings
 from yuanlu.merchants import store as merchants
 from yuanlu.postgres import Server
+from yuanlu.seal import Seal, Sealed
 
 START_WITHIN = 30.0
 STOP_WITHIN = 60.0
@@ -135,8 +138,13 @@ async def made(server: Server) -> AsyncIterator[World]:
         stack.push_async_callback(pools.close)
         at = ground.CLOCK.now()
         till = (await ground.tills(pools.recorder, 1))[0]
+        seal = Seal(pools.recorder, kms_of(Settings(state=server.state)))
+
+        async def sealing(merchant_id: str, subject: str) -> Sealed:
+            return await seal.of(merchant_id, subject, at)
+
         wechat = {"base_url": sim["base_url"], **sim["wechat"]}
-        await merchants.set_channel(pools.recorder, till.merchant_id, "wechat", wechat, at)
+        await merchants.set_channel(pools.recorder, till.merchant_id, "wechat", wechat, at, sealing)
         await merchants.set_channel(pools.recorder, till.merchant_id, "alipay", sim["alipay"], at)
         key = await merchants.add_key(pools.recorder, till.merchant_id, "bench", at)
         yield World(server, database, sim, simulated.pid, till, key.secret)

@@ -19,12 +19,13 @@ from yuanlu.cases.rules import Case, CaseAsk, What
 from yuanlu.cases.store import made
 from yuanlu.complaints import flow as complaints
 from yuanlu.complaints import store as complaints_store
-from yuanlu.complaints.rules import Complaint, Kept, digest_of_text
+from yuanlu.complaints.rules import Complaint, Kept, mark_of_text
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.money import Money
 from yuanlu.payments import store as payments_store
 from yuanlu.reading import Read, View, over_keys
+from yuanlu.seal import Sealed
 
 WAKE = "cases.complaint.wake"
 """A complaint was heard, says something new, or is an alarm: let its case have it."""
@@ -56,7 +57,8 @@ async def join(desk: Desk, merchant_id: str, complaint_id: str) -> Case | None:
     if not complaint.payment_id:
         return None
     case = await _case_of(desk, complaint)
-    for item in items(complaint, await complaints.said(desk, complaint)):
+    sealed = await desk.sealed(merchant_id, complaint_id)
+    for item in items(sealed, complaint, await complaints.said(desk, complaint)):
         case = await flow.add(desk, merchant_id, case.id, item)
     return case
 
@@ -84,14 +86,19 @@ async def _ask(desk: Desk, complaint: Complaint) -> CaseAsk:
     )
 
 
-def items(complaint: Complaint, kept: Kept) -> list[Item]:
+def items(sealed: Sealed, complaint: Complaint, kept: Kept) -> list[Item]:
     """What of a complaint enters its case, oldest first. What the payer has seen at the channel, the payer may see."""
-    found = [_item("complaint", complaint.id, digest_of_text(f"{complaint.channel} {complaint.channel_id}"))]
-    found += [_item("complaint_entry", f"{complaint.id}.{each.id}", digest_of_text(each.text)) for each in kept.entries]
+    found = [_item("complaint", complaint.id, _digest(f"{complaint.channel}{complaint.channel_id}"))]
+    for each in kept.entries:
+        found += [_item("complaint_entry", f"{complaint.id}.{each.id}", mark_of_text(sealed, each.text))]
     for alarm in complaint.alarm.split():
-        digest = hashlib.sha256(alarm.encode()).hexdigest()
-        found.append(_item("complaint_alarm", f"{complaint.id}.{alarm}", digest, Audience.INTERNAL))
+        found += [_item("complaint_alarm", f"{complaint.id}.{alarm}", _digest(alarm), Audience.INTERNAL)]
     return found
+
+
+def _digest(public: str) -> str:
+    """The SHA-256 of what is no secret."""
+    return hashlib.sha256(public.encode()).hexdigest()
 
 
 def _item(kind: str, item_id: str, digest: str, audience: Audience = Audience.CUSTOMER) -> Item:

@@ -67,9 +67,11 @@ class Commands(click.Group):
 
 
 def _failed(ctx: click.Context, words: str) -> NoReturn:
+    from yuanlu.web.parts.logs import masked
+
     if ctx.params.get("debug"):
-        traceback.print_exc()
-    first = words.partition("\n")[0]
+        click.echo(masked(traceback.format_exc()), err=True)  # without the values beside it: reports are sent around
+    first = masked(words.partition("\n")[0])
     click.echo(f"yuanlu: {first}" + ("" if ctx.params.get("debug") else "  (yuanlu --debug … shows where)"), err=True)
     sys.exit(1)
 

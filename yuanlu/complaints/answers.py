@@ -14,7 +14,6 @@ after another, so no two of them can be mistaken for each other.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -41,7 +40,7 @@ from yuanlu.channels.contract import (
     Side,
     Word,
 )
-from yuanlu.complaints.rules import WATCH_WAKE, Complaint, ComplaintImage, Sealed, day_end, digest_of_text
+from yuanlu.complaints.rules import WATCH_WAKE, Complaint, ComplaintImage, Sealed, day_end, mark_of_text
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
 from yuanlu.masking import kept
@@ -99,7 +98,7 @@ OPEN = (State.READY, State.SENT, State.WAITING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer(Row):
-    """An answer as it stands. `mark` is the digest of its words: by it the history is searched."""
+    """An answer as it stands. `mark` is the keyed hash of its words: by it the history is searched."""
 
     table = "complaint_answers"
 
@@ -200,11 +199,10 @@ class AnswerAsk:
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", kept(self.text))
 
-    @property
-    def fingerprint(self) -> str:
-        """Hash of everything asked but the id."""
+    def fingerprint(self, sealed: Sealed) -> str:
+        """Keyed hash of everything asked but the id. Raises Denied: seal.forgotten."""
         content = (self.complaint_id, self.what, self.text, str(self.days), self.feedback_code, *self.images)
-        return hashlib.sha256("\x1f".join(content).encode()).hexdigest()
+        return sealed.mark("\x1f".join(content))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +226,9 @@ def open_answer(
     complaint.words_not_sent, complaint.too_many_images, complaint.image_unknown, complaint.finished,
     complaint.already_decided, complaint.asks_no_refund, complaint.days, complaint.feedback_code.
     """
+    fingerprint = ask.fingerprint(sealed)
     if seen.answer is not None:
-        if seen.answer.fingerprint != ask.fingerprint:
+        if seen.answer.fingerprint != fingerprint:
             raise Denied("complaint.answer_id_taken", id=ask.id)
         return Stay(seen.answer)
     complaint = seen.complaint
@@ -246,8 +245,8 @@ def open_answer(
         what=ask.what,
         state=State.READY,
         sealed=sealed.seal(ask.text),
-        mark=digest_of_text(ask.text),
-        fingerprint=ask.fingerprint,
+        mark=mark_of_text(sealed, ask.text),
+        fingerprint=fingerprint,
         days=ask.days,
         feedback_code=ask.feedback_code,
         images=" ".join(ask.images),
@@ -411,30 +410,34 @@ def hear(
             return _to(seen, State.SENT, at, (unclear,), look=at + bound.check_gaps[0], heard=heard, **told)
 
 
-def has_arrived(answer: Answer, others: Sequence[Answer], told: Grievance, entries: Sequence[Entry]) -> bool:
-    """Whether the channel has it: more such entries than answers we know to have arrived."""
+def has_arrived(
+    sealed: Sealed, answer: Answer, others: Sequence[Answer], told: Grievance, entries: Sequence[Entry]
+) -> bool:
+    """Whether the channel has it: more such entries than answers we know to have arrived.
+
+    What is forgotten is known by what it did alone: its words could not be sent again anyway.
+    """
     deed = DEEDS[answer.what]
     if deed is Deed.FINISHED and not told.is_open:
         return True
+    by_words = deed is Deed.SPOKE and sealed.key is not None
     there = [
         each
         for each in entries
         if each.side is Side.MERCHANT
         and each.deed is deed
-        and (deed is not Deed.SPOKE or digest_of_text(each.text) == answer.mark)
+        and (not by_words or mark_of_text(sealed, each.text) == answer.mark)
     ]
     known = [
         each
         for each in others
-        if each.state is State.DONE
-        and DEEDS[each.what] is deed
-        and (deed is not Deed.SPOKE or each.mark == answer.mark)
+        if each.state is State.DONE and DEEDS[each.what] is deed and (not by_words or each.mark == answer.mark)
     ]
     return len(there) > len(known)
 
 
 def look_for(
-    facts: Mapping[Channel, ComplaintFacts], heard: Heard, seen: AnswerSeen, at: datetime
+    facts: Mapping[Channel, ComplaintFacts], sealed: Sealed, heard: Heard, seen: AnswerSeen, at: datetime
 ) -> Change[Answer] | Stay[Answer]:
     """The history was asked about an answer whose sending was unclear. `heard` holds the complaint and its history.
 
@@ -451,7 +454,7 @@ def look_for(
     looked: dict[str, Any] = {"looks": answer.looks + 1}
     if heard.word is not Word.SETTLED or heard.entries is None or not heard.complaints:
         return _to(seen, State.SENT, at, (), look=at + pause, **looked)
-    if has_arrived(answer, seen.others, heard.complaints[0], heard.entries):
+    if has_arrived(sealed, answer, seen.others, heard.complaints[0], heard.entries):
         return _done(seen, heard, "history", at)
     asked_at = heard.asked_at or at
     if answer.sent_at is None or asked_at < answer.sent_at:

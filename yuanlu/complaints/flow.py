@@ -271,7 +271,8 @@ async def answer(desk: Desk, merchant_id: str, answer_id: str) -> Answer:
         raise Denied("complaint.answer_unknown")
     if seen.answer.state is answers.State.SENT:
         heard = await told_of(desk, merchant_id, seen.complaint.channel, seen.complaint.channel_id)
-        found = await desk.decide(view, partial(answers.look_for, BOUNDS, heard))
+        sealed = await desk.sealed(merchant_id, seen.complaint.id)
+        found = await desk.decide(view, partial(answers.look_for, BOUNDS, sealed, heard))
         return found.row if found.row.state is not answers.State.READY else await _send(desk, merchant_id, answer_id)
     return await _send(desk, merchant_id, answer_id)
 

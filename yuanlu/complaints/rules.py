@@ -14,6 +14,7 @@ complaint's own key; facts hold digests only.
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -57,6 +58,8 @@ class Sealed(Protocol):
     def seal(self, text: str) -> str: ...
 
     def open(self, sealed: str) -> str: ...
+
+    def mark(self, text: str) -> str: ...
 
 
 class State(StrEnum):
@@ -170,7 +173,7 @@ class ComplaintHeard(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComplaintSaid(Fact):
-    """Something new in its history. `digest`: SHA-256 of the text, which is kept sealed."""
+    """Something new in its history. `digest`: keyed hash of the text, which is kept sealed."""
 
     entry: str
     side: str
@@ -248,7 +251,8 @@ def opened(sealed: Sealed, complaint: Complaint) -> Kept:
     """What was said. Nothing of it where it was forgotten."""
     if sealed.key is None or not complaint.sealed:
         return Kept()
-    return msgspec.json.decode(sealed.open(complaint.sealed), type=Kept)
+    kept = msgspec.json.decode(sealed.open(complaint.sealed), type=Kept)
+    return msgspec.structs.replace(kept, entries=_named(sealed, kept.entries))
 
 
 def shut(sealed: Sealed, kept: Kept) -> str:
@@ -256,9 +260,26 @@ def shut(sealed: Sealed, kept: Kept) -> str:
     return "" if sealed.key is None else sealed.seal(msgspec.json.encode(kept).decode())
 
 
-def digest_of_text(text: str) -> str:
-    """The SHA-256 of a text, however a channel spaces it."""
-    return hashlib.sha256("".join(text.split()).encode()).hexdigest()
+def mark_of_text(sealed: Sealed, text: str) -> str:
+    """The keyed hash of a text, however a channel spaces it: nobody guesses a short one once its key is forgotten.
+
+    Shape: 64 letters; empty where it is forgotten.
+    """
+    return "" if sealed.key is None else sealed.mark("".join(text.split()))
+
+
+_ID_OF_TEXT = re.compile(r"[0-9a-f]{24}\.\d+")
+"""The id of an entry at a channel that gives none: it follows from what was said, so that could be guessed."""
+
+
+def _named(sealed: Sealed, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Entries whose ids tell nothing of their words. Again changes nothing."""
+    if sealed.key is None:
+        return tuple(entries)  # their words are not kept, and they enter nothing: see `hear`
+    return tuple(
+        replace(each, id=f"m{sealed.mark(each.id)[:24]}") if _ID_OF_TEXT.fullmatch(each.id) else each
+        for each in entries
+    )
 
 
 def hear(
@@ -268,11 +289,11 @@ def hear(
 
     Law: heard twice is one, an older answer never replaces a newer one, and our state follows from what was told.
     """
-    told, heard = replace(told, text=masked(told.text)), replace(heard, entries=_masked(heard.entries))
+    told, heard = replace(told, text=masked(told.text)), replace(heard, entries=_masked(sealed, heard.entries))
     known = seen.complaint
     if known is not None and _is_overtaken(known, heard):
         return Stay(known)
-    digest = _digest(told)
+    digest = _digest(sealed, told)
     if known is not None and heard.entries is None and known.digest.startswith(digest):
         return Stay(known)
     kept = opened(sealed, known) if known is not None else Kept()
@@ -287,13 +308,14 @@ def hear(
     row = replace(row, sealed=shut(sealed, now_kept), digest=digest + _mark(entries), entries=len(entries))
     facts: list[Fact] = []
     if known is None:
-        facts.append(_first_fact(row, told))
-    facts += [_said(each) for each in news if each.deed is not Deed.OPENED]
+        facts.append(_first_fact(sealed, row, told))
+    if sealed.key is not None:
+        facts += [_said(sealed, each) for each in news if each.deed is not Deed.OPENED]
     return _changed(bound, row, known, heard, seen, at, facts)
 
 
-def _masked(entries: tuple[Entry, ...] | None) -> tuple[Entry, ...] | None:
-    return entries and tuple(replace(each, text=masked(each.text)) for each in entries)
+def _masked(sealed: Sealed, entries: tuple[Entry, ...] | None) -> tuple[Entry, ...] | None:
+    return entries and tuple(replace(each, text=masked(each.text)) for each in _named(sealed, entries))
 
 
 def _first(merchant_id: str, channel: Channel, told: Grievance, seen: Seen, at: datetime) -> Complaint:
@@ -319,23 +341,23 @@ def _first(merchant_id: str, channel: Channel, told: Grievance, seen: Seen, at: 
     )
 
 
-def _first_fact(row: Complaint, told: Grievance) -> ComplaintHeard:
+def _first_fact(sealed: Sealed, row: Complaint, told: Grievance) -> ComplaintHeard:
     return ComplaintHeard(
         channel=row.channel,
         channel_id=row.channel_id,
         payment_id=row.payment_id,
         about=row.kind,
         asked_fen=row.asked_fen,
-        digest=digest_of_text(told.text),
+        digest=mark_of_text(sealed, told.text),
     )
 
 
-def _said(entry: Entry) -> ComplaintSaid:
+def _said(sealed: Sealed, entry: Entry) -> ComplaintSaid:
     return ComplaintSaid(
         entry=entry.id,
         side=entry.side,
         deed=entry.deed,
-        digest=digest_of_text(entry.text),
+        digest=mark_of_text(sealed, entry.text),
         said_at=entry.at.isoformat(),
     )
 
@@ -345,10 +367,15 @@ def _is_overtaken(known: Complaint, heard: Heard) -> bool:
     return known.asked_at is not None and heard.asked_at is not None and heard.asked_at < known.asked_at
 
 
-def _digest(told: Grievance) -> str:
-    """Of what the complaint itself says; 64 letters. Addresses of images are told anew each time, so they count not."""
+def _digest(sealed: Sealed, told: Grievance) -> str:
+    """Of what the complaint itself says; 64 letters. Addresses of images are told anew each time, so they count not.
+
+    Keyed, since it is kept; of what is forgotten, without what names anybody.
+    """
     plain = replace(told, images=())
-    return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
+    if sealed.key is None:
+        return hashlib.sha256(msgspec.json.encode(replace(plain, text="", phone="", payer=""))).hexdigest()
+    return sealed.mark(msgspec.json.encode(plain).decode())
 
 
 def _mark(entries: Iterable[Entry]) -> str:

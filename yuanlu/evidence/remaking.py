@@ -1,15 +1,17 @@
-"""Makes a file anew from what can be seen of it. Run as a program of its own; it knows nothing of us.
+"""Makes a file anew from what can be seen of it. Run as a program of its own; of ours it knows what is masked alone.
 
 Hostile bytes are decoded here and nowhere else: in a child process that has no environment, no database and no key,
 may write no file, and is held to memory and seconds by the kernel. A crash or a bomb ends the child and nobody else.
 It imports the heavy libraries, so the service stays small.
 
 Shape: argv[1] is JSON (`kind`, `pixels_max`, `pages_max`, `bytes_max`, `seconds_max`, `memory_max`); the file comes on
-standard input. Out goes one line of JSON and then the new file: `{"media", "width", "height", "pages", "stripped"}`,
+standard input. Out goes one line of JSON and then the new file: `{"media", "width", "height", "pages", "stripped",
+"searched_pages", "masked"}`,
 or `{"no": code, …}` and nothing else.
 
 Law: what comes out was written by our own encoders from pixels: no metadata, no profile, no script, no second format
-in the same bytes. An image is turned the way its EXIF says; a PDF is drawn page by page and written as images.
+in the same bytes. An image is turned the way its EXIF says; a PDF is drawn page by page and written as images,
+the card and identity numbers of its text blacked out.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import resource
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -74,7 +77,10 @@ def remade_image(content: bytes, kind: str, limits: dict[str, Any]) -> tuple[dic
     image = _plain(image)
     media = PNG if kind == PNG or image.mode in {"RGBA", "LA"} else JPEG
     body = _png(image) if media == PNG else _jpeg(image, limits["bytes_max"])
-    told = {"media": media, "width": image.width, "height": image.height, "pages": 1, "stripped": stripped}
+    told = {
+        "media": media, "width": image.width, "height": image.height, "pages": 1, "stripped": stripped,
+        "searched_pages": 0, "masked": [],
+    }  # fmt: skip
     return told, body
 
 
@@ -155,18 +161,31 @@ def remade_pdf(content: bytes, limits: dict[str, Any]) -> tuple[dict[str, Any], 
     if pages > limits["pages_max"]:
         raise No("file.too_many_pages", pages=pages, pages_max=limits["pages_max"])
     document.init_forms()  # what was filled into a form is part of what is seen; this pdfium has no JavaScript
-    drawn = [_page(document[place]) for place in range(pages)]
+    drawn, searched, masked = [], 0, dict[str, None]()
+    for place in range(pages):
+        one, has_text, kinds = _page(document, place)
+        drawn.append(one)
+        searched += has_text
+        masked |= dict.fromkeys(kinds)
     width, height = drawn[0][1], drawn[0][2]
-    body = image_pdf(drawn)
-    told = {"media": PDF, "width": width, "height": height, "pages": pages, "stripped": ["document"]}
-    return told, body
+    told = {
+        "media": PDF, "width": width, "height": height, "pages": pages, "stripped": ["document"],
+        "searched_pages": searched, "masked": list(masked),
+    }  # fmt: skip
+    return told, image_pdf(drawn)
 
 
 Drawn = tuple[bytes, int, int, float, float]
 """A page as JPEG, its pixels, and its size in points."""
 
 
-def _page(page: Any) -> Drawn:
+def _page(document: Any, place: int) -> tuple[Drawn, bool, Sequence[str]]:
+    """A page drawn, card and identity numbers of its text blacked out; whether it had text, and what was found."""
+    from pypdfium2 import raw
+
+    from yuanlu.evidence import blacking
+
+    page = document[place]
     width, height = page.get_size()
     if not (0 < width <= PAGE_POINTS_MAX and 0 < height <= PAGE_POINTS_MAX):
         raise No("file.damaged")
@@ -174,10 +193,14 @@ def _page(page: Any) -> Drawn:
     if width * height * scale * scale > PAGE_PIXELS_MAX:
         scale = (PAGE_PIXELS_MAX / (width * height)) ** 0.5
     image = page.render(scale=scale, may_draw_forms=True).to_pil().convert("RGB")
+    raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)  # so that what stands in forms and notes is text of the page
+    page.close()
+    page = document[place]
+    has_text, kinds = blacking.black_out(page, image)
+    page.close()
     out = io.BytesIO()
     image.save(out, "JPEG", quality=85)
-    page.close()
-    return out.getvalue(), image.width, image.height, width, height
+    return (out.getvalue(), image.width, image.height, width, height), has_text, kinds
 
 
 def image_pdf(pages: Sequence[Drawn]) -> bytes:
@@ -237,8 +260,11 @@ def main() -> None:
     """Read, make anew, write, end."""
     limits = json.loads(sys.argv[1])
     if limits["kind"] == PDF:
+        sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
         import pypdfium2  # noqa: F401  # loaded before the doors are shut
-    from PIL import Image, ImageOps, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
+
+        from yuanlu.evidence import blacking  # noqa: F401
+    from PIL import Image, ImageDraw, ImageOps, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
 
     Image.MAX_IMAGE_PIXELS = limits["pixels_max"]
     warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -94,9 +94,11 @@ class CaseFile(Row):
     stripped: str
     """What stood in the file beside what is seen, and is not kept: `metadata`, `trailing`, `document`."""
     masked: str
-    """What was masked in the name: `card`, `id_number`."""
+    """What was masked in the name and blacked out in the pages: `card`, `id_number`, `secret`."""
     taken_by: str
     taken_at: datetime
+    searched_pages: int = 0
+    """Pages that had text of their own, in which such numbers were looked for. What is in a picture is not read."""
     opened_times: int = 0
     gone_at: datetime | None = None
     gone_why: str = ""
@@ -114,6 +116,7 @@ class FileTaken(Fact):
     audience: str
     stripped: str
     masked: str
+    searched_pages: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +174,8 @@ class Remade:
     pages: int
     stripped: tuple[str, ...]
     content: bytes
+    searched_pages: int = 0
+    masked: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -319,7 +324,8 @@ def take(
         name=name,
         audience=ask.audience,
         stripped=",".join(remade.stripped),
-        masked=",".join(found),
+        masked=",".join(dict.fromkeys((*found, *remade.masked))),
+        searched_pages=remade.searched_pages,
         taken_by=ask.by.id,
         taken_at=at,
     )
@@ -332,6 +338,7 @@ def take(
         audience=row.audience,
         stripped=row.stripped,
         masked=row.masked,
+        searched_pages=row.searched_pages,
     )
     return Change(row=row, at=at, who=ask.by.id, facts=(taken,))
 

@@ -54,6 +54,8 @@ class Workshop:
             height=told["height"],
             pages=told["pages"],
             stripped=tuple(told["stripped"]),
+            searched_pages=told["searched_pages"],
+            masked=tuple(told["masked"]),
             content=body,
         )
 

@@ -25,6 +25,7 @@ from yuanlu import ids
 from yuanlu.change import Change, Row, Stay
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
+from yuanlu.masking import kept
 
 SCOPES: Mapping[str, frozenset[str]] = {
     "charge": frozenset({"charge"}),
@@ -171,7 +172,7 @@ def make(ask: KeyAsk, digest: bytes, seen: Key | None, at: datetime) -> Change[K
 
     Raises Denied: key.actor_empty, key.scope_unknown, key.until_past, key.id_taken.
     """
-    actor, scopes = ask.actor.strip(), joined(ask.scopes)
+    actor, scopes = kept(ask.actor.strip()), joined(ask.scopes)
     if not actor:
         raise Denied("key.actor_empty")
     if seen is not None:

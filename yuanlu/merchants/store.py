@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,10 @@ import asyncpg
 import msgspec
 
 from yuanlu import ids
-from yuanlu.errors import Denied
+from yuanlu.db import away
+from yuanlu.errors import Broken, Denied
 from yuanlu.reading import Read, View, over_keys
+from yuanlu.seal import Sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,44 @@ class NewKey:
     secret: str = field(repr=False)
 
 
+Sealing = Callable[[str, str], Awaitable[Sealed]]
+"""What seals and opens for a merchant and a subject: `Desk.sealed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAccount:
+    """A merchant's contract with a channel. `config` is JSON without secrets; `sealed` is JSON of them, sealed.
+
+    A row of an earlier release, until it is sealed, has them in `config`.
+    """
+
+    merchant_id: str
+    channel: str
+    config: str = field(repr=False)
+    sealed: str = field(repr=False)
+
+    async def opened(self, sealing: Sealing) -> dict[str, Any]:
+        """The whole configuration, its secrets in plain: for whoever speaks with the channel.
+
+        Raises Denied: seal.forgotten; Busy when the key service is away; Broken when it was changed.
+        """
+        config: dict[str, Any] = msgspec.json.decode(self.config)
+        if self.sealed:
+            config |= msgspec.json.decode((await sealing(self.merchant_id, subject_of(self.channel))).open(self.sealed))
+        return config
+
+
+CHANNEL_SECRETS = ("apiv3_key", "v2_key")
+"""What of a configuration is sealed. All other secrets of channels are files, of which it holds the paths."""
+
+
+def subject_of(channel: str) -> str:
+    """Under whose key the secrets of a channel are sealed."""
+    return f"channel/{channel}"
+
+
 CHANNELS = over_keys(
-    "select k.place, c.channel, c.config from keys k join channel_accounts c on c.merchant_id = k.merchant_id"
+    "select k.place, c.channel, c.config, c.sealed from keys k join channel_accounts c on c.merchant_id = k.merchant_id"
 )
 KEY = over_keys(
     "select k.place, t.merchant_id, t.id, t.digest, t.old_digest, t.old_until, t.scopes, t.till_id, t.public_key,"
@@ -81,11 +119,14 @@ def key_epoch() -> View[int]:
     return View((Read(EPOCH, ""),), lambda found: int(found[0][0]["epoch"]))
 
 
-def channels_of(merchant_id: str) -> View[dict[str, Mapping[str, Any]]]:
-    """The channels a merchant has, each with its configuration."""
+def channels_of(merchant_id: str) -> View[dict[str, ChannelAccount]]:
+    """The channels a merchant has, each with its contract."""
 
-    def make(found: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, Mapping[str, Any]]:
-        return {row["channel"]: msgspec.json.decode(row["config"]) for row in found[0]}
+    def make(found: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, ChannelAccount]:
+        return {
+            row["channel"]: ChannelAccount(merchant_id, row["channel"], row["config"], row["sealed"])
+            for row in found[0]
+        }
 
     return View((Read(CHANNELS, merchant_id, ""),), make)
 
@@ -208,27 +249,70 @@ IDENTITY = {"wechat": ("mchid", "appid"), "alipay": ("app_id",)}
 
 
 async def set_channel(
-    pool: asyncpg.Pool[Any], merchant_id: str, channel: str, config: Mapping[str, Any], at: datetime
-) -> None:
-    """Store a merchant's contract with a channel. Law: `config` holds paths of secret files, no secret PEM itself.
+    pool: asyncpg.Pool[Any], merchant_id: str, channel: str, config: Mapping[str, Any], at: datetime,
+    sealing: Sealing | None = None,
+) -> None:  # fmt: skip
+    """Store a merchant's contract with a channel. Law: no secret is stored in plain; of key files, the paths are.
 
     Keys may change at any time. Who the merchant is at the channel may not, once there are payments: another account
     would truthfully say that it has never heard of them, and what was paid would look as if it never was.
-    Raises Denied: channel.account_in_use.
+    Raises Denied: channel.account_in_use, channel.config_invalid; Broken where there are secrets and nothing seals.
     """
-    text = msgspec.json.encode(config).decode()
+    text, sealed = await _shut(merchant_id, channel, config, sealing)
     same = [config.get(name) for name in IDENTITY[channel]]
     done = await pool.fetchval(
-        "insert into channel_accounts as c (merchant_id, channel, config, changed_at) values ($1, $2, $3, $4)"
-        " on conflict (merchant_id, channel) do update set config = excluded.config, changed_at = excluded.changed_at"
+        "insert into channel_accounts as c (merchant_id, channel, config, changed_at, sealed)"
+        " values ($1, $2, $3, $4, $7)"
+        " on conflict (merchant_id, channel) do update set config = excluded.config, sealed = excluded.sealed,"
+        " changed_at = excluded.changed_at"
         " where not exists (select 1 from payments p where p.merchant_id = $1 and p.channel = $2)"
         " or (select array_agg(c.config::jsonb ->> name order by place)"
         " from unnest($5::text[]) with ordinality u(name, place)) = $6::text[]"
         " returning 1",
-        merchant_id, channel, text, at, list(IDENTITY[channel]), same,
+        merchant_id, channel, text, at, list(IDENTITY[channel]), same, sealed,
     )  # fmt: skip
     if done is None:
         raise Denied("channel.account_in_use", channel=channel)
+
+
+async def _shut(merchant_id: str, channel: str, config: Mapping[str, Any], sealing: Sealing | None) -> tuple[str, str]:
+    """A configuration as it is kept: without secrets, and the secrets sealed (empty: there are none)."""
+    for name, value in config.items():
+        if "PRIVATE KEY" in str(value):
+            raise Denied("channel.config_invalid", channel=channel, field=name, why="a path, not the key itself")
+    secret = {name: config[name] for name in CHANNEL_SECRETS if config.get(name)}
+    text = msgspec.json.encode({name: config[name] for name in config if name not in CHANNEL_SECRETS}).decode()
+    if not secret:
+        return text, ""
+    if sealing is None:
+        raise Broken("secrets of a channel, and nothing to seal them with")
+    sealed = await sealing(merchant_id, subject_of(channel))
+    return text, sealed.seal(msgspec.json.encode(secret).decode())
+
+
+_PLAIN = """
+  select merchant_id, channel, config from channel_accounts
+  where sealed = '' and config ~ '"(apiv3_key|v2_key)"' order by merchant_id, channel
+"""
+
+
+async def seal_channels(pool: asyncpg.Pool[Any], sealing: Sealing) -> int:
+    """Seal what a release before this one stored in plain; answers how many contracts. Again does no harm.
+
+    Raises Busy while the database or the key service is away.
+    """
+    with away():
+        rows = await pool.fetch(_PLAIN)
+    for row in rows:
+        config = msgspec.json.decode(row["config"])
+        text, sealed = await _shut(row["merchant_id"], row["channel"], config, sealing)
+        with away():
+            await pool.execute(
+                "update channel_accounts set config = $4, sealed = $5"
+                " where merchant_id = $1 and channel = $2 and config = $3",
+                row["merchant_id"], row["channel"], row["config"], text, sealed,
+            )  # fmt: skip
+    return len(rows)
 
 
 async def add_key(pool: asyncpg.Pool[Any], merchant_id: str, actor: str, at: datetime, *, staff_id: str = "") -> NewKey:

@@ -145,7 +145,10 @@ SILENT: Mapping[str, str] = {
         ),
         "people set the installation up by it: the audit log has it": (
             "ComplaintsWatched PolicySet StaffAdded StaffEnded KeyMade KeyRotated KeyEnded TillInvited TillEnrolled"
-            " TillClosed LimitsProposed LimitsAgreed"
+            " TillClosed LimitsProposed LimitsAgreed SecretNoted SecretRotated SecretGone"
+        ),
+        "whoever runs the installation is told by its log and its metrics; a secret has a name and no id": (
+            "SecretEnding"
         ),
         "it is about letters: a letter about it would bring the next": (
             "HookAdded HookChanged HookSecretRotated HookEnabled HookPinged HookReplayed NoticeSent NoticeFailed"

@@ -67,11 +67,16 @@ def of(settings: Settings, at: datetime) -> Signer:
 
 def known(settings: Settings) -> list[str]:
     """The fingerprints of the installation's certificates, if it has any yet. Makes nothing."""
-    given = bool(settings.pack_key_file or settings.pack_cert_file)
-    if not given and not (settings.state / _FOLDER / "pack.pem").exists():
-        return []
-    path = Path(settings.pack_cert_file) if given else settings.state / _FOLDER / "pack.pem"
-    return [fingerprint(each) for each in _certificates(path)]
+    path = certificate_path(settings)
+    return [] if path is None else [fingerprint(each) for each in _certificates(path)]
+
+
+def certificate_path(settings: Settings) -> Path | None:
+    """Where the certificates are, if there are any yet."""
+    if settings.pack_key_file or settings.pack_cert_file:
+        return Path(settings.pack_cert_file)
+    own = settings.state / _FOLDER / "pack.pem"
+    return own if own.exists() else None
 
 
 def _read(key_file: Path, cert_file: Path) -> Signer:

@@ -263,6 +263,9 @@ class ChargeAsk:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "description", masking.kept(self.description))
+        if self.lines:
+            lines = tuple(replace(each, name=masking.kept(each.name)) for each in self.lines)
+            object.__setattr__(self, "lines", lines)
 
     @property
     def mode(self) -> Mode:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from yuanlu import packaged, sheets
+from yuanlu import masking, packaged, sheets
 from yuanlu.errors import Broken
 from yuanlu.money import AMOUNT_MAX
 from yuanlu.policies.rules import AGE_ANY, AMOUNT_ANY, Line, Ruling, Span, Table, table_of
@@ -238,12 +238,12 @@ def _ruling(cell: str) -> Ruling:
 
 
 def _words(cell: str) -> str:
-    """A line for the customer. One that a spreadsheet would take for a formula is refused."""
+    """A line for the customer, masked. One that a spreadsheet would take for a formula is refused."""
     if not cell:
         raise _Bad("words_missing")
     if len(cell) > WORDS_MAX or not cell.isprintable() or cell[0] in "=+-@":
         raise _Bad("words", most=WORDS_MAX)
-    return cell
+    return masking.kept(cell)
 
 
 _CELLS: Mapping[str, Callable[[str], object]] = {

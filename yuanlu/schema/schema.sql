@@ -179,6 +179,7 @@ CREATE TABLE public.case_files (
     opened_times bigint NOT NULL,
     gone_at timestamp with time zone,
     gone_why text NOT NULL COLLATE pg_catalog."C",
+    searched_pages bigint DEFAULT 0 NOT NULL,
     CONSTRAINT case_files_check CHECK (((state = 'GONE'::text) = (gone_at IS NOT NULL))),
     CONSTRAINT case_files_number_check CHECK ((number > 0)),
     CONSTRAINT case_files_size_bytes_check CHECK ((size_bytes > 0)),
@@ -262,7 +263,8 @@ CREATE TABLE public.channel_accounts (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     channel text NOT NULL COLLATE pg_catalog."C",
     config text NOT NULL,
-    changed_at timestamp with time zone DEFAULT now() NOT NULL
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    sealed text DEFAULT ''::text NOT NULL
 );
 
 ALTER TABLE ONLY public.channel_accounts FORCE ROW LEVEL SECURITY;
@@ -635,6 +637,23 @@ ALTER TABLE ONLY public.key_uses FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.key_uses OWNER TO yuanlu_owner;
 
+CREATE TABLE public.keyring (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    mark text NOT NULL COLLATE pg_catalog."C",
+    ends_at timestamp with time zone,
+    warned_days bigint,
+    changed_at timestamp with time zone NOT NULL,
+    gone_at timestamp with time zone,
+    CONSTRAINT keyring_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.keyring FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.keyring OWNER TO yuanlu_owner;
+
 CREATE TABLE public.limits (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1002,6 +1021,9 @@ ALTER TABLE ONLY public.cases
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_pkey PRIMARY KEY (merchant_id, channel);
 
+ALTER TABLE public.channel_accounts
+    ADD CONSTRAINT channel_accounts_tell_no_secret CHECK (((config !~ '"(apiv3_key|v2_key)"'::text) AND (config !~ 'PRIVATE KEY'::text))) NOT VALID;
+
 ALTER TABLE ONLY public.codes
     ADD CONSTRAINT codes_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1052,6 +1074,9 @@ ALTER TABLE ONLY public.key_nonces
 
 ALTER TABLE ONLY public.key_uses
     ADD CONSTRAINT key_uses_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.keyring
+    ADD CONSTRAINT keyring_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.limits
     ADD CONSTRAINT limits_pkey PRIMARY KEY (merchant_id, id);
@@ -1164,6 +1189,8 @@ CREATE INDEX jobs_due ON public.jobs USING btree (run_at);
 
 CREATE INDEX key_nonces_old ON public.key_nonces USING btree (signed_at);
 
+CREATE INDEX keyring_ends ON public.keyring USING btree (ends_at) WHERE (ends_at IS NOT NULL);
+
 CREATE INDEX limits_in_force ON public.limits USING btree (merchant_id, agreed_at DESC) WHERE (agreed_at IS NOT NULL);
 
 CREATE INDEX losses_of_case ON public.losses USING btree (case_id, merchant_id);
@@ -1251,6 +1278,9 @@ ALTER TABLE ONLY public.hooks
 ALTER TABLE ONLY public.key_uses
     ADD CONSTRAINT key_uses_merchant_id_id_fkey FOREIGN KEY (merchant_id, id) REFERENCES public.api_keys(merchant_id, id);
 
+ALTER TABLE ONLY public.keyring
+    ADD CONSTRAINT keyring_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.limits
     ADD CONSTRAINT limits_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
@@ -1333,6 +1363,8 @@ ALTER TABLE public.key_nonces ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.key_uses ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.keyring ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.limits ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.losses ENABLE ROW LEVEL SECURITY;
@@ -1390,6 +1422,8 @@ CREATE POLICY owner ON public.jobs TO yuanlu_owner USING (true) WITH CHECK (true
 CREATE POLICY owner ON public.key_nonces TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.key_uses TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.keyring TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.limits TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1465,6 +1499,8 @@ CREATE POLICY reader ON public.key_nonces FOR SELECT TO yuanlu_reader USING ((me
 
 CREATE POLICY reader ON public.key_uses FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.keyring FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.limits FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.losses FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1532,6 +1568,8 @@ CREATE POLICY recorder ON public.jobs TO yuanlu_recorder USING (true) WITH CHECK
 CREATE POLICY recorder ON public.key_nonces TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.key_uses TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.keyring TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.limits TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1646,6 +1684,9 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.key_nonces TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.key_uses TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.key_uses TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.keyring TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.keyring TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.limits TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.limits TO yuanlu_recorder;

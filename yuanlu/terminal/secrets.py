@@ -1,24 +1,34 @@
-"""The keys that wrap, at a terminal: made anew while everything runs, and shown without what they are."""
+"""Keys and secrets at a terminal: made anew while all runs, shown without what they are, told before they end."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from yuanlu import db
-from yuanlu.app import kms_of
+from yuanlu.app import App, running
+from yuanlu.channels.contract import Channel
+from yuanlu.channels.registry import CODECS
+from yuanlu.clock import CHINA
 from yuanlu.config import Settings
-from yuanlu.db import Pools, Role
+from yuanlu.db import Role
 from yuanlu.desk import marked
 from yuanlu.errors import Denied
+from yuanlu.keyfile import key_text
+from yuanlu.keyring import flow as keyring
+from yuanlu.keyring import rules as keyring_rules
+from yuanlu.keyring import store as keyring_store
 from yuanlu.kms import FileKeys
+from yuanlu.merchants import store as merchants
+from yuanlu.packs import signer
 from yuanlu.payments.flow import PAYER_MARK, payer_mark
-from yuanlu.seal import Seal
+from yuanlu.terminal.verbs import who
 
 _ROTATING_LOCK = 0x726F746174  # "rotat": one rotates at a time
 PASSES = 5
@@ -26,13 +36,12 @@ PASSES = 5
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[db.Database, Pools, Seal]]:
-    async with db.ground(settings.database_url or None, settings.state) as database:
-        pools = await db.open_pools(database)
-        try:
-            yield database, pools, Seal(pools.recorder, kms_of(settings))
-        finally:
-            await pools.close()
+async def _opened(settings: Settings) -> AsyncIterator[App]:
+    async with (
+        db.ground(settings.database_url or None, settings.state) as database,
+        running(settings, database) as app,
+    ):
+        yield app
 
 
 @asynccontextmanager
@@ -50,10 +59,12 @@ async def _alone(database: db.Database) -> AsyncIterator[None]:
 async def rotated(settings: Settings, *, kek: bool, merchant: str, every: bool, drop_old: bool) -> dict[str, Any]:
     """Rotate, and say what came of it; `left` counts what is still wrapped by an old key-encryption key.
 
-    What was cut off is finished first, and no further key is made then. Service and workers go on meanwhile.
+    What was cut off is finished first, and no further key is made then. Service and workers go on meanwhile. Each
+    merchant's turn leaves its facts (`SecretRotated`).
     Raises Denied: merchant.unknown, secrets.rotating, secrets.unwritable; Busy when the key service is away.
     """
-    async with _opened(settings) as (database, pools, seal), _alone(database):
+    async with _opened(settings) as app, _alone(app.database):
+        pools, seal = app.pools, app.seal
         chosen = await _chosen(pools.recorder, merchant)
         told: dict[str, Any] = {"merchants": []}
         made = ""
@@ -63,6 +74,7 @@ async def rotated(settings: Settings, *, kek: bool, merchant: str, every: bool, 
             await seal.barrier()
         for merchant_id, name in chosen if every or merchant else ():
             done = await seal.rotate(merchant_id, datetime.now(UTC))
+            await keyring.look(app.desk, merchant_id, who(), pools.reader)
             told["merchants"].append({"merchant": merchant_id, "name": name, "new": done.is_new, "moved": done.moved})
         if every:
             told["payers_marked"] = await _marked(pools.recorder, settings)
@@ -73,6 +85,8 @@ async def rotated(settings: Settings, *, kek: bool, merchant: str, every: bool, 
                     wrapped += await seal.rewrap(merchant_id, datetime.now(UTC))
                 if not await seal.behind():
                     break
+            for merchant_id, _name in await _chosen(pools.recorder, ""):
+                await keyring.look(app.desk, merchant_id, who(), pools.reader)
             left = await seal.behind()
             told["kek"] = {"newest": await seal.kms.newest(), "new": bool(made), "wrapped": wrapped, "left": left}
             if drop_old and not left and isinstance(seal.kms, FileKeys):
@@ -124,12 +138,14 @@ async def shown(settings: Settings) -> dict[str, Any]:
 
     Raises Busy when the key service is away.
     """
-    async with _opened(settings) as (_, pools, seal):
+    async with _opened(settings) as app:
+        pools, seal = app.pools, app.seal
         with db.away():
             rows = await pools.recorder.fetch(_VERSIONS)
             bare = await pools.recorder.fetchval(
                 "select count(*) from subject_keys where wrapped <> '' and key_version is null"
             )
+        sealing = app.desk.sealed
         newest = await seal.kms.newest()
         names = [newest, *(seal.kms.by_name() if isinstance(seal.kms, FileKeys) else ())]
         names += [row["wrapped_by"] for row in rows if row["is_there"]]
@@ -144,6 +160,11 @@ async def shown(settings: Settings) -> dict[str, Any]:
                 for name in dict.fromkeys(names)
             ],
             "unnamed": bare,
+            "channels": [
+                {"merchant": merchant_id, "name": name, "channel": channel, **_masked(await account.opened(sealing))}
+                for merchant_id, name in await _chosen(pools.recorder, "")
+                for channel, account in (await app.desk.see(merchants.channels_of(merchant_id))).items()
+            ],
             "left": await seal.behind(),
             "merchants": [
                 {
@@ -161,6 +182,62 @@ async def shown(settings: Settings) -> dict[str, Any]:
         }
 
 
+def _masked(config: Mapping[str, Any]) -> dict[str, str]:
+    """The secrets of a channel account: of a long one its last four signs, by which people tell one from another."""
+    secrets = {name: str(config[name]) for name in merchants.CHANNEL_SECRETS if config.get(name)}
+    return {name: "****" + (value[-4:] if len(value) >= 32 else "") for name, value in secrets.items()}
+
+
+def _own(settings: Settings) -> Iterator[keyring_rules.Found]:
+    """The installation's own certificates."""
+    if settings.tls_cert_file:
+        yield keyring_store.certificate("YUANLU_TLS_CERT_FILE", Path(settings.tls_cert_file))
+    if (pack := signer.certificate_path(settings)) is not None:
+        yield keyring_store.certificate("YUANLU_PACK_CERT_FILE", pack)
+
+
+async def ends(settings: Settings) -> dict[str, Any]:
+    """Look through all secrets and certificates now; answers what ends, soonest first, the installation's own among it.
+
+    Raises Busy when the key service is away.
+    """
+    async with _opened(settings) as app:
+        now = app.clock.now()
+        rows: list[tuple[str, str, str, str, datetime | None]]
+        rows = [("", "", each.name, each.sort, each.ends_at) for each in _own(settings)]
+        for merchant_id, name in await _chosen(app.pools.recorder, ""):
+            known = await keyring.look(app.desk, merchant_id, who(), app.pools.reader)
+            rows += [(merchant_id, name, each.id, each.kind, each.ends_at) for each in known]
+    return {
+        "items": [
+            {"merchant": merchant_id, "name": name, "secret": secret, "sort": sort, "ends_at": at.isoformat(),
+             "days": (at - now).days}
+            for at, merchant_id, name, secret, sort in sorted((row[4], *row[:4]) for row in rows if row[4] is not None)
+        ]
+    }  # fmt: skip
+
+
+async def channel_set(settings: Settings, merchant: str, channel: str, changes: Mapping[str, Path]) -> dict[str, Any]:
+    """Give a channel account new keys: of a secret what stands in the file, of a key file its path. Used within 30 s.
+
+    Raises Denied: merchant.unknown, channel.unknown, channel.config_invalid, channel.account_in_use, settings.invalid.
+    """
+    async with _opened(settings) as app:
+        ((merchant_id, name),) = await _chosen(app.pools.recorder, merchant)
+        account = (await app.desk.see(merchants.channels_of(merchant_id))).get(channel)
+        if account is None:
+            raise Denied("channel.unknown", channel=channel)
+        config = await account.opened(app.desk.sealed)
+        for field, path in changes.items():
+            is_secret = field in merchants.CHANNEL_SECRETS
+            config[field] = key_text(str(path), field) if is_secret else str(path.absolute())
+        CODECS[Channel(channel)].keys(config)
+        now, pool = app.clock.now(), app.pools.recorder
+        await merchants.set_channel(pool, merchant_id, channel, config, now, app.desk.sealed)
+        await keyring.look(app.desk, merchant_id, who(), app.pools.reader)
+        return {"merchant": merchant_id, "name": name, "channel": channel, "changed": sorted(changes)}
+
+
 def show(told: dict[str, Any], say: Callable[..., None]) -> None:
     """The keys for people: a line a key-encryption key, a line a version of a merchant's key."""
     for key in told["keys"]:
@@ -168,6 +245,9 @@ def show(told: dict[str, Any], say: Callable[..., None]) -> None:
         say(f"{mark} {key['name']}  包着 wraps {key['wraps']}")
     if told["unnamed"]:
         say(f"! 直接用安装密钥包着 wrapped without a merchant's key: {told['unnamed']}")
+    for each in told["channels"]:
+        masked = "  ".join(f"{name} {each[name]}" for name in merchants.CHANNEL_SECRETS if name in each)
+        say(f"  {each['name']}  {each['channel']}  {masked}".rstrip())
     for each in told["merchants"]:
         state = "在用 current" if each["retired_at"] is None else "已退役 retired"
         say(f"  {each['name']}  v{each['version']}  {state}  {each['days']} 天 days  {each['subjects']} 把 keys")
@@ -183,3 +263,13 @@ def show_rotated(told: dict[str, Any], say: Callable[..., None]) -> None:
         what = "新密钥 new key" if kek["new"] else "没有新密钥 no new key"
         say(f"✓ {kek['newest']}  {what}  {kek['wrapped']} 把 keys")
         say(f"旧密钥还包着 still under an old key: {kek['left']}", fg="green" if not kek["left"] else "yellow")
+
+
+def show_ends(told: dict[str, Any], say: Callable[..., None]) -> None:
+    """What ends when, for people."""
+    for each in told["items"]:
+        colour = "red" if each["days"] < 1 else "yellow" if each["days"] < keyring_rules.WARN_DAYS[0] else None
+        day = datetime.fromisoformat(each["ends_at"]).astimezone(CHINA).date()
+        say(f"{day}  {each['days']:>5} 天 days  {each['name'] or '本系统 installation'}  {each['secret']}", fg=colour)
+    if not told["items"]:
+        say("没有会到期的 nothing has an end")

@@ -31,6 +31,7 @@ from yuanlu.evidence import flow as files
 from yuanlu.evidence import keeping
 from yuanlu.evidence.rules import Audience, FileAsk, Why
 from yuanlu.ids import Kind
+from yuanlu.keyring import flow as keyring
 from yuanlu.merchants import store as merchants
 from yuanlu.merchants.store import Merchant, Till
 from yuanlu.money import Money
@@ -388,7 +389,8 @@ async def erase_data(counter: Counter, payment_id: str) -> ErasedTold:
 async def import_sim(app: App, file: Path, name: str, actor: str) -> dict[str, Any]:
     """Make a merchant of the file that sim wrote: one store, two tills, both channels, a key.
 
-    Whole or not at all. Raises Denied: sim.file_unreadable, channel.config_invalid, key.actor_empty.
+    Killed in the midst, it leaves a merchant without channels.
+    Raises Denied: sim.file_unreadable, channel.config_invalid, key.actor_empty.
     """
     configs = _configs(file)
     for channel, config in configs.items():
@@ -401,9 +403,10 @@ async def import_sim(app: App, file: Path, name: str, actor: str) -> dict[str, A
             {"id": await merchants.add_till(connection, merchant_id, store_id, till, now), "name": till}
             for till in ("T1", "T2")
         ]
-        for channel, config in configs.items():
-            await merchants.set_channel(connection, merchant_id, channel, config, now)
         key = await merchants.add_key(connection, merchant_id, actor, now)
+    for channel, config in configs.items():  # after that: whose secrets are sealed must be there
+        await merchants.set_channel(app.pools.recorder, merchant_id, channel, config, now, app.desk.sealed)
+    await keyring.look(app.desk, merchant_id, who(), app.pools.reader)
     return {
         "api_key": key.secret,
         "key_id": key.id,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
+from yuanlu.keyring import store as keyring
 from yuanlu.machines import flow, store
 from yuanlu.machines.rules import KeyAsk
 from yuanlu.people.rules import demand
@@ -20,10 +21,13 @@ from yuanlu.web.parts.key_shapes import (
     KeysWish,
     KeyTold,
     KeyWish,
+    SecretsTold,
+    SecretsWish,
     TillClosedTold,
     enrolment_told,
     key_told,
     made_told,
+    secret_told,
 )
 
 
@@ -71,6 +75,14 @@ async def end(call: Call) -> Answer:
     """End a key: within a second it opens nothing."""
     key = await flow.end(call.office.desk, call.merchant_id, call.id(Kind.KEY), call.who)
     return 200, key_told(key, call.office.clock.now())
+
+
+async def secrets(call: Call) -> Answer:
+    """What secrets the merchant has, and when they end. What they are is told nowhere."""
+    wish: SecretsWish = call.query
+    found = await keyring.page(call.office.pools.reader, call.merchant_id, wish.after, wish.limit + 1)
+    items = [secret_told(each) for each in found[: wish.limit]]
+    return 200, SecretsTold(items=items, next=items[-1].name if len(found) > wish.limit else None)
 
 
 async def _demand_till(call: Call) -> str:
@@ -133,6 +145,16 @@ ROUTES = (
         says="Keys, oldest first",
         query=KeysWish,
         gives=KeysTold,
+        denied=_NO,
+    ),
+    Route(
+        method="GET",
+        path="/v1/secrets",
+        verb=secrets,
+        may="keys",
+        says="Secrets and certificates, and when they end",
+        query=SecretsWish,
+        gives=SecretsTold,
         denied=_NO,
     ),
     Route(

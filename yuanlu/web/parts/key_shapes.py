@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from yuanlu.keyring.rules import Secret
 from yuanlu.machines import rules
 from yuanlu.machines.flow import GRACE, NewSecret
 from yuanlu.machines.rules import Key
@@ -85,6 +86,32 @@ class KeyMadeTold(Struct, frozen=True, kw_only=True):
     api_key: str
 
 
+class SecretTold(Struct, frozen=True, kw_only=True):
+    """A secret or certificate: when it last changed, and when it ends, if it does. `warned_days`: what was told of that
+    so far (30, 7, 1 days before; 0: it has ended). Nothing says what it is."""
+
+    name: str
+    sort: str
+    changed_at: datetime
+    ends_at: datetime | None
+    warned_days: int | None
+    gone_at: datetime | None
+
+
+class SecretsTold(Struct, frozen=True, kw_only=True):
+    """Some secrets, as the last daily look found them; `next` is what to go on behind."""
+
+    items: Sequence[SecretTold]
+    next: str | None
+
+
+class SecretsWish(Wish):
+    """Which secrets: those whose name comes after this one."""
+
+    after: Annotated[str, Meta(max_length=80, pattern=f"^[A-Za-z0-9_/-]*{END}")] = ""
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
 class EnrolmentTold(Struct, frozen=True, kw_only=True):
     """A code that enrols one device, once, until its time is over."""
 
@@ -122,6 +149,18 @@ def key_told(key: Key, at: datetime, used_at: datetime | None = None) -> KeyTold
 def made_told(made: NewSecret, at: datetime) -> KeyMadeTold:
     """A key that was just made or turned over."""
     return KeyMadeTold(key=key_told(made.key, at), api_key=made.secret)
+
+
+def secret_told(secret: Secret) -> SecretTold:
+    """A secret as it is told."""
+    return SecretTold(
+        name=secret.id,
+        sort=secret.kind,
+        changed_at=secret.changed_at,
+        ends_at=secret.ends_at,
+        warned_days=secret.warned_days,
+        gone_at=secret.gone_at,
+    )
 
 
 def enrolment_told(made: NewSecret) -> EnrolmentTold:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -27,6 +28,8 @@ _DUE = """
     select run_at from jobs where run_at <= $1 order by run_at limit $2
   ) due
 """
+ENDING_WITHIN = timedelta(days=31)
+_ENDING = "select kind, min(ends_at) as ends_at from keyring where ends_at < $1 group by kind"
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +61,7 @@ class Meters:
         self._in_flight = Gauge("yuanlu_requests_in_flight", "Calls being served.", **make)
         self._jobs_due = Gauge("yuanlu_jobs_due", f"Jobs that are due, counted up to {JOBS_COUNTED_MAX}.", **make)
         self._jobs_lag = Gauge("yuanlu_jobs_oldest_lag_seconds", "How long the oldest due job has waited.", **make)
+        self._ends = Gauge("yuanlu_secret_ends_seconds", "Until the first secret of a kind ends.", ["kind"], **make)
         recorder = office.recorder
         for name, says, of in (
             ("yuanlu_recorder_batches_total", "Batches recorded.", lambda: recorder.batches),
@@ -101,7 +105,12 @@ class Meters:
         self._in_flight.set(in_flight)
         try:
             async with asyncio.timeout(SCRAPE_WITHIN_SECONDS):
-                row = await self._office.pools.recorder.fetchrow(_DUE, self._office.clock.now(), JOBS_COUNTED_MAX)
+                now, pool = self._office.clock.now(), self._office.pools.recorder
+                row = await pool.fetchrow(_DUE, now, JOBS_COUNTED_MAX)
+                ending = await pool.fetch(_ENDING, now + ENDING_WITHIN)
+            self._ends.clear()
+            for each in ending:
+                self._ends.labels(each["kind"]).set((each["ends_at"] - now).total_seconds())
             self._jobs_due.set(row["many"])
             self._jobs_lag.set(row["lag"] or 0)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:

@@ -499,7 +499,9 @@ class CasesTold(Struct, frozen=True, kw_only=True):
 class FileTold(Struct, frozen=True, kw_only=True):
     """A file of a case. `sha256` is of what is kept (made anew), `sha256_original` of the bytes as they came.
 
-    `stripped`: what stood beside the picture and was not kept; `masked`: what was masked in its name.
+    `stripped`: what stood beside the picture and was not kept; `masked`: what was masked in its name and
+    blacked out in the text of its pages. `searched_pages`: so many pages had text to search (of a picture 0: what is in
+    one is not read, so a photo of a card stays a photo of a card).
     """
 
     id: str
@@ -517,6 +519,7 @@ class FileTold(Struct, frozen=True, kw_only=True):
     audience: str
     stripped: Sequence[str]
     masked: Sequence[str]
+    searched_pages: int
     taken_at: datetime
     taken_by: str
     opened_times: int
@@ -708,6 +711,7 @@ def file_told(shown: Shown) -> FileTold:
         audience=file.audience.value,
         stripped=[each for each in file.stripped.split(",") if each],
         masked=[each for each in file.masked.split(",") if each],
+        searched_pages=file.searched_pages,
         taken_at=file.taken_at,
         taken_by=file.taken_by,
         opened_times=file.opened_times,

@@ -1,0 +1,1 @@
+"""What secrets a merchant has: when each was turned over, when it ends, and who was told in time."""
