@@ -60,7 +60,7 @@ from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.people.limits import LimitTable
-from yuanlu.people.rules import Staff
+from yuanlu.people.rules import Role, Staff
 from yuanlu.policies.rules import Policy
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
@@ -75,6 +75,7 @@ from yuanlu.web.parts.hook_shapes import hook_told
 from yuanlu.web.parts.losses import loss_told
 from yuanlu.web.parts.repayments import repayment_told
 from yuanlu.web.parts.shapes import case_told, payment_told, refund_told
+from yuanlu.web.parts.veil import veiled
 
 ROWS: Sequence[type[Row]] = (
     Payment,
@@ -225,7 +226,7 @@ def shape_of(row: Row, at: datetime) -> object:
         case Hook():
             return hook_told(row)
         case Repayment():
-            return repayment_told(row)
+            return veiled(repayment_told(row), Role.MACHINE)
         case Complaint():
             return complaint_told(row)
         case Loss():

@@ -92,6 +92,16 @@ def _parsed(text: str) -> Mapping[str, frozenset[Role]]:
 
 MAY: Mapping[str, frozenset[Role]] = _parsed(_TABLE)
 
+SEES: Mapping[str, frozenset[Role]] = _parsed("""
+| personal field | owner | finance | risk | manager | cashier | trainee | auditor | machine | operator |
+| -------------- | ----- | ------- | ---- | ------- | ------- | ------- | ------- | ------- | -------- |
+| words          | yes   | yes     | yes  | yes     | yes     | ·       | yes     | yes     | yes      |
+| contact        | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | yes      |
+| account        | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
+""")
+"""Who sees what of a customer, of what is told at all: `words` they wrote or that were written about them, the tail
+of a `contact`, the tail of an `account`. For the others it is covered, wherever it stands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:

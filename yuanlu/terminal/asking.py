@@ -20,6 +20,7 @@ from yuanlu.people.rules import Role
 from yuanlu.terminal.verbs import Counter, who
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.calls import Call, Route, allowed
+from yuanlu.web.parts.veil import veiled
 
 _OPTIONS = {"words": "say", "text": "say", "account_number": "number", "state": "in", "types": "type"}
 """What a field is called here, where its option has another name."""
@@ -61,7 +62,7 @@ async def ask(
         raise
     except msgspec.ValidationError as wrong:
         raise _invalid(wrong) from wrong
-    return told
+    return veiled(told, call.by.role)
 
 
 def _shaped(shape: type[msgspec.Struct], given: Mapping[str, object]) -> msgspec.Struct:

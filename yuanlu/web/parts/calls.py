@@ -30,6 +30,7 @@ from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
 from yuanlu.web.parts.shapes import Nothing
 from yuanlu.web.parts.signatures import Message
+from yuanlu.web.parts.veil import veiled
 
 PUBLIC = "public"
 """What a route may say that asks no permission of whoever has a key."""
@@ -167,7 +168,7 @@ def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -
             return refused(problems.of_error(error), scope["state"].get("request_id", ""), headers)
         if isinstance(told, Told):
             return told
-        return Told(told if isinstance(told, bytes) else encoder.encode(told), status)
+        return Told(told if isinstance(told, bytes) else encoder.encode(veiled(told, Role(key.role))), status)
 
     run.__name__ = f"{route.method.lower()} {route.path}"
     return HTTPRouteHandler(

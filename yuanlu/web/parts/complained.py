@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from yuanlu.complaints.answers import Answer
 from yuanlu.complaints.rules import Complaint, ComplaintImage, ComplaintPull, Kept
-from yuanlu.web.parts.shapes import _ID, _TEXT, END, Page, Wish
+from yuanlu.web.parts.shapes import _ID, _TEXT, END, Contact, Heard, Page, Wish
 
 AnswerId = Annotated[str, Meta(pattern=f"^YA{_ID}{END}", examples=["YA01KATE3S40000000000000000EA"])]
 ImageIds = Annotated[tuple[Annotated[str, Meta(pattern=f"^YF{_ID}{END}")], ...], Meta(max_length=20)]
@@ -102,7 +102,7 @@ class EntryTold(Struct, frozen=True, kw_only=True):
     at: datetime
     side: str
     deed: str
-    text: str
+    text: Heard
     images: int
 
 
@@ -113,7 +113,7 @@ class AnswerTold(Struct, frozen=True, kw_only=True):
     complaint: str
     what: str
     state: str
-    text: str
+    text: Heard
     days: int
     images: Sequence[str]
     written_at: datetime
@@ -137,8 +137,8 @@ class ComplaintWholeTold(Struct, frozen=True, kw_only=True):
     """A complaint with what was said. Of the payer's phone the last four digits are told."""
 
     complaint: ComplaintTold
-    text: str
-    phone_tail: str
+    text: Heard
+    phone_tail: Contact
     entries: Sequence[EntryTold]
     answers: Sequence[AnswerTold]
     images: Sequence[ImageTold]

@@ -14,7 +14,7 @@ from yuanlu.notify.flow import NewSecret
 from yuanlu.notify.rules import Delivery, Hook
 from yuanlu.notify.store import Logged
 from yuanlu.told import told
-from yuanlu.web.parts.shapes import _ID, END, Page, Wish
+from yuanlu.web.parts.shapes import _ID, END, Contact, Page, Wish
 
 HookId = Annotated[str, Meta(pattern=f"^YH{_ID}{END}", examples=["YH01KATE3S40000000000000000GT"])]
 Type = Annotated[str, Meta(pattern=rf"^[a-z]+\.(\*|[a-z_]+){END}", max_length=60, examples=["refund.*"])]
@@ -170,7 +170,7 @@ class ContactTold(Struct, frozen=True, kw_only=True):
 
     case: str
     way: str
-    shown: str
+    shown: Contact
     lang: str
     state: str
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from yuanlu.repayments.rules import Repayment
-from yuanlu.web.parts.shapes import END, Fen, Line, Page, PaymentId, Wish
+from yuanlu.web.parts.shapes import END, Account, Fen, Line, Page, PaymentId, Wish
 
 _ID = "[0-7][0-9A-HJKMNP-TV-Z]{25}[0-9A-Z]"
 RepaymentId = Annotated[str, Meta(pattern=f"^YB{_ID}{END}", examples=["YB01KATE3S400000000000000000E"])]
@@ -68,7 +68,7 @@ class RepaymentTold(Struct, frozen=True, kw_only=True):
     amount_fen: int
     because: str
     match: str
-    account_tail: str
+    account_tail: Account
     opened_at: datetime
     opened_by: str
     expires_at: datetime

@@ -41,6 +41,10 @@ Currency = Annotated[str, Meta(pattern=f"^[A-Z]{{3}}{END}", examples=["CNY"])]
 Line = Annotated[str, Meta(pattern=_LINE, max_length=120)]
 Words = Annotated[str, Meta(pattern=_TEXT, max_length=1000)]
 Said = Annotated[str, Meta(pattern=_TEXT, min_length=1, max_length=4000)]
+Heard = Annotated[str, Meta(extra={"sees": "words"}, description="Covered (•••) for roles that do not see words.")]
+Contact = Annotated[str, Meta(extra={"sees": "contact"}, description="A tail; covered (•••) for some roles.")]
+Account = Annotated[str, Meta(extra={"sees": "account"}, description="A tail; covered (•••) for some roles.")]
+"""What is personal in an answer, by sort: see `veil` and `people.rules.SEES`."""
 Version = Annotated[int, Meta(ge=1, le=2**53, description="The version of the case you saw.")]
 EvidenceId = Annotated[str, Meta(pattern=f"^YE{_ID}{END}", examples=["YE01KATE3S400000000000000000Q"])]
 Limit = Annotated[int, Meta(ge=1, le=200, description="How many at most.")]
@@ -379,7 +383,7 @@ class CaseTold(Struct, frozen=True, kw_only=True):
     payment: str
     what: str
     meant_fen: int | None
-    said: str | None
+    said: Heard | None
     masked: Sequence[str]
     opened_at: datetime
     opened_by: str
@@ -444,7 +448,7 @@ class SaidTold(Struct, frozen=True, kw_only=True):
     kind: str
     digest: str
     audience: str
-    text: str | None
+    text: Heard | None
     side: str
     how: str
     reply: str
@@ -509,7 +513,7 @@ class FileTold(Struct, frozen=True, kw_only=True):
     number: int
     state: Literal["TAKEN", "GONE"]
     media: str
-    name: str
+    name: Heard
     size_bytes: int
     width: int
     height: int
@@ -570,7 +574,7 @@ class EvidenceTold(Struct, frozen=True, kw_only=True):
     status: int
     took_ms: int
     digest: str
-    body: str
+    body: Heard
 
 
 class RecognisedTold(Struct, frozen=True, kw_only=True):
