@@ -61,7 +61,15 @@ REFUND_AFTER = {
     "RefundUnclearTooLong": "MANUAL",
     "RefundFoundOutside": "EXTERNAL",
 }
-DECISIONS = {"CaseApproved", "CaseConfirmed", "CaseSentBack", "OfferMade", "CaseDeclined", "FaultJudged"}
+DECISIONS = {
+    "CaseApproved",
+    "CaseConfirmed",
+    "CaseSentBack",
+    "CaseBackInTrouble",
+    "OfferMade",
+    "CaseDeclined",
+    "FaultJudged",
+}
 """Facts of a case that name a person (or, declined, the policy's line) and what was known."""
 ENDS = {
     "PaymentPaid",

@@ -36,7 +36,7 @@ from yuanlu.refunds.rules import State as RefundState
 WHOLE = 100_000
 PEOPLE = [Person(f"YW{role.name}{n}", role) for role in (Role.OWNER, Role.FINANCE, Role.MANAGER) for n in "12"]
 OTHERS = [Person("YWCARL", Role.CASHIER), Person("YWAUDE", Role.AUDITOR), Person("till")]
-NAMED = {"CaseApproved", "CaseConfirmed", "CaseSentBack", "OfferMade", "FaultJudged"}
+NAMED = {"CaseApproved", "CaseConfirmed", "CaseSentBack", "CaseBackInTrouble", "OfferMade", "FaultJudged"}
 
 anybody = st.sampled_from([*PEOPLE, *OTHERS])
 amounts = st.sampled_from([1, 300, 300, 49_000, 60_000, WHOLE, WHOLE + 1])

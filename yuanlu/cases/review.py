@@ -210,6 +210,15 @@ class CaseSentBack(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseBackInTrouble(Fact):
+    """The second person does not confirm what was decided of a case in trouble: somebody must look again."""
+
+    approver: str
+    why: str
+    on_chain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OfferMade(Fact):
     offer: str
     amount_fen: int
@@ -452,11 +461,12 @@ def send_back(act: Act, seen: CaseSeen, at: datetime) -> Decided:
     """
     case = _decides(act, "send_back", Event.SEND_BACK, seen, at)
     _demand_words(act)
-    told = CaseSentBack(approver=case.decided_by, on_chain=case.chain)
     if not case.note:
+        told = CaseSentBack(approver=case.decided_by, on_chain=case.chain)
         return entered(to_review(case, at, act.by.id, told), *act.items)
+    again = CaseBackInTrouble(approver=case.decided_by, why=case.note, on_chain=case.chain)
     row = replace(case, approved_fen=0, decided_by="")
-    return entered(turned(row, at, State.ATTENTION, act.by.id, told), *act.items)
+    return entered(turned(row, at, State.ATTENTION, act.by.id, again), *act.items)
 
 
 def offer(act: Act, kind: OfferKind, amount: Money, until: datetime, seen: CaseSeen, at: datetime) -> Decided:

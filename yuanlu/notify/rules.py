@@ -74,6 +74,7 @@ TYPES: Mapping[str, str] = {
     "CaseApproved": "case.approved",
     "CaseConfirmed": "case.confirmed",
     "CaseSentBack": "case.sent_back",
+    "CaseBackInTrouble": "case.back_in_trouble",
     "ApprovalLapsed": "case.approval_lapsed",
     "TwinInTheWay": "case.twin_in_the_way",
     "CaseDeclined": "case.declined",

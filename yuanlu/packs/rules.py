@@ -35,6 +35,7 @@ DECISIONS = (
     "CaseApproved",
     "CaseConfirmed",
     "CaseSentBack",
+    "CaseBackInTrouble",
     "CaseDeclined",
     "OfferMade",
     "OfferAccepted",
