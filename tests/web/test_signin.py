@@ -538,7 +538,7 @@ async def test_a_session_acts_for_its_person_and_ends_at_once_when_they_say_so(s
     await entered(shop, account, "second")
     items = (await shop.get("/v1/sessions", who="first")).told["items"]
     assert [each["is_this"] for each in items] == [True, False]
-    assert (await shop.post("/v1/refunds", {}, who="first")).status in (400, 422)
+    assert (await shop.post("/v1/refunds", {}, who="first")).code == "staff.not_allowed"  # as the auditor they are
     no = await shop.post(f"/v1/sessions/{first['session']}/end", who="cashier")
     assert no.code == "staff.not_allowed"
     await hire(shop, "bert", "manager")
