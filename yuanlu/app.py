@@ -60,7 +60,10 @@ from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.people.limits import LimitTable
+from yuanlu.people.passkeys import Passkey
 from yuanlu.people.rules import Role, Staff
+from yuanlu.people.signin import Credential, Session, Tries
+from yuanlu.people.stepup import StepUp
 from yuanlu.policies.rules import Policy
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
@@ -83,6 +86,11 @@ ROWS: Sequence[type[Row]] = (
     Case,
     Staff,
     LimitTable,
+    Credential,
+    Passkey,
+    Session,
+    Tries,
+    StepUp,
     Policy,
     Loss,
     Float,

@@ -88,6 +88,8 @@ class Change(Generic[R_co]):
     facts: tuple[Fact, ...] = ()
     looks: tuple[Look, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    step_up: str = ""
+    """The step-up that permits this: it is spent in the same commit, and no other Change can spend it."""
     step: Step | None = None
 
 

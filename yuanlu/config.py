@@ -34,6 +34,8 @@ class Settings:
     """File of its private key (PEM), without a password."""
     trusted_proxies: str = ""
     """Addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` count. Empty: nobody's."""
+    step_up_always: int = 0
+    """1: people without a second factor may do nothing that a step-up is asked for. 0: it is asked of the others."""
     rate_address: int = 12_000
     """Calls a minute of one address. 0, here and below: no limit."""
     rate_signin: int = 60

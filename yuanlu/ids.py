@@ -50,6 +50,9 @@ class Kind(StrEnum):
     LOSS = "YX"
     HANDOVER = "YV"
     LIMITS = "YI"
+    SESSION = "YG"
+    PASSKEY = "YJ"
+    STEP_UP = "YU"
 
 
 _KINDS = tuple(Kind)

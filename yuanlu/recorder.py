@@ -67,6 +67,7 @@ _SIDE_TYPES = {
     "evidence": "item int, merchant_id text, object_id text, id text, kind text, at timestamptz, operation text,"
     " status int, took_ms int, digest text, body text",
     "look": "item int, merchant_id text, name text, object_id text, run_at timestamptz",
+    "step_up": "item int, merchant_id text, id text, object_id text",
 }
 
 _LOST = (
@@ -104,9 +105,10 @@ def _from_the_wire(sent: tuple[int]) -> datetime:
 def _is_taken(error: Exception, row: Row) -> bool:
     """Whether another row of this table was there first, by a unique index: deciding again sees it.
 
-    New rows never come here (they stand back, and are stale); a row that changes into a place that is taken does.
+    New rows never come here (they stand back, and are stale); a row that changes into a place that is taken does, and
+    so does what a spent step-up would permit.
     """
-    return isinstance(error, asyncpg.UniqueViolationError) and error.table_name == row.table
+    return isinstance(error, asyncpg.UniqueViolationError) and error.table_name in (row.table, "step_ups_spent")
 
 
 _SPENDS = """
@@ -209,6 +211,10 @@ _SIDES = """
       select merchant_id, noted, object_id, transition, seq, kind, who, at, evidence_id, body
       from unnest(a_fact) where item <> all(dead);
   end if;
+  if cardinality(a_step_up) > 0 then
+    insert into step_ups_spent (merchant_id, id, object_id)
+      select merchant_id, id, object_id from unnest(a_step_up) where item <> all(dead) order by merchant_id, id;
+  end if;
   if cardinality(a_evidence) > 0 then
     insert into evidence (merchant_id, recorded_at, id, object_id, kind, at, operation, status, took_ms, digest, body)
       select merchant_id, noted, id, object_id, kind, at, operation, status, took_ms, digest, body
@@ -234,8 +240,8 @@ def function_sql(row_types: Sequence[type[Row]], followed: Mapping[str, str] = M
     `followed`: looks of these names are kept only of merchants that have a row in this table. Who follows everything is
     mostly nobody, and a look that finds nobody costs more than the rest of a payment.
 
-    Shape: `pg_temp.record(a_<table>..., a_draw, a_move, a_fact, a_evidence, a_look) returns int[]`, the places of the
-    changes that were not recorded. `payments` is handled after all other tables (see the order of locks above).
+    Shape: `pg_temp.record(a_<table>..., a_draw, a_move, a_fact, a_evidence, a_look, ...) returns int[]`, the places of
+    the changes that were not recorded. `payments` is handled after all other tables (see the order of locks above).
     """
     tables = {row_type.table: columns_of(row_type) for row_type in row_types}
     order = sorted(tables, key=lambda name: (name == _PAYMENTS, name))
@@ -336,6 +342,7 @@ class Layout:
         places = self._places
         draws, moves, facts = arrays[places["draw"]], arrays[places["move"]], arrays[places["fact"]]
         evidence, looks, spends = arrays[places["evidence"]], arrays[places["look"]], arrays[places["spend"]]
+        step_ups = arrays[places["step_up"]]
         for item, change in enumerate(batch):
             row = change.row
             merchant_id, object_id, version = row.merchant_id, row.id, row.version
@@ -372,6 +379,8 @@ class Layout:
                         each.body,
                     )
                 )
+            if change.step_up:
+                step_ups.append((item, merchant_id, change.step_up, object_id))
             for look in change.looks:
                 looks.append((item, merchant_id, look.name, look.object_id, look.at))
         return arrays

@@ -259,6 +259,38 @@ def test_serve_says_when_it_answers_and_stops_cleanly(shop: Shop) -> None:
         assert served.wait(timeout=30) == 0
 
 
+def test_a_new_installation_has_no_password_and_prints_a_link_for_its_first_owner(spot: Path) -> None:
+    """S33."""
+    place = spot / "new"
+    place.mkdir()
+    place.chmod(0o711)
+    password = place / "password"
+    password.write_text("seven green 4 ladders sing\n")
+    fresh = Shop(place / "state", {}, {}, None)  # type: ignore[arg-type]
+    with process("serve", "--port", "0", YUANLU_STATE=str(fresh.state)) as (served, _):
+        assert served.stdout is not None
+        served.stdout.readline()
+        link = served.stdout.readline().strip()
+        assert re.fullmatch(r"http://localhost:\d+/accept#yo_[0-9A-Z]{29}_[A-Za-z0-9-]{43}", link)
+        accept = ("staff", "accept", link, "--password-file", str(password), "--name", "王芳", "--shop", "原路小店")
+        owner = fresh.told(*accept, "--json")
+        assert owner["role"] == "owner"
+        assert fresh.denied(*accept, "--json")[0]["code"] == "signin.invitation_invalid"
+        wish = json.dumps({"account": owner["account"], "password": password.read_text().strip()}).encode()
+        asked = urllib.request.Request(
+            f"{link.partition('/accept')[0]}/v1/sessions", data=wish, headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            assert json.load(answer)["token"].startswith("ys_")
+        assert fresh.told("staff", "sign-out", owner["account"])["ended"] == 1
+        told = fresh.told("staff", "invite", owner["account"])
+        again = ("staff", "accept", told["link"], "--password-file", str(password), "--json")
+        assert fresh.denied(*again)[0]["code"] == "signin.password_used"
+    with process("serve", "--port", "0", YUANLU_STATE=str(fresh.state)) as (served, _):
+        served.send_signal(signal.SIGTERM)
+        assert served.communicate(timeout=30)[0] == ""  # somebody is there: no link any more
+
+
 def test_a_worker_stops_cleanly(shop: Shop) -> None:
     with process("worker", YUANLU_STATE=str(shop.state)) as (working, line):
         assert line == "working\n"

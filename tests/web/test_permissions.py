@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.flows import files
-from tests.web.conftest import Shop
+from tests.web import test_signin
+from tests.web.conftest import Shop, opened
 from tests.web.test_review import hire
 from tests.web.test_thieves import ELSEWHERE, path_of
 from yuanlu import ids
+from yuanlu.db import Database
 from yuanlu.ids import Kind
 from yuanlu.machines import flow as machines
 from yuanlu.merchants import store as merchants
 from yuanlu.people import flow as people
 from yuanlu.people.rules import MAY, OF_STAFF, Role
+from yuanlu.sim.server import Sim
 from yuanlu.web.parts.calls import PUBLIC, Route
 from yuanlu.web.server import ROUTES
 
@@ -57,21 +63,40 @@ def test_every_route_names_its_permission() -> None:
     assert set(MAY) - {route.may for route in ROUTES} == {"note", "hand_in"} - {route.may for route in ROUTES}
 
 
-async def test_every_route_lets_in_whom_the_table_names_and_nobody_else(shop: Shop) -> None:
-    """S95. S61. S2: every route with every role, another merchant, an ended key, a person who left, and nobody."""
+@pytest.fixture
+async def patient(database: Database, tmp_path: Path, sim: Sim) -> AsyncIterator[Shop]:
+    """A shop in which one address may try to sign in as often as it likes."""
+    async with opened(database, tmp_path, sim, said={"rate_signin": 0}) as each:
+        yield each
+
+
+async def signed_in(shop: Shop, name: str) -> str:
+    """An owner who is signed in under this name; their account."""
+    account = await test_signin.invited(shop, "owner")
+    await test_signin.entered(shop, account, name)
+    return account
+
+
+async def test_every_route_lets_in_whom_the_table_names_and_nobody_else(patient: Shop) -> None:
+    """S95. S61. S2: every route with every role, an ended key and session, who left by both, and nobody."""
+    shop = patient
     people_of = {role.value: await hire(shop, role.value, role.value) for role in OF_STAFF}
     shop.keys["machine"] = shop.keys["cashier-key"] = shop.keys["boss"]
     gone = await hire(shop, "gone", "owner")
     now = shop.app.clock.now()
     ended = await merchants.add_key(shop.app.pools.recorder, shop.merchant_id, "ended", now)
     shop.keys |= {"ended": ended.secret, "nobody": "", "made up": f"yk_{ids.new(Kind.KEY)}_x"}
-    for who in ("gone", "ended"):
+    left = await signed_in(shop, "left")
+    await signed_in(shop, "out")
+    for who in ("gone", "ended", "left", "out"):
         assert (await shop.get("/v1/tills", who=who)).status == 200
-    await people.end(shop.app.desk, shop.merchant_id, gone, people_of["owner"])
+    assert (await shop.post("/v1/sessions/end", who="out")).told == {"ended": 1}
+    for each in (gone, left):
+        await people.end(shop.app.desk, shop.merchant_id, each, people_of["owner"])
     await machines.end(shop.app.desk, shop.merchant_id, ended.id, "boss")
     await asyncio.sleep(1)
     before = await rows(shop)
-    roles, strangers = (*OF_STAFF, Role.MACHINE), ("gone", "ended", "nobody", "made up")
+    roles, strangers = (*OF_STAFF, Role.MACHINE), ("gone", "ended", "left", "out", "nobody", "made up")
     for route in ROUTES:
         asking = [tried(shop, route, who) for who in (*roles, *strangers)]  # two at once: some routes take no more
         found = [each for two in batched(asking, 2) for each in await asyncio.gather(*two)]

@@ -15,11 +15,14 @@ from yuanlu import ids
 from yuanlu.ids import Kind
 from yuanlu.merchants import store as merchants
 from yuanlu.people import flow as people
+from yuanlu.web.api import sessions
 from yuanlu.web.parts.calls import Route
 from yuanlu.web.server import ROUTES
 
 ELSEWHERE = "YS01KATE3S4000000000000000ZZ"
 CHANGES_NOTHING = {"/v1/recognise", "/v1/policies/check", "/v1/policies/try", "/v1/trace"}
+OF_ONES_OWN = {route.path for route in sessions.ROUTES}
+"""How somebody signs in and is sure: an auditor too."""
 NO = {"staff.not_allowed", "staff.other_store"}
 
 
@@ -50,7 +53,7 @@ async def test_an_auditor_changes_nothing_whatever_they_post(shop: Shop) -> None
     payment = (await shop.get(f"/v1/cases/{case}")).told["payment"]
     before = await shop.counts()
     for route in ROUTES:
-        if route.method == "POST" and route.path not in CHANGES_NOTHING and not route.is_open:
+        if route.method == "POST" and not route.is_open and route.path not in CHANGES_NOTHING | OF_ONES_OWN:
             answer = await tried(shop, route, "aude", case=case, payment=payment)
             is_made_up = "{loss}" in route.path or "{repayment}" in route.path
             assert answer.code in (*NO, *(("loss.unknown", "repayment.unknown") if is_made_up else ())), route.path

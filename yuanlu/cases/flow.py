@@ -31,7 +31,11 @@ from yuanlu.money import Money
 from yuanlu.payments import flow as payments
 from yuanlu.payments import rules as payment_rules
 from yuanlu.payments import store as payments_store
+from yuanlu.people import signing
 from yuanlu.people.rules import Person, demand
+from yuanlu.people.signing import Sure
+from yuanlu.people.stepup import REFUND_FREE_FEN
+from yuanlu.people.stepup import Act as Sureness
 from yuanlu.policies import flow as policies
 from yuanlu.reading import View
 from yuanlu.refunds import flow as refunds
@@ -39,15 +43,22 @@ from yuanlu.seal import Sealed
 
 
 async def _decided(
-    desk: Desk, view: View[CaseSeen], rule: Callable[[CaseSeen, datetime], Change[Case] | Stay[Case]]
+    desk: Desk,
+    view: View[CaseSeen],
+    rule: Callable[[CaseSeen, datetime], Change[Case] | Stay[Case]],
+    sure: Sure | None = None,
+    act_of: Callable[[Case], Sureness | None] = lambda _: None,
 ) -> Done[Case]:
-    """Decide about a case: what the rule says, with its twin, wound by its clock, with the rules it rests on."""
+    """Decide about a case: what the rule says, with its twin, wound by its clock, with the rules it rests on.
+
+    `sure`: the person who decides, where they must be sure of `act_of`.
+    """
 
     def decide(seen: CaseSeen, at: datetime) -> Change[Case] | Stay[Case]:
         book = desk.book(at)
         return cited(book, windows.wound(FACTS, book, seen, twins.passed(seen, rule(seen, at))))
 
-    return await desk.decide(view, decide)
+    return await signing.decide(desk, sure, act_of, view.reads[0].merchant_id, view, decide)
 
 
 def counted(desk: Desk, at: datetime) -> Clockwork:
@@ -202,13 +213,17 @@ async def _supersede(desk: Desk, case: Case, by: str) -> None:
             raise
 
 
-async def decide(desk: Desk, merchant_id: str, case_id: str, by: Person, refund: Money | None) -> Case:
+async def decide(
+    desk: Desk, merchant_id: str, case_id: str, by: Person, refund: Money | None, sure: Sure | None = None
+) -> Case:
     """A person chooses what becomes of a case whose remedy is in trouble.
 
-    Raises Denied: see `review.decide`, `twins.refusal`.
+    Raises Denied: see `review.decide`, `twins.refusal`, `stepup.demand`.
     """
     view = await _weighing(desk, merchant_id, case_id)
-    return (await _decided(desk, view, partial(review.decide, by, refund))).row
+    rule = partial(review.decide, by, refund)
+    sure = None if refund is None else sure
+    return (await _decided(desk, view, rule, sure, partial(_sure_of, "attend"))).row
 
 
 # --- what people do with it ---
@@ -303,11 +318,26 @@ async def _done(
 
 
 async def _done_about_money(
-    desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Sequence[Words], rule: Simple
+    desk: Desk,
+    merchant_id: str,
+    case_id: str,
+    by: Person,
+    version: int,
+    words: Sequence[Words],
+    rule: Simple,
+    sure: Sure | None = None,
+    verb: str = "",
 ) -> Case:
     """The same, where it decides that money goes back: on what is seen of its twin too."""
     act = await _act(desk, merchant_id, case_id, by, version, words)
-    return (await _decided(desk, await _weighing(desk, merchant_id, case_id), partial(rule, act))).row
+    view = await _weighing(desk, merchant_id, case_id)
+    return (await _decided(desk, view, partial(rule, act), sure, partial(_sure_of, verb))).row
+
+
+def _sure_of(verb: str, row: Case) -> Sureness | None:
+    """What whoever approves must be sure of; nothing where it is little."""
+    amount_fen = row.approved_fen or 0
+    return None if amount_fen <= REFUND_FREE_FEN else Sureness(verb, row.id, amount_fen, row.payment_id)
 
 
 async def ask(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Words) -> Case:
@@ -327,24 +357,33 @@ async def answer(desk: Desk, merchant_id: str, case_id: str, by: Person, version
 
 
 async def approve(
-    desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, amount: Money | None = None, *words: Words
+    desk: Desk,
+    merchant_id: str,
+    case_id: str,
+    by: Person,
+    version: int,
+    amount: Money | None = None,
+    *words: Words,
+    sure: Sure | None = None,
 ) -> Case:
     """Send the whole back, or a part.
 
-    Raises Denied: see `review.approve`, `twins.refusal`.
+    Raises Denied: see `review.approve`, `twins.refusal`, `stepup.demand`.
     """
     return await _done_about_money(
         desk, merchant_id, case_id, by, version, words,
-        lambda act, seen, at: review.approve(act, amount, seen, at),
+        lambda act, seen, at: review.approve(act, amount, seen, at), sure, "approve",
     )  # fmt: skip
 
 
-async def confirm(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, *words: Words) -> Case:
+async def confirm(
+    desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, *words: Words, sure: Sure | None = None
+) -> Case:
     """Second of two people: carry it out.
 
-    Raises Denied: see `review.confirm`, `twins.refusal`.
+    Raises Denied: see `review.confirm`, `twins.refusal`, `stepup.demand`.
     """
-    return await _done_about_money(desk, merchant_id, case_id, by, version, words, review.confirm)
+    return await _done_about_money(desk, merchant_id, case_id, by, version, words, review.confirm, sure, "confirm")
 
 
 async def send_back(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Words) -> Case:

@@ -11,22 +11,25 @@ from yuanlu.cases import flow as cases
 from yuanlu.change import Done
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy
+from yuanlu.people.signing import Sure
 from yuanlu.repayments import flow, store
 from yuanlu.repayments.flow import Wish
 from yuanlu.repayments.rules import Refusal, Repayment
 
 
-async def propose(desk: Desk, wish: Wish) -> Done[Repayment]:
+async def propose(desk: Desk, wish: Wish, sure: Sure | None = None) -> Done[Repayment]:
     """First of two people. The case it belongs to waits for it from now on.
 
     Raises Denied: see `repayments.flow.propose`.
     """
-    done = await flow.propose(desk, wish)
+    done = await flow.propose(desk, wish, sure)
     await _tell(desk, done.row)
     return done
 
 
-async def approve(desk: Desk, merchant_id: str, repayment_id: str, who: str, role: str = "machine") -> Repayment:
+async def approve(
+    desk: Desk, merchant_id: str, repayment_id: str, who: str, role: str = "machine", sure: Sure | None = None
+) -> Repayment:
     """Second of two people. A case that has not learnt yet of its repayment does so first.
 
     Raises Denied: see `repayments.flow.approve`.
@@ -34,7 +37,7 @@ async def approve(desk: Desk, merchant_id: str, repayment_id: str, who: str, rol
     found = (await desk.see(store.by_id(merchant_id, repayment_id))).repayment
     if found is not None:
         await _tell(desk, found)
-    return await flow.approve(desk, merchant_id, repayment_id, who, role)
+    return await flow.approve(desk, merchant_id, repayment_id, who, role, sure)
 
 
 async def pay(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -132,3 +132,55 @@ def staff_end(staff_id: str, merchant: str, state: Path | None) -> None:
 def staff_review(merchant: str, state: Path | None) -> None:
     """Print who may do what, since when and how much, and what to look at: keys not used, years in one role."""
     ask("staff", "GET /v1/staff/review", merchant=merchant, state=state)
+
+
+@staff.command("invite", **example("yuanlu staff invite YW01KATE3S400000000000000061"))
+@click.argument("staff_id", metavar="STAFF")
+@click.option(
+    "--forget-second-factor", "forgets_second", is_flag=True, help="Their codes and passkeys count no more either."
+)
+@counter_options
+def staff_invite(staff_id: str, forgets_second: bool, merchant: str, state: Path | None) -> None:
+    """Print a one-time link by which somebody sets their password: for the first time, or anew. Ends in 24 hours."""
+    from yuanlu.terminal import verbs
+
+    at_counter(
+        state, merchant, 0,
+        lambda counter: verbs.staff_invited(counter, staff_id, forgets_second),
+        lambda told, _: told,
+    )  # fmt: skip
+
+
+@staff.command("sign-out", **example("yuanlu staff sign-out YW01KATE3S400000000000000061"))
+@click.argument("staff_id", metavar="STAFF")
+@counter_options
+def staff_sign_out(staff_id: str, merchant: str, state: Path | None) -> None:
+    """End all sessions of somebody, everywhere and within a second; they may sign in again."""
+    from yuanlu.terminal import verbs
+
+    at_counter(state, merchant, 0, lambda counter: verbs.staff_signed_out(counter, staff_id), lambda told, _: told)
+
+
+@staff.command("accept", **example("yuanlu staff accept 'http://localhost:8000/accept#yo_…'"))
+@click.argument("link", metavar="LINK")
+@click.option("--password-file", type=click.File(), help="A file with the password; else it is asked for.")
+@click.option("--name", default="", help="The name of the first owner of an installation.")
+@click.option("--shop", default="", help="The name of what they own, where there is no merchant yet.")
+@state_option
+@json_option
+def staff_accept(
+    link: str, password_file: TextIO | None, name: str, shop: str, state: Path | None, as_json: bool
+) -> None:
+    """Take an invitation up: set the password. With the link that a new installation prints, become its first owner."""
+    from yuanlu.terminal import verbs
+
+    if password_file is not None:
+        password = password_file.read().strip()
+    else:
+        password = click.prompt("密码 Password", hide_input=True, confirmation_prompt="再来一遍 Again", err=True)
+    told = _of_installation(state, lambda app: verbs.staff_accepted(app, link, password, name, shop))
+    if as_json:
+        print_json(told)
+        return
+    click.echo(f"account   {told['account']}  {told['role']}  {told['merchant']}")
+    click.echo("          用它和密码登录。 Sign in with it and the password.")

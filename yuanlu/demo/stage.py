@@ -89,7 +89,9 @@ class Stage:
         place = self.app.settings.state / f"sim{len(self.worlds) + 1}"
         sim = await self.stack.enter_async_context(Sim(place, seed=self.seed + len(self.worlds), clock=SystemClock()))
         shop = await verbs.import_sim(self.app, place / "sim.json", name, ACTORS[0])
-        hired = await verbs.staff_added(verbs.Counter(self.app, shop["merchant_id"], timedelta()), "manager", name, "")
+        hired = await verbs.staff_added(
+            verbs.Counter(self.app, shop["merchant_id"], timedelta()), "manager", f"{name} (demo 演示)", ""
+        )
         self.timeline.names[hired["id"]] = "neighbour"
         manager = await self.stack.enter_async_context(Wire(self.cashier.base_url, hired["api_key"]))
         cashier = await self.stack.enter_async_context(Wire(self.cashier.base_url, str(shop["api_key"])))
@@ -169,7 +171,9 @@ async def stage(state: Path, seed: int, screen: Screen | None) -> AsyncIterator[
         keys = {ACTORS[0]: str(shop["api_key"])}
         names: dict[str, str] = {}
         for actor in ACTORS[1:]:
-            hired = await verbs.staff_added(verbs.Counter(app, shop["merchant_id"], timedelta()), actor, actor, "")
+            hired = await verbs.staff_added(
+                verbs.Counter(app, shop["merchant_id"], timedelta()), actor, f"{actor} (demo 演示)", ""
+            )
             keys[actor], names[hired["id"]] = hired["api_key"], actor
         address, _ = await stack.enter_async_context(services.answering(app, "127.0.0.1", 0))
         app.settings = replace(settings, public_url=_numbered(address))  # the providers call back from now on

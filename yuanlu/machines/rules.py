@@ -39,6 +39,7 @@ SCOPES: Mapping[str, frozenset[str]] = {
     "codes": frozenset({"codes"}),
     "complaints": frozenset({"complaints"}),
     "hooks": frozenset({"hooks"}),
+    "own": frozenset({"own"}),
 }
 """Named sets of verbs (those of the table of people). A key may do what is in its scopes *and* what its role may. A
 key without scopes may do all that its role may; making keys, exports and erasing are in no scope."""

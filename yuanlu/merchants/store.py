@@ -35,7 +35,8 @@ class ApiKey:
     """A key that acts for a merchant. `actor` is who is named in facts when it is used.
 
     A key of a member of staff names their id, has their role, and counts until they leave (`until`). `scopes` narrow
-    what it may (empty: all that its role may). A key of a till counts with a signature by its `public_key` alone.
+    what it may (empty: all that its role may). A key of a till counts with a signature by its `public_key` alone; so
+    does the session of somebody who changed in at a till, and `signed_by` is that till's key then.
     """
 
     merchant_id: str
@@ -47,6 +48,7 @@ class ApiKey:
     scopes: str = ""
     till_id: str = ""
     public_key: str = ""
+    signed_by: str = ""
 
     def counts(self, at: datetime) -> bool:
         """Whether whom it belongs to still acts for the merchant."""

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import partial
+from typing import Protocol, TypeVar
 
 from yuanlu import ids
 from yuanlu.change import Done
-from yuanlu.desk import Desk
+from yuanlu.desk import Desk, Rule
 from yuanlu.errors import Denied
 from yuanlu.people import limits, rules, store
 from yuanlu.people.limits import LimitTable
 from yuanlu.people.rules import Limit, Person, Role, Staff
+from yuanlu.reading import View
+
+S = TypeVar("S")
+
+
+class Decides(Protocol):
+    """How a change of limits is decided: as `Desk.decide` does, or only by somebody who is sure of it."""
+
+    def __call__(self, view: View[S], rule: Rule[S, LimitTable], /) -> Awaitable[Done[LimitTable]]: ...
 
 
 async def add(
@@ -71,9 +81,12 @@ async def propose_limits(
     return await desk.decide(store.limits_by_id(merchant_id, table_id), rule)
 
 
-async def agree_limits(desk: Desk, merchant_id: str, table_id: str, by: Person) -> LimitTable:
-    """Put a table in force.
+async def agree_limits(
+    desk: Desk, merchant_id: str, table_id: str, by: Person, decide: Decides | None = None
+) -> LimitTable:
+    """Put a table in force. `decide`: how, where it is not as `Desk.decide` does.
 
     Raises Denied: see `limits.agree`.
     """
-    return (await desk.decide(store.limits_by_id(merchant_id, table_id), partial(limits.agree, by))).row
+    view = store.limits_by_id(merchant_id, table_id)
+    return (await (decide or desk.decide)(view, partial(limits.agree, by))).row

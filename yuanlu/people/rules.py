@@ -42,6 +42,7 @@ _TABLE = """
 | open, say, hand_in       | yes   | yes     | yes  | yes     | yes     | yes     | ·       | yes     | yes      |
 | withdraw, answer, accept | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | yes      |
 | turn_down, object        | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | yes      |
+| own                      | yes   | yes     | yes  | yes     | yes     | yes     | yes     | ·       | ·        |
 | note                     | yes   | yes     | yes  | yes     | yes     | yes     | yes     | ·       | ·        |
 | claim, release, ask      | yes   | yes     | yes  | yes     | ·       | ·       | ·       | ·       | ·        |
 | approve, confirm         | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
@@ -73,8 +74,8 @@ customer's side of the thread) or `note` (the inner one) is asked besides. `atte
 speaks for the shop at a channel. `hooks`: says whom facts of the merchant are told to. `policy`: says what goes back
 without a person. `lose`: keeps the losses. `repay`: proposes and refuses another road for money; `pay_out` agrees to
 it, reads the account and says that it was paid. `limit`: proposes who may send back how much; `agree_limit` puts it in
-force. `staff`: reads who may do what. `keys`: makes and ends the keys of machines. `enrol`: lets a device become a
-till, and closes tills.
+force. `own`: signs out, says what one proves oneself by and that one is sure. `staff`: reads who may do what. `keys`:
+makes and ends the keys of machines. `enrol`: lets a device become a till, and closes tills.
 
 A machine decides nothing that needs a name. It may `refund` because shops' own systems do so with a key: how much, the
 merchant's own limits say."""

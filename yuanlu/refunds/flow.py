@@ -14,6 +14,9 @@ from yuanlu.errors import Busy, Denied
 from yuanlu.payments import flow as payments
 from yuanlu.payments import rules as payment_rules
 from yuanlu.payments import store as payments_store
+from yuanlu.people import signing
+from yuanlu.people.signing import Sure
+from yuanlu.people.stepup import REFUND_FREE_FEN, Act
 from yuanlu.reading import View
 from yuanlu.refunds import rules, store
 from yuanlu.refunds.rules import Refund, RefundAsk, RefundSeen, RescueAsk, Resolution
@@ -41,11 +44,18 @@ async def requested(desk: Desk, ask: RefundAsk) -> Done[Refund]:
     return await desk.decide(_asked(desk, ask), partial(rules.open_refund, FACTS, ask))
 
 
-async def requested_alone(desk: Desk, ask: RefundAsk) -> Done[Refund]:
+def _sure_of(row: Refund) -> Act | None:
+    """What whoever asks must be sure of; nothing where it is little."""
+    is_little = row.amount_fen <= REFUND_FREE_FEN
+    return None if is_little else Act("refund", row.id, row.amount_fen, row.payment_id)
+
+
+async def requested_alone(desk: Desk, ask: RefundAsk, sure: Sure | None = None) -> Done[Refund]:
     """Write a refund down that no case asks for: its payment is checked live at the channel first.
 
     The payment learns what the channel says, then it is decided; the answer is kept with the refund. Sends nothing.
-    Raises Denied: see `rules.open_refund`; Busy when the channel does not answer: nothing is written then.
+    `sure`: the person who asks, where one does.
+    Raises Denied: see `rules.open_refund`, `stepup.demand`; Busy when the channel does not answer: nothing is written.
     """
     view = _asked(desk, ask)
     seen = await desk.see(view)
@@ -56,7 +66,8 @@ async def requested_alone(desk: Desk, ask: RefundAsk) -> Done[Refund]:
     if outcome.word is Word.UNKNOWN:
         raise Busy("refund.unchecked")
     await payments.learn(desk, ask.merchant_id, ask.payment_id, outcome)
-    return await desk.decide(view, partial(rules.open_refund, FACTS, ask, checked=outcome))
+    rule = partial(rules.open_refund, FACTS, ask, checked=outcome)
+    return await signing.decide(desk, sure, _sure_of, ask.merchant_id, view, rule)
 
 
 async def drive(desk: Desk, merchant_id: str, refund_id: str) -> Refund:

@@ -15,6 +15,9 @@ from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
 from yuanlu.errors import Denied
 from yuanlu.money import Money
+from yuanlu.people import signing
+from yuanlu.people.signing import Sure
+from yuanlu.people.stepup import Act
 from yuanlu.repayments import rules, store
 from yuanlu.repayments.rules import Because, Refusal, Repayment, RepaymentAsk
 
@@ -46,11 +49,17 @@ class Wish:
     case_id: str = ""
 
 
-async def propose(desk: Desk, wish: Wish) -> Done[Repayment]:
+def _sure_of(verb: str, row: Repayment) -> Act:
+    """What whoever sends money to a named account must be sure of; the fingerprint stands for the account too."""
+    return Act(verb, row.id, row.amount_fen, row.fingerprint)
+
+
+async def propose(desk: Desk, wish: Wish, sure: Sure | None = None) -> Done[Repayment]:
     """First of two people: where the money shall go, and why not the way it came. Its money is held; nothing is paid.
 
     Asking again with the same id and content gives the same repayment back, not `changed`.
-    Raises Denied: repayment.name_differs, repayment.account, seal.forgotten; see `rules.propose`.
+    `sure`: the person who proposes, where one does.
+    Raises Denied: repayment.name_differs, repayment.account, seal.forgotten; see `rules.propose`, `stepup.demand`.
     """
     account = wish.account
     match = rules.match_of(account.payer_name, account.account_name, account.statement)
@@ -75,16 +84,22 @@ async def propose(desk: Desk, wish: Wish) -> Done[Repayment]:
         refund_id=wish.refund_id,
         case_id=wish.case_id,
     )
-    return await desk.decide(view, partial(rules.propose, FACTS, ask))
+    rule = partial(rules.propose, FACTS, ask)
+    return await signing.decide(desk, sure, partial(_sure_of, "repay"), wish.merchant_id, view, rule)
 
 
-async def approve(desk: Desk, merchant_id: str, repayment_id: str, who: str, role: str = "machine") -> Repayment:
+async def approve(
+    desk: Desk, merchant_id: str, repayment_id: str, who: str, role: str = "machine", sure: Sure | None = None
+) -> Repayment:
     """Second of two people.
 
-    Raises Denied: see `rules.approve`.
+    Raises Denied: see `rules.approve`, `stepup.demand`.
     """
-    view = store.by_id(merchant_id, repayment_id)
-    return (await desk.decide(view, partial(rules.approve, FACTS, who, role))).row
+    view, rule = store.by_id(merchant_id, repayment_id), partial(rules.approve, FACTS, who, role)
+    done: Done[Repayment] = await signing.decide(
+        desk, sure, partial(_sure_of, "repay_approve"), merchant_id, view, rule
+    )
+    return done.row
 
 
 async def account(desk: Desk, merchant_id: str, repayment_id: str, who: str, role: str = "machine") -> Account:

@@ -422,6 +422,29 @@ ALTER TABLE ONLY public.complaints FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.complaints OWNER TO yuanlu_owner;
 
+CREATE TABLE public.credentials (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    password text NOT NULL COLLATE pg_catalog."C",
+    past text NOT NULL COLLATE pg_catalog."C",
+    totp text NOT NULL COLLATE pg_catalog."C",
+    totp_new text NOT NULL COLLATE pg_catalog."C",
+    totp_step bigint NOT NULL,
+    recovery text NOT NULL COLLATE pg_catalog."C",
+    pin text NOT NULL COLLATE pg_catalog."C",
+    invitation text NOT NULL COLLATE pg_catalog."C",
+    invited_until timestamp with time zone,
+    forgets_second boolean NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT credentials_check CHECK (((invitation = ''::text) = (invited_until IS NULL))),
+    CONSTRAINT credentials_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.credentials FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.credentials OWNER TO yuanlu_owner;
+
 CREATE TABLE public.deliveries (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -516,6 +539,15 @@ CREATE TABLE public.facts_default (
 ALTER TABLE ONLY public.facts_default FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.facts_default OWNER TO yuanlu_owner;
+
+CREATE TABLE public.first_owners (
+    staff_id text NOT NULL COLLATE pg_catalog."C",
+    digest text NOT NULL COLLATE pg_catalog."C",
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT first_owners_digest_check CHECK ((digest <> ''::text))
+);
+
+ALTER TABLE public.first_owners OWNER TO yuanlu_owner;
 
 CREATE TABLE public.floats (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -767,6 +799,26 @@ ALTER TABLE ONLY public.moves_default FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.moves_default OWNER TO yuanlu_owner;
 
+CREATE TABLE public.passkeys (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    staff_id text NOT NULL COLLATE pg_catalog."C",
+    handle text NOT NULL COLLATE pg_catalog."C",
+    public_key text NOT NULL COLLATE pg_catalog."C",
+    sign_count bigint NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT passkeys_handle_check CHECK ((handle <> ''::text)),
+    CONSTRAINT passkeys_sign_count_check CHECK ((sign_count >= 0)),
+    CONSTRAINT passkeys_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.passkeys FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.passkeys OWNER TO yuanlu_owner;
+
 CREATE TABLE public.payments (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -932,6 +984,30 @@ CREATE TABLE public.schema_migrations (
 
 ALTER TABLE public.schema_migrations OWNER TO yuanlu_owner;
 
+CREATE TABLE public.sessions (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    staff_id text NOT NULL COLLATE pg_catalog."C",
+    digest text NOT NULL COLLATE pg_catalog."C",
+    by text NOT NULL COLLATE pg_catalog."C",
+    proof text NOT NULL COLLATE pg_catalog."C",
+    key_id text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT sessions_by_check CHECK ((by = ANY (ARRAY['password'::text, 'code'::text, 'recovery'::text, 'passkey'::text, 'pin'::text]))),
+    CONSTRAINT sessions_check CHECK ((ends_at > opened_at)),
+    CONSTRAINT sessions_check1 CHECK (((by = 'pin'::text) = (key_id <> ''::text))),
+    CONSTRAINT sessions_digest_check CHECK ((digest <> ''::text)),
+    CONSTRAINT sessions_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.sessions FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.sessions OWNER TO yuanlu_owner;
+
 CREATE TABLE public.staff (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -948,6 +1024,36 @@ CREATE TABLE public.staff (
 ALTER TABLE ONLY public.staff FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.staff OWNER TO yuanlu_owner;
+
+CREATE TABLE public.step_ups (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    staff_id text NOT NULL COLLATE pg_catalog."C",
+    digest text NOT NULL COLLATE pg_catalog."C",
+    by text NOT NULL COLLATE pg_catalog."C",
+    proof text NOT NULL COLLATE pg_catalog."C",
+    made_at timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT step_ups_by_check CHECK ((by = ANY (ARRAY['code'::text, 'recovery'::text, 'passkey'::text]))),
+    CONSTRAINT step_ups_digest_check CHECK ((digest <> ''::text)),
+    CONSTRAINT step_ups_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.step_ups FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.step_ups OWNER TO yuanlu_owner;
+
+CREATE TABLE public.step_ups_spent (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    spent_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+ALTER TABLE ONLY public.step_ups_spent FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.step_ups_spent OWNER TO yuanlu_owner;
 
 CREATE TABLE public.stores (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -990,6 +1096,20 @@ CREATE TABLE public.tills (
 ALTER TABLE ONLY public.tills FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.tills OWNER TO yuanlu_owner;
+
+CREATE TABLE public.tries (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    tries bigint NOT NULL,
+    locked_until timestamp with time zone,
+    CONSTRAINT tries_tries_check CHECK ((tries >= 0)),
+    CONSTRAINT tries_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.tries FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.tries OWNER TO yuanlu_owner;
 
 ALTER TABLE ONLY public.evidence ATTACH PARTITION public.evidence_default DEFAULT;
 
@@ -1039,6 +1159,9 @@ ALTER TABLE ONLY public.complaint_pulls
 ALTER TABLE ONLY public.complaints
     ADD CONSTRAINT complaints_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1053,6 +1176,9 @@ ALTER TABLE ONLY public.facts
 
 ALTER TABLE ONLY public.facts_default
     ADD CONSTRAINT facts_default_pkey PRIMARY KEY (merchant_id, object_id, transition, seq, recorded_at);
+
+ALTER TABLE ONLY public.first_owners
+    ADD CONSTRAINT first_owners_pkey PRIMARY KEY (staff_id);
 
 ALTER TABLE ONLY public.floats
     ADD CONSTRAINT floats_pkey PRIMARY KEY (merchant_id, id);
@@ -1096,6 +1222,9 @@ ALTER TABLE ONLY public.moves
 ALTER TABLE ONLY public.moves_default
     ADD CONSTRAINT moves_default_pkey PRIMARY KEY (merchant_id, object_id, transition, seq, recorded_at);
 
+ALTER TABLE ONLY public.passkeys
+    ADD CONSTRAINT passkeys_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1111,8 +1240,17 @@ ALTER TABLE ONLY public.repayments
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.step_ups
+    ADD CONSTRAINT step_ups_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.step_ups_spent
+    ADD CONSTRAINT step_ups_spent_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.stores
     ADD CONSTRAINT stores_pkey PRIMARY KEY (merchant_id, id);
@@ -1122,6 +1260,9 @@ ALTER TABLE ONLY public.subject_keys
 
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.tries
+    ADD CONSTRAINT tries_pkey PRIMARY KEY (merchant_id, id);
 
 CREATE INDEX allowances_of_day ON public.allowances USING btree (merchant_id, day);
 
@@ -1167,6 +1308,8 @@ CREATE INDEX complaints_of_payment ON public.complaints USING btree (payment_id,
 
 CREATE UNIQUE INDEX complaints_once ON public.complaints USING btree (channel_id, channel, merchant_id);
 
+CREATE UNIQUE INDEX credentials_by_id ON public.credentials USING btree (id, merchant_id);
+
 CREATE INDEX deliveries_of_hook ON public.deliveries USING btree (hook_id, id, merchant_id);
 
 CREATE INDEX deliveries_of_object ON public.deliveries USING btree (object_id, merchant_id);
@@ -1201,6 +1344,10 @@ CREATE INDEX moves_recorded ON ONLY public.moves USING brin (recorded_at);
 
 CREATE INDEX moves_default_recorded_at_idx ON public.moves_default USING brin (recorded_at);
 
+CREATE UNIQUE INDEX passkeys_by_handle ON public.passkeys USING btree (handle, merchant_id);
+
+CREATE INDEX passkeys_of_staff ON public.passkeys USING btree (staff_id, merchant_id);
+
 CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_number, merchant_id) WHERE (channel_number <> ''::text);
 
 CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text, 'CLOSING'::text])) AND (code_mark <> ''::text));
@@ -1214,6 +1361,16 @@ CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merch
 CREATE INDEX refunds_open_of_channel ON public.refunds USING btree (merchant_id, channel) WHERE (state = ANY (ARRAY['RESERVED'::text, 'READY'::text, 'SENT'::text, 'WAITING'::text, 'MANUAL'::text]));
 
 CREATE INDEX repayments_of_payment ON public.repayments USING btree (payment_id, merchant_id);
+
+CREATE UNIQUE INDEX sessions_by_id ON public.sessions USING btree (id, merchant_id);
+
+CREATE UNIQUE INDEX sessions_by_proof ON public.sessions USING btree (proof, merchant_id) WHERE (proof <> ''::text);
+
+CREATE INDEX sessions_of_key ON public.sessions USING btree (key_id, merchant_id) WHERE ((ended_at IS NULL) AND (key_id <> ''::text));
+
+CREATE INDEX sessions_of_staff ON public.sessions USING btree (staff_id, merchant_id) WHERE (ended_at IS NULL);
+
+CREATE UNIQUE INDEX step_ups_by_proof ON public.step_ups USING btree (proof, merchant_id) WHERE (proof <> ''::text);
 
 CREATE INDEX subject_keys_versions ON public.subject_keys USING btree (key_version, merchant_id) WHERE (wrapped <> ''::text);
 
@@ -1229,9 +1386,13 @@ ALTER INDEX public.moves_recorded ATTACH PARTITION public.moves_default_recorded
 
 CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.api_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
 
+CREATE CONSTRAINT TRIGGER keys_changed AFTER UPDATE ON public.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((old.ended_at IS DISTINCT FROM new.ended_at)) EXECUTE FUNCTION public.yuanlu_keys_changed();
+
 CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.staff DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
 
 CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.tills DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
+
+CREATE CONSTRAINT TRIGGER keys_gone AFTER DELETE ON public.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
 
 ALTER TABLE ONLY public.allowances
     ADD CONSTRAINT allowances_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -1263,6 +1424,9 @@ ALTER TABLE ONLY public.complaint_pulls
 ALTER TABLE ONLY public.complaints
     ADD CONSTRAINT complaints_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.credentials
+    ADD CONSTRAINT credentials_merchant_id_id_fkey FOREIGN KEY (merchant_id, id) REFERENCES public.staff(merchant_id, id);
+
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_merchant_id_hook_id_fkey FOREIGN KEY (merchant_id, hook_id) REFERENCES public.hooks(merchant_id, id);
 
@@ -1290,6 +1454,9 @@ ALTER TABLE ONLY public.losses
 ALTER TABLE ONLY public.merchant_keys
     ADD CONSTRAINT merchant_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.passkeys
+    ADD CONSTRAINT passkeys_merchant_id_staff_id_fkey FOREIGN KEY (merchant_id, staff_id) REFERENCES public.staff(merchant_id, id);
+
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
 
@@ -1302,8 +1469,17 @@ ALTER TABLE ONLY public.refunds
 ALTER TABLE ONLY public.repayments
     ADD CONSTRAINT repayments_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
 
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_merchant_id_staff_id_fkey FOREIGN KEY (merchant_id, staff_id) REFERENCES public.staff(merchant_id, id);
+
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.step_ups
+    ADD CONSTRAINT step_ups_merchant_id_staff_id_fkey FOREIGN KEY (merchant_id, staff_id) REFERENCES public.staff(merchant_id, id);
+
+ALTER TABLE ONLY public.step_ups_spent
+    ADD CONSTRAINT step_ups_spent_merchant_id_id_fkey FOREIGN KEY (merchant_id, id) REFERENCES public.step_ups(merchant_id, id);
 
 ALTER TABLE ONLY public.stores
     ADD CONSTRAINT stores_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -1340,6 +1516,8 @@ ALTER TABLE public.complaint_images ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.complaint_pulls ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.complaints ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.credentials ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.deliveries ENABLE ROW LEVEL SECURITY;
 
@@ -1401,6 +1579,8 @@ CREATE POLICY owner ON public.complaint_pulls TO yuanlu_owner USING (true) WITH 
 
 CREATE POLICY owner ON public.complaints TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.credentials TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.deliveries TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.evidence TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -1437,6 +1617,8 @@ CREATE POLICY owner ON public.moves TO yuanlu_owner USING (true) WITH CHECK (tru
 
 CREATE POLICY owner ON public.moves_default TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.passkeys TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.payments TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.policies TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -1445,13 +1627,23 @@ CREATE POLICY owner ON public.refunds TO yuanlu_owner USING (true) WITH CHECK (t
 
 CREATE POLICY owner ON public.repayments TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.sessions TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.staff TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.step_ups TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.step_ups_spent TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.stores TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.subject_keys TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.tills TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.tries TO yuanlu_owner USING (true) WITH CHECK (true);
+
+ALTER TABLE public.passkeys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 
@@ -1480,6 +1672,8 @@ CREATE POLICY reader ON public.complaint_images FOR SELECT TO yuanlu_reader USIN
 CREATE POLICY reader ON public.complaint_pulls FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.complaints FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.credentials FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.deliveries FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -1511,6 +1705,8 @@ CREATE POLICY reader ON public.merchants FOR SELECT TO yuanlu_reader USING ((mer
 
 CREATE POLICY reader ON public.moves FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.passkeys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.payments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.policies FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1519,13 +1715,21 @@ CREATE POLICY reader ON public.refunds FOR SELECT TO yuanlu_reader USING ((merch
 
 CREATE POLICY reader ON public.repayments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.sessions FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.staff FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.step_ups FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.step_ups_spent FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.stores FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.subject_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.tills FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.tries FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1550,6 +1754,8 @@ CREATE POLICY recorder ON public.complaint_images TO yuanlu_recorder USING (true
 CREATE POLICY recorder ON public.complaint_pulls TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.complaints TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.credentials TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.deliveries TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1581,6 +1787,8 @@ CREATE POLICY recorder ON public.merchants TO yuanlu_recorder USING (true) WITH 
 
 CREATE POLICY recorder ON public.moves TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.passkeys TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.payments TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.policies TO yuanlu_recorder USING (true) WITH CHECK (true);
@@ -1589,7 +1797,13 @@ CREATE POLICY recorder ON public.refunds TO yuanlu_recorder USING (true) WITH CH
 
 CREATE POLICY recorder ON public.repayments TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.sessions TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.staff TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.step_ups TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.step_ups_spent TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.stores TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1597,17 +1811,27 @@ CREATE POLICY recorder ON public.subject_keys TO yuanlu_recorder USING (true) WI
 
 CREATE POLICY recorder ON public.tills TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.tries TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.repayments ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.step_ups ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.step_ups_spent ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.stores ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.subject_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.tills ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.tries ENABLE ROW LEVEL SECURITY;
 
 GRANT ALL ON SCHEMA public TO yuanlu_owner;
 
@@ -1656,6 +1880,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.complaint_pulls TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.complaints TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.complaints TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.credentials TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.credentials TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.deliveries TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.deliveries TO yuanlu_recorder;
 
@@ -1664,6 +1891,8 @@ GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.facts TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.facts TO yuanlu_recorder;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.first_owners TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.floats TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.floats TO yuanlu_recorder;
@@ -1703,6 +1932,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.merchants TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.moves TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.moves TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.passkeys TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.passkeys TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.payments TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO yuanlu_recorder;
 
@@ -1715,8 +1947,17 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.refunds TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.repayments TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.repayments TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.sessions TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.sessions TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.staff TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.staff TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.step_ups TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.step_ups TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.step_ups_spent TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.step_ups_spent TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.stores TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.stores TO yuanlu_recorder;
@@ -1726,3 +1967,6 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.subject_keys TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.tills TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tills TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.tries TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tries TO yuanlu_recorder;

@@ -12,6 +12,8 @@ from yuanlu import db
 from yuanlu.app import App, running
 from yuanlu.config import Settings
 from yuanlu.errors import Denied
+from yuanlu.people import signing
+from yuanlu.terminal import verbs
 from yuanlu.web import server
 from yuanlu.worker import Worker
 
@@ -66,7 +68,17 @@ async def serve(settings: Settings, say: Callable[[str], None], *, with_worker: 
             tasks.append(await stack.enter_async_context(working(app)))
         _spare_the_collector()
         say(f"ready at {address}")
+        await _tell_first(app, address, say)
         await _first_to_end(tasks)
+
+
+async def _tell_first(app: App, address: str, say: Callable[[str], None]) -> None:
+    """Where there is nobody yet: the one-time link for the first owner, told to the terminal alone."""
+    token = await signing.first_link(app.desk, app.pools.recorder)
+    if token:
+        place = verbs.link(app, token, address)
+        say(f"还没有店主。一次性链接，24小时内有效 No owner yet. A link for the first, once, for 24 hours:\n  {place}")
+        say(f"或在终端 or at the terminal: yuanlu staff accept '{place}'")
 
 
 async def work(settings: Settings, say: Callable[[str], None]) -> None:

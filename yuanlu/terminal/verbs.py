@@ -40,8 +40,11 @@ from yuanlu.payments import rules as payment_rules
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import ChargeAsk, Payment
 from yuanlu.people import flow as people
+from yuanlu.people import signing
 from yuanlu.people import store as people_store
 from yuanlu.people.rules import Person, Role, Staff
+from yuanlu.people.signin import INVITED_FOR
+from yuanlu.people.signing import Means
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import rules as refund_rules
 from yuanlu.refunds import store as refunds_store
@@ -498,6 +501,43 @@ async def staff_ended(counter: Counter, staff_id: str) -> dict[str, Any]:
     """
     one = await people.end(counter.app.desk, counter.merchant_id, ids.checked(staff_id, Kind.STAFF), who())
     return await _staff_told(counter, one)
+
+
+async def staff_invited(counter: Counter, staff_id: str, forgets_second: bool) -> dict[str, Any]:
+    """A one-time token by which somebody sets their password; it is told this once.
+
+    Raises Denied: id.invalid, staff.unknown.
+    """
+    desk, checked = counter.app.desk, ids.checked(staff_id, Kind.STAFF)
+    token = await signing.invite(desk, counter.merchant_id, checked, who(), forgets_second=forgets_second)
+    hours = int(INVITED_FOR.total_seconds() // 3600)
+    return {"account": checked, "token": token, "link": link(counter.app, token), "hours": hours}
+
+
+async def staff_signed_out(counter: Counter, staff_id: str) -> dict[str, Any]:
+    """End all sessions of a member of staff.
+
+    Raises Denied: id.invalid.
+    """
+    checked, pool = ids.checked(staff_id, Kind.STAFF), counter.app.pools.recorder
+    ended = await signing.end_all(counter.app.desk, pool, counter.merchant_id, checked, who=who())
+    return {"account": checked, "ended": ended}
+
+
+def link(app: App, token: str, address: str = "") -> str:
+    """Where a browser takes an invitation up. Behind a `#` no server or proxy is told the token."""
+    place = app.settings.public_url or address or f"http://{app.settings.host}:{app.settings.port}"
+    return f"{place.rstrip('/')}/accept#{token}"
+
+
+async def staff_accepted(app: App, link: str, password: str, name: str, shop: str) -> dict[str, Any]:
+    """Take an invitation up at the terminal, by a password.
+
+    Raises Denied: signin.invitation_invalid; see `secrets.hashed`.
+    """
+    token = link.strip().rpartition("#")[2]
+    one = await signing.accept(app.desk, app.pools.recorder, token, Means(password), name=name, shop=shop)
+    return {"account": one.id, "role": one.role.value, "merchant": one.merchant_id}
 
 
 # --- looking ---

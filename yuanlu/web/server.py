@@ -47,6 +47,7 @@ from yuanlu.web.api import (
     policies,
     refunds,
     repayments,
+    sessions,
     staff,
 )
 from yuanlu.web.parts import cookies, guard, logs, openapi, problems, proxies
@@ -76,6 +77,7 @@ ROUTES: tuple[Route, ...] = (
     *causes.ROUTES,
     *devices.ROUTES,
     *staff.ROUTES,
+    *sessions.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

@@ -17,7 +17,7 @@ from yuanlu.cases.rules import Case, CaseAsk, What
 from yuanlu.ids import Kind, checked
 from yuanlu.money import Money
 from yuanlu.web.parts import lists
-from yuanlu.web.parts.calls import Answer, Call, Route
+from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
 from yuanlu.web.parts.shapes import (
     ActWish,
     ApproveWish,
@@ -88,7 +88,7 @@ async def decide(call: Call) -> Answer:
     """A person chooses what becomes of a case whose remedy is in trouble."""
     wish: DecisionWish = call.wish
     refund = None if wish.refund_fen is None else Money(wish.refund_fen)
-    return 200, case_told(await flow.decide(*_place(call), call.by, refund))
+    return 200, case_told(await flow.decide(*_place(call), call.by, refund, call.sure))
 
 
 def _place(call: Call) -> tuple[Any, str, str]:
@@ -142,14 +142,14 @@ async def approve(call: Call) -> Answer:
     wish: ApproveWish = call.wish
     amount = None if wish.amount_fen is None else Money(wish.amount_fen)
     words = _to_customer(wish.words)
-    return await _said(flow.approve(*_place(call), call.by, wish.version, amount, words), words)
+    return await _said(flow.approve(*_place(call), call.by, wish.version, amount, words, sure=call.sure), words)
 
 
 async def confirm(call: Call) -> Answer:
     """Second of two people: it is carried out."""
     wish: ActWish = call.wish
     words = _inner(wish.words)
-    return await _said(flow.confirm(*_place(call), call.by, wish.version, words), words)
+    return await _said(flow.confirm(*_place(call), call.by, wish.version, words, sure=call.sure), words)
 
 
 async def send_back(call: Call) -> Answer:
@@ -349,7 +349,8 @@ ROUTES = (
         "attend",
         "Decide a case whose remedy is in trouble",
         DecisionWish,
-        (*_ROLE, "case.not_waiting", "case.claimed", "case.own", "case.barred", "case.repayment_open", *_MONEY),
+        (*_ROLE, *STEP_UP, "case.not_waiting", "case.claimed", "case.own", "case.barred", "case.repayment_open",
+         *_MONEY),
         {"refund_fen": 1280},
     ),
     _verb("claim", claim, "claim", "Take a case to work at", Nothing,
@@ -357,10 +358,10 @@ ROUTES = (
     _verb("release", release, "release", "Put a case back", Nothing, (*_ROLE, "case.not_now", "case.claimed")),
     _verb("ask", ask, "ask", "Ask the customer for more", SayActWish, (*_DECIDES, "case.words_missing"), _SAID),
     _verb("answer", answer, "answer", "The customer answers", SayActWish, (*_SAYS, "case.words_missing"), _SAID),
-    _verb("approve", approve, "approve", "Send the whole back, or a part", ApproveWish, (*_PERSON, *_MONEY),
+    _verb("approve", approve, "approve", "Send the whole back, or a part", ApproveWish, (*_PERSON, *STEP_UP, *_MONEY),
           {"version": 3, "amount_fen": 1280}),
     _verb("confirm", confirm, "confirm", "Second of two people: carry it out", ActWish,
-          (*_PERSON, "case.same_person", "staff.over_limit", *_MONEY), {"version": 4}),
+          (*_PERSON, *STEP_UP, "case.same_person", "staff.over_limit", *_MONEY), {"version": 4}),
     _verb("send-back", send_back, "send_back", "Second of two people does not confirm", SayActWish,
           (*_DECIDES, "case.words_missing"), _SAID),
     _verb("offer", offer, "offer", "Offer a part, a voucher or an exchange", OfferWish,

@@ -10,8 +10,11 @@ from yuanlu.evidence import flow, keeping
 from yuanlu.evidence.flow import Shown
 from yuanlu.evidence.rules import Audience, FileAsk, Media, Why
 from yuanlu.ids import Kind, checked
+from yuanlu.people import signing
+from yuanlu.people.rules import demand
+from yuanlu.people.stepup import Act
 from yuanlu.web.parts.answers import Told
-from yuanlu.web.parts.calls import Answer, Call, Route
+from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
 from yuanlu.web.parts.shapes import ErasedTold, FileOpening, FilesTold, FileTold, FileWish, file_told
 
 TAKES = tuple(media.value for media in Media)
@@ -72,6 +75,8 @@ async def export(call: Call) -> Answer:
     """All that is held about the payer of a payment: a zip with `data.json` and the files."""
     office, out = call.office, BytesIO()
     payment_id = call.id(Kind.PAYMENT)
+    demand(call.by, "export")
+    await signing.spend(office.desk, call.sure, call.merchant_id, Act("export", payment_id))
     await keeping.export(
         office.desk, office.files, office.pools.reader, call.merchant_id, payment_id, call.by, out,
         bytes_max=EXPORT_BYTES_MAX,
@@ -137,7 +142,7 @@ ROUTES = (
         says="All that is held about a customer",
         gives=FileTold,
         gives_kinds=(ZIP,),
-        denied=("payment.unknown", "data.too_much", "data.too_large", "staff.not_allowed", *_STORE[1:]),
+        denied=("payment.unknown", "data.too_much", "data.too_large", "staff.not_allowed", *STEP_UP, *_STORE[1:]),
     ),
     Route(
         method="POST",

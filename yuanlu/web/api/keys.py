@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.keyring import store as keyring
 from yuanlu.machines import flow, store
-from yuanlu.machines.rules import KeyAsk
+from yuanlu.machines.flow import Decides
+from yuanlu.machines.rules import Key, KeyAsk
+from yuanlu.people import signing
 from yuanlu.people.rules import demand
-from yuanlu.web.parts.calls import PUBLIC, Answer, Call, Route
+from yuanlu.people.stepup import Act
+from yuanlu.web.parts.calls import PUBLIC, STEP_UP, Answer, Call, Route
 from yuanlu.web.parts.key_shapes import (
     DeviceWish,
     EnrolmentTold,
@@ -31,6 +36,15 @@ from yuanlu.web.parts.key_shapes import (
 )
 
 
+def _sure(call: Call, act_of: Callable[[Key], Act]) -> Decides:
+    """Decides only where whoever calls is sure of it."""
+    return partial(signing.decide, call.office.desk, call.sure, act_of, call.merchant_id)
+
+
+def _made(row: Key) -> Act:
+    return Act("key", row.id, payee=row.scopes or "whole")
+
+
 async def make(call: Call) -> Answer:
     """Make a key. Its secret is in this answer and in no other; asking again with the same id gives the key without it.
 
@@ -46,7 +60,7 @@ async def make(call: Call) -> Answer:
         until=_aware(wish.until),
         staff_id=call.who if wish.mine else "",
     )
-    made = await flow.make(call.office.desk, ask)
+    made = await flow.make(call.office.desk, ask, _sure(call, _made))
     return 201 if made.secret else 200, made_told(made, call.office.clock.now())
 
 
@@ -67,7 +81,8 @@ async def rotate(call: Call) -> Answer:
     """Give a key a new secret, told this once. The old one counts until the grace is over."""
     wish: GraceWish = call.wish
     grace = timedelta(seconds=wish.grace_seconds)
-    made = await flow.rotate(call.office.desk, call.merchant_id, call.id(Kind.KEY), grace, call.who)
+    decide = _sure(call, lambda row: Act("rotate", row.id))
+    made = await flow.rotate(call.office.desk, call.merchant_id, call.id(Kind.KEY), grace, call.who, decide)
     return 200, made_told(made, call.office.clock.now())
 
 
@@ -101,7 +116,8 @@ async def invite(call: Call) -> Answer:
     """Make the code with which one device becomes this till, within 15 minutes and once."""
     wish: EnrolmentWish = call.wish
     till_id = await _demand_till(call)
-    made = await flow.invite(call.office.desk, call.merchant_id, till_id, call.who, tuple(wish.scopes))
+    decide = _sure(call, lambda row: Act("enrol", row.till_id, payee=row.scopes or "whole"))
+    made = await flow.invite(call.office.desk, call.merchant_id, till_id, call.who, tuple(wish.scopes), decide)
     return 201, enrolment_told(made)
 
 
@@ -134,7 +150,7 @@ ROUTES = (
         takes=KeyWish,
         gives=KeyMadeTold,
         statuses=(201, 200),
-        denied=(*_NO, "id.invalid", "key.actor_empty", "key.scope_unknown", "key.until_past", "key.id_taken"),
+        denied=(*_NO, "id.invalid", "key.actor_empty", "key.scope_unknown", "key.until_past", "key.id_taken", *STEP_UP),
         example={"id": "YK01KATE3S4000000000000000042", "actor": "stock system", "scopes": ["read", "report"]},
     ),
     Route(
@@ -165,7 +181,7 @@ ROUTES = (
         says="Give a key a new secret",
         takes=GraceWish,
         gives=KeyMadeTold,
-        denied=(*_NO, "key.unknown", "key.rotating", "key.grace", "key.of_till"),
+        denied=(*_NO, "key.unknown", "key.rotating", "key.grace", "key.of_till", *STEP_UP),
         example={"grace_seconds": 86400},
     ),
     Route(
@@ -186,7 +202,7 @@ ROUTES = (
         takes=EnrolmentWish,
         gives=EnrolmentTold,
         statuses=(201,),
-        denied=(*_NO, "staff.other_store", "till.gone", "till.unknown"),
+        denied=(*_NO, "staff.other_store", "till.gone", "till.unknown", *STEP_UP),
         example={"scopes": ["charge", "read", "report"]},
     ),
     Route(

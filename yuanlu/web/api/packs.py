@@ -15,9 +15,12 @@ from yuanlu.ids import Kind
 from yuanlu.packs import flow
 from yuanlu.packs.dossier import Heard
 from yuanlu.packs.readers import Reader
+from yuanlu.people import signing
+from yuanlu.people.rules import demand
+from yuanlu.people.stepup import Act
 from yuanlu.web.api.files import SAFE
 from yuanlu.web.parts.answers import Told
-from yuanlu.web.parts.calls import Answer, Call, Route
+from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
 from yuanlu.web.parts.shapes import FileTold, Wish
 
 PDF = "application/pdf"
@@ -54,7 +57,10 @@ async def make(call: Call) -> Answer:
     """Make the evidence pack of a case for a reader: one signed PDF. Who made it for whom is in the case's chain before
     a byte is sent; asking again makes another one."""
     office, wish = call.office, call.wish
+    demand(call.by, "pack")
     with db.away():
+        act = Act("pack", call.id(Kind.CASE), payee=wish.reader)
+        await signing.spend(office.desk, call.sure, call.merchant_id, act)
         pack = await flow.make(
             office.desk, office.files, office.presses, office.pools.reader, call.merchant_id, call.id(Kind.CASE),
             call.by, Reader(wish.reader), wish.lang,
@@ -107,7 +113,7 @@ ROUTES = (
         gives_kinds=(PDF,),
         statuses=(201,),
         denied=(
-            "case.unknown", *_STAFF, "pack.too_much", "pack.too_slow", "pack.no_font", "pack.key_unfit",
+            "case.unknown", *_STAFF, *STEP_UP, "pack.too_much", "pack.too_slow", "pack.no_font", "pack.key_unfit",
             "file.store_away", "file.store_refused",
         ),
         example={"for": "customer", "lang": "zh"},

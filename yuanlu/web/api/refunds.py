@@ -16,7 +16,7 @@ from yuanlu.money import Money
 from yuanlu.refunds import flow, store
 from yuanlu.refunds.rules import End, Refund, RefundAsk, RescueAsk, Resolution
 from yuanlu.web.parts import lists
-from yuanlu.web.parts.calls import Answer, Call, Route
+from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
 from yuanlu.web.parts.shapes import (
     RefundsTold,
     RefundsWish,
@@ -44,7 +44,7 @@ async def request(call: Call) -> Answer:
         undo_within=timedelta(seconds=wish.undo_seconds),
         by=call.by,
     )
-    done = await flow.requested_alone(call.office.desk, ask)
+    done = await flow.requested_alone(call.office.desk, ask, call.sure if call.by.is_named else None)
     return 201 if done.changed else 200, refund_told(done.row, call.office.clock.now())
 
 
@@ -153,6 +153,7 @@ ROUTES = (
             "id.invalid",
             "staff.other_store",
             "staff.over_limit",
+            *STEP_UP,
             "refund.id_taken",
             "refund.payment_unknown",
             "refund.not_paid",

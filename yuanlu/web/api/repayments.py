@@ -10,7 +10,7 @@ from yuanlu.repayments import flow, store
 from yuanlu.repayments.flow import Account, Wish
 from yuanlu.repayments.rules import Because, Refusal, Repayment
 from yuanlu.web.parts import lists
-from yuanlu.web.parts.calls import Answer, Call, Route
+from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
 from yuanlu.web.parts.repayments import (
     AccountTold,
     RepaidWish,
@@ -48,6 +48,7 @@ async def propose(call: Call) -> Answer:
             refund_id=wish.refund,
             case_id=wish.case,
         ),
+        call.sure if call.by.is_named else None,
     )
     return 201 if done.changed else 200, repayment_told(done.row)
 
@@ -77,7 +78,9 @@ async def page(call: Call) -> Answer:
 
 async def approve(call: Call) -> Answer:
     """Second of two people."""
-    row = await repaying.approve(call.office.desk, call.merchant_id, call.id(Kind.REPAYMENT), call.who, call.role)
+    sure = call.sure if call.by.is_named else None
+    desk, repayment_id = call.office.desk, call.id(Kind.REPAYMENT)
+    row = await repaying.approve(desk, call.merchant_id, repayment_id, call.who, call.role, sure)
     return 200, repayment_told(row)
 
 
@@ -138,6 +141,7 @@ ROUTES = (
             "repayment.case_unknown",
             "repayment.case_amount",
             *_ROAD,
+            *STEP_UP,
         ),
         example={
             "id": "YB01KATE3S400000000000000000E",
@@ -178,6 +182,7 @@ ROUTES = (
             "repayment.not_waiting",
             "case.own",
             *_ROAD,
+            *STEP_UP,
         ),
     ),
     Route(

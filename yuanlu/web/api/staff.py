@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from hashlib import sha256
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from yuanlu.ids import Kind
-from yuanlu.people import flow, review, store
+from yuanlu.people import flow, review, signing, store
 from yuanlu.people.limits import LimitTable, limits_of
 from yuanlu.people.rules import LIMITS, Limit, Role
-from yuanlu.web.parts.calls import Answer, Call, Route
+from yuanlu.people.stepup import Act
+from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
 from yuanlu.web.parts.shapes import Nothing
 
 Fen = Annotated[int, Meta(ge=0, le=100_000_000_000)]
@@ -99,9 +102,16 @@ async def propose(call: Call) -> Answer:
     return 201 if done.changed else 200, limits_told(done.row)
 
 
+def _agreed(row: LimitTable) -> Act:
+    """What whoever agrees must be sure of: this very table."""
+    return Act("agree_limit", row.id, payee=sha256(row.content.encode()).hexdigest())
+
+
 async def agree(call: Call) -> Answer:
     """Put a table in force, as the second person."""
-    row = await flow.agree_limits(call.office.desk, call.merchant_id, call.id(Kind.LIMITS), call.by)
+    desk = call.office.desk
+    decide = partial(signing.decide, desk, call.sure, _agreed, call.merchant_id)
+    row = await flow.agree_limits(desk, call.merchant_id, call.id(Kind.LIMITS), call.by, decide)
     return 200, limits_told(row)
 
 
@@ -158,7 +168,7 @@ ROUTES = (
         says="Put proposed limits in force, as the second person",
         takes=Nothing,
         gives=LimitsTold,
-        denied=("limits.unknown", "limits.same_person"),
+        denied=("limits.unknown", "limits.same_person", *STEP_UP),
     ),
     Route(
         method="GET",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litestar.types import Receive, Scope, Send
@@ -15,19 +15,26 @@ JSON = "application/json"
 class Told:
     """Status, headers and body; nothing is streamed."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "cookies", "headers", "status")
 
     def __init__(
-        self, body: bytes, status: int = 200, kind: str = JSON, headers: Mapping[str, str] | None = None
+        self,
+        body: bytes,
+        status: int = 200,
+        kind: str = JSON,
+        headers: Mapping[str, str] | None = None,
+        cookies: Sequence[str] = (),
     ) -> None:
         self.body = body
         self.status = status
         self.headers = headers or {}
+        self.cookies = cookies
         if status != 204:
             self.headers = {"content-type": kind, "content-length": str(len(body)), **self.headers}
 
     async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
         headers = [(name.encode(), value.encode()) for name, value in self.headers.items()]
+        headers += [(b"set-cookie", cookie.encode()) for cookie in self.cookies]
         start: Any = {"type": "http.response.start", "status": self.status, "headers": headers}
         body: Any = {"type": "http.response.body", "body": self.body, "more_body": False}
         await send(start)

@@ -1,8 +1,9 @@
-"""Who asks: the API key of a call, whom it acts for, and what a till signed.
+"""Who asks: the API key of a call, or the session of somebody who signed in, whom it acts for, and what a till signed.
 
 A key that was good is remembered together with the epoch it was read in (`merchants.key_epoch`), which any change of
 keys or people moves on. The epoch is read anew every half second at most, by one call for all: so a key that was
-revoked ends within a second, in every process, whatever became of them meanwhile.
+revoked ends within a second, in every process, whatever became of them meanwhile. So does a session that was ended;
+one that is in use is written down as seen once a minute, and one that is not ends by its time.
 
 A key of a till is not enough: each of its calls is signed by the till (`signatures.py`), and each signature counts once
 (`machines.store.Nonces`: rows, so in every process and after every restart).
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from datetime import datetime
+from datetime import UTC, datetime
 from time import monotonic
 
 import structlog
@@ -22,6 +23,9 @@ from yuanlu.ids import Kind, is_id
 from yuanlu.machines.rules import public_key_of
 from yuanlu.machines.store import Nonces, used
 from yuanlu.merchants.store import ApiKey, key_by_secret, key_epoch
+from yuanlu.people.signin import SEEN_EVERY, is_secret
+from yuanlu.people.signing import seen_again
+from yuanlu.people.signing_store import session_key
 from yuanlu.web.parts import signatures
 from yuanlu.web.parts.office import Office
 from yuanlu.web.parts.signatures import Message, Signed
@@ -33,6 +37,12 @@ USED_SECONDS = 60.0
 WRITE_AFTER_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
+
+
+def csrf_key(office: Office) -> bytes:
+    """The key of the tokens that our own pages send with a cookie."""
+    return office.desk.mark("csrf").encode()
 
 
 class Doorkeeper:
@@ -40,17 +50,19 @@ class Doorkeeper:
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._good: OrderedDict[str, tuple[ApiKey, int]] = OrderedDict()
+        self._good: OrderedDict[str, tuple[ApiKey, int, datetime]] = OrderedDict()
         self._epoch = 0
         self._read_at = -EPOCH_SECONDS
         self._reading = asyncio.Lock()
         self._nonces = Nonces(office.pools.recorder)
         self._uses = _Uses(office)
+        self.csrf_key = csrf_key(office)
 
     async def who(self, authorization: str) -> ApiKey:
         """Whose key this is.
 
-        Shape: the header as it came, `Bearer yk_…`. Raises Denied: auth.key_missing, auth.key_invalid.
+        Shape: the header as it came, `Bearer yk_…`, or `ys_…` of a session.
+        Raises Denied: auth.key_missing, auth.key_invalid.
         """
         scheme, _, text = authorization.partition(" ")
         if not text.strip() or scheme.lower() != "bearer":
@@ -58,14 +70,14 @@ class Doorkeeper:
         epoch = self._epoch if monotonic() - self._read_at < EPOCH_SECONDS else await self._epoch_now()
         known = self._good.get(authorization)
         now = self._office.clock.now()
-        if known is not None and known[1] == epoch and known[0].counts(now):
+        if known is not None and known[1] == epoch and now < known[2]:
             self._uses.note(known[0], now)
             return known[0]
-        key = await self._office.desk.see(key_by_secret(text)) if _is_key(text) else None
+        key = await self._key(text)
         if key is None or not key.counts(self._office.clock.now()):
             self._good.pop(authorization, None)
             raise Denied("auth.key_invalid")
-        self._good[authorization] = (key, epoch)
+        self._good[authorization] = (key, epoch, self._good_until(key))
         self._good.move_to_end(authorization)
         if len(self._good) > KEPT_MAX:
             self._good.popitem(last=False)
@@ -79,7 +91,9 @@ class Doorkeeper:
         """
         if not key.till_id:
             return None
-        return signatures.verified(message, key.id, public_key_of(key.public_key), self._office.clock.now())
+        return signatures.verified(
+            message, key.signed_by or key.id, public_key_of(key.public_key), self._office.clock.now()
+        )
 
     async def admit(self, key: ApiKey, signed: Signed | None, body: bytes) -> None:
         """Let a call in that was signed, with the body that it turned out to have; never a second time.
@@ -89,8 +103,30 @@ class Doorkeeper:
         if signed is None:
             return
         signatures.demand_body(signed, body)
-        if not await self._nonces.is_new(key.merchant_id, key.id, signed.nonce, signed.created):
+        if not await self._nonces.is_new(key.merchant_id, key.signed_by or key.id, signed.nonce, signed.created):
             raise Denied("signature.replayed")
+
+    def _good_until(self, key: ApiKey) -> datetime:
+        """Until when it need not be read again: a session is, each minute, to write down that it is in use."""
+        until = key.until or _ALWAYS
+        return min(until, self._office.clock.now() + SEEN_EVERY) if is_id(key.id, Kind.SESSION) else until
+
+    async def _key(self, text: str) -> ApiKey | None:
+        if _is_ours(text, "yk", Kind.KEY):
+            return await self._office.desk.see(key_by_secret(text))
+        if not _is_ours(text, "ys", Kind.SESSION):
+            return None
+        session_id, _, secret = text.removeprefix("ys_").partition("_")
+        way = await self._office.desk.see(session_key(session_id))
+        now = self._office.clock.now()
+        if way is None or not is_secret(way.digest, secret) or not way.key.counts(now):
+            return None
+        if now - way.seen_at >= SEEN_EVERY:
+            await seen_again(self._office.desk, way.key.merchant_id, session_id)
+            way = await self._office.desk.see(session_key(session_id))
+            if way is None:
+                return None
+        return way.key
 
     async def _epoch_now(self) -> int:
         async with self._reading:
@@ -112,7 +148,9 @@ class _Uses:
         self._writing: asyncio.Task[None] | None = None
 
     def note(self, key: ApiKey, at: datetime) -> None:
-        """This key was used."""
+        """This key was used. Of a session its own row tells when it was seen."""
+        if is_id(key.id, Kind.SESSION):
+            return
         now = monotonic()
         if now - self._noted.get(key.id, -USED_SECONDS) < USED_SECONDS:
             return
@@ -135,7 +173,7 @@ class _Uses:
             log.warning("keys.uses_unwritten", keys=len(uses))  # the next use in a minute writes it
 
 
-def _is_key(text: str) -> bool:
-    """Whether it looks like a key at all: what does not is not worth a read."""
-    head, _, rest = text.partition("_")
-    return head == "yk" and len(text) < 128 and text.isascii() and is_id(rest.partition("_")[0], Kind.KEY)
+def _is_ours(text: str, head: str, kind: Kind) -> bool:
+    """Whether it looks like a key, or a session, at all: what does not is not worth a read."""
+    start, _, rest = text.partition("_")
+    return start == head and len(text) < 128 and text.isascii() and is_id(rest.partition("_")[0], kind)

@@ -23,7 +23,8 @@ from yuanlu.ids import Kind, is_id
 from yuanlu.machines.rules import verbs_of
 from yuanlu.merchants.store import ApiKey
 from yuanlu.people.rules import Person, Role, demand
-from yuanlu.web.parts import problems
+from yuanlu.people.signing import Sure
+from yuanlu.web.parts import cookies, problems
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.limits import Limits
@@ -37,6 +38,11 @@ PUBLIC = "public"
 BODY_MAX = 64 * 1024
 BODY_WITHIN_SECONDS = 10.0
 FILE_WITHIN_SECONDS = 120.0
+
+STEP_UP = ("step_up.needed", "step_up.differs", "step_up.stale", "step_up.used")
+"""The codes of an act that somebody must be sure of."""
+
+SESSION_COOKIE, DEVICE_COOKIE = "session", "device"
 
 W = TypeVar("W", bound=Struct)
 
@@ -55,6 +61,10 @@ class Call:
     place: Mapping[str, str]
     body: bytes = b""
     """What a route that takes a file was sent, as it came."""
+    step_up: str = ""
+    """The step-up whoever calls names, in a header of that name."""
+    cookie: bytes = b""
+    """The cookies of whoever calls, as they came."""
 
     @property
     def merchant_id(self) -> str:
@@ -72,6 +82,11 @@ class Call:
     def by(self) -> Person:
         """Who calls, as rules see them."""
         return person_of(self.key)
+
+    @property
+    def sure(self) -> Sure:
+        """Who calls, and the step-up they name."""
+        return Sure(self.who, self.step_up, bool(self.office.settings.step_up_always))
 
     def id(self, kind: Kind) -> str:
         """The id in the path. One that cannot be is unknown, like one that is not there.
@@ -140,7 +155,7 @@ def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -
         try:
             key, signed = NOBODY, None
             if not route.is_open:
-                key = await door.who(headers.get(b"authorization", b"").decode("latin-1"))
+                key = await _known(door, route.method, headers)
                 signed = door.signed(key, _message(scope))
                 limits.act(scope["state"], key, request.path_params)
                 allowed(person_of(key), route)
@@ -156,7 +171,8 @@ def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -
                 wish = decoder.decode(body)
             if not route.is_open:
                 limits.use(key, getattr(wish, "till", ""))
-            call = Call(office, key, wish, query, request.path_params)
+            step_up = headers.get(b"step-up", b"").decode("latin-1")[:64]
+            call = Call(office, key, wish, query, request.path_params, b"", step_up, headers.get(b"cookie", b""))
             if route.takes_kinds:
                 async with office.files.handing_in():
                     body = await _file_of(request.receive, headers, office.files.limits.bytes_max)
@@ -174,6 +190,20 @@ def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -
     return HTTPRouteHandler(
         _litestar_path(route.path), http_method=route.method, status_code=route.statuses[0], include_in_schema=False
     )(run)
+
+
+async def _known(door: Doorkeeper, method: str, headers: Mapping[bytes, bytes]) -> ApiKey:
+    """Whose call this is: by what it says itself, or by the cookie of a session, and then it says that it is meant.
+
+    Raises Denied: auth.key_missing, auth.key_invalid, session.csrf.
+    """
+    said = headers.get(b"authorization", b"").decode("latin-1")
+    session = "" if said else cookies.read(headers.get(b"cookie", b""), SESSION_COOKIE)
+    if not session:
+        return await door.who(said)
+    key = await door.who(f"Bearer {session}")
+    cookies.demand_token(method, headers, door.csrf_key, session)
+    return key
 
 
 def _message(scope: Any) -> Message:

@@ -43,6 +43,8 @@ _PLACES = {
     "till": ("YT", "The till's id."),
     "handover": ("YV", "The hand-over's id."),
     "limits": ("YI", "The id of a table of limits."),
+    "passkey": ("YJ", "The passkey's id."),
+    "session": ("YG", "The session's id."),
 }
 
 
@@ -52,6 +54,7 @@ def description(routes: Sequence[Route], version: str) -> dict[str, Any]:
     for route in routes:
         shapes |= {route.takes, route.gives, route.query} - {Nothing}
     ordered = sorted(shapes, key=lambda shape: str(shape.__name__))
+    assert len({shape.__name__ for shape in ordered}) == len(ordered), "two shapes of one name: no reference finds them"
     _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
     for schema in schemas.values():
         _plain(schema)
@@ -72,7 +75,9 @@ def description(routes: Sequence[Route], version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(schemas.items())),
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `yk_…`."}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "An API key, `yk_…`, or a session, `ys_…`."}
+            },
         },
     }
 
