@@ -261,11 +261,10 @@ class _Config:
     read_at: float
 
 
-def _unusable(step: Step | ComplaintStep, no: Denied | Busy) -> str:
+def _unusable(step: Step | ComplaintStep, no: Denied) -> str:
     """Say in the log why a merchant's keys cannot be used; answers the code. Nothing has left then."""
-    code = no.code if isinstance(no, Denied) else "channel.keys_away"
-    log.error("channel.keys_unusable", merchant=step.merchant_id, channel=step.channel, code=code)
-    return code
+    log.error("channel.keys_unusable", merchant=step.merchant_id, channel=step.channel, code=no.code)
+    return no.code
 
 
 def files_of(settings: Settings) -> Files:
@@ -356,18 +355,21 @@ class App:
         self._configs: dict[tuple[str, str], _Config] = {}
 
     async def ask(self, step: Step) -> Outcome:
-        """Take a step outside with the merchant's own keys."""
+        """Take a step outside with the merchant's own keys.
+
+        Raises Busy while the books or the key service are away: nothing has left, and nothing is learnt of it.
+        """
         try:
             keys = await self._keys(step.merchant_id, step.channel)
-        except (Denied, Busy) as no:
+        except Denied as no:
             return Outcome(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=_unusable(step, no))
         return await self.driver.ask(step, CODECS[step.channel], keys)
 
     async def ask_complaint(self, step: ComplaintStep) -> Heard:
-        """Take a step about complaints outside with the merchant's own keys."""
+        """Take a step about complaints outside with the merchant's own keys. Raises Busy: as `ask`."""
         try:
             keys = await self._keys(step.merchant_id, step.channel)
-        except (Denied, Busy) as no:
+        except Denied as no:
             return Heard(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=_unusable(step, no))
         return await self.driver.ask_complaint(step, CODECS[step.channel], keys)
 

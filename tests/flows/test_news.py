@@ -154,12 +154,12 @@ async def test_a_repayment_is_told_at_each_turn_and_its_account_never(shop: Noti
     await shop.hook(receiver.url, "repayment.*")
     wish = repayments.Wish(
         merchant_id=shop.merchant_id, id=ids.new(Kind.REPAYMENT), payment_id=payment.id, amount=Money(11520),
-        because=Because.WINDOW_OVER, account=ACCOUNT, who="anna",
+        because=Because.WINDOW_OVER, account=ACCOUNT, who="anna", role="finance",
     )  # fmt: skip
     await repayments.propose(shop.desk, wish)
-    await repayments.approve(shop.desk, shop.merchant_id, wish.id, "bert")
-    await repayments.account(shop.desk, shop.merchant_id, wish.id, "bert")
-    await repayments.pay(shop.desk, shop.merchant_id, wish.id, "bert", "ICBC 1")
+    await repayments.approve(shop.desk, shop.merchant_id, wish.id, "bert", "finance")
+    await repayments.account(shop.desk, shop.merchant_id, wish.id, "bert", "finance")
+    await repayments.pay(shop.desk, shop.merchant_id, wish.id, "bert", "ICBC 1", "finance")
     await shop.work()
     assert types(receiver, wish.id) == ["repayment.proposed", "repayment.approved", "repayment.paid"]
     last = receiver.once[-1].told["data"]
@@ -174,10 +174,10 @@ async def test_a_loss_and_a_code_are_told(shop: Noticing, receiver: Receiver) ->
     await shop.hook(receiver.url, "loss.*", "code.*")
     ask = LossAsk(
         merchant_id=shop.merchant_id, id=ids.new(Kind.LOSS), case_id=case_id, cause="wrong_customer",
-        bearer=Bearer.PAYER, amount=Money(10000), who="anna",
+        bearer=Bearer.PAYER, amount=Money(10000), who="anna", role="finance",
     )  # fmt: skip
     await losses.record(shop.desk, ask)
-    settling = Settling(amount=Money(4000), version=1, who="anna")
+    settling = Settling(amount=Money(4000), version=1, who="anna", role="finance")
     await losses.recover(shop.desk, shop.merchant_id, ask.id, settling)
     store_id = await shop.pools.recorder.fetchval("select store_id from tills where id = $1", shop.till_id)
     code = await hang(shop, store_id)

@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -131,18 +132,27 @@ def test_a_longer_raw_file_is_one_key_as_it_always_was() -> None:
     assert parsed(kms_of_file.HEAD + b64encode(b"a" * 32) + b"\n" + b64encode(OLD), "f") == (b"a" * 32, OLD)
 
 
+class FrozenTime:
+    """The time by which the seal forgets keys, which stands still until it is told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = sealing.time.monotonic()
+        monkeypatch.setattr(sealing, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+
 async def test_merchants_keys_are_held_for_a_while_and_asked_for_once_by_many(
-    pools: Pools, merchant_id: str, key_file: Path
+    pools: Pools, merchant_id: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S29: bounded time in memory; while the service is away what is held still opens, then Busy, nothing lost."""
     kms = Counting(key_file)
-    seal = Seal(pools.recorder, kms, open_for_seconds=0.6)
+    clock = FrozenTime(monkeypatch)
+    seal = Seal(pools.recorder, kms, open_for_seconds=60)
     (await seal.of(merchant_id, "YC1", NOON)).seal("x")
     await asyncio.gather(*(seal.of(merchant_id, f"YC{place}", NOON) for place in range(20)))
     assert kms.asked == 1
     kms.away = True
     await seal.of(merchant_id, "YC1", NOON)
-    await asyncio.sleep(0.7)
+    clock.now += 61
     for subject in ("YC1", "YC-new"):
         with pytest.raises(Busy):
             await seal.of(merchant_id, subject, NOON)
