@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import struct
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import cbor2
 import pyotp
 import pytest
-from soft_webauthn import SoftWebauthnDevice
-from webauthn.helpers import base64url_to_bytes
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from webauthn.helpers import bytes_to_base64url
 
 from tests.tilling import Device
 from tests.web.conftest import Answer, Shop
@@ -55,58 +60,46 @@ def clock(shop: Shop) -> Clock:
     return made
 
 
-class Finger(SoftWebauthnDevice):  # type: ignore[misc]
-    """A software authenticator with a finger on it: it also says that its person was verified, and signs that."""
+class Finger:
+    """An authenticator with a finger on it: one ES256 key pair, which says that its person was verified, or not."""
 
-    verifies = True
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.handle = os.urandom(32)
+        self.sign_count = 0
+        self.verifies = True
 
-    def create(self, options: Any, origin: str) -> Any:
-        made = super().create(options, origin)
-        if self.verifies:
-            made["response"]["attestationObject"] = made["response"]["attestationObject"].replace(
-                b"\x41\x00\x00\x00\x00", b"\x45\x00\x00\x00\x00", 1
-            )
-        return made
+    def _data(self, host: str, attested: bytes = b"") -> bytes:
+        flags = 0x01 | (0x04 if self.verifies else 0) | (0x40 if attested else 0)
+        return sha256(host.encode()).digest() + struct.pack(">BI", flags, self.sign_count) + attested
 
-    def get(self, options: Any, origin: str) -> Any:
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from fido2.utils import sha256
-
-        shown = super().get(options, origin)
-        if self.verifies:
-            told = shown["response"]
-            data = told["authenticatorData"]
-            told["authenticatorData"] = data[:32] + b"\x05" + data[33:]
-            signed = told["authenticatorData"] + sha256(told["clientDataJSON"])
-            told["signature"] = self.private_key.sign(signed, ec.ECDSA(hashes.SHA256()))
-        return shown
-
-    @staticmethod
-    def _read(options: Any) -> Any:
-        options = json.loads(json.dumps(options))
-        options["challenge"] = base64url_to_bytes(options["challenge"])
-        if "user" in options:
-            options["user"]["id"] = base64url_to_bytes(options["user"]["id"])
-        return {"publicKey": options | {"attestation": "none"}}
-
-    @staticmethod
-    def _written(credential: Any) -> str:
-        def text(value: Any) -> Any:
-            if isinstance(value, dict):
-                return {name: text(each) for name, each in value.items()}
-            return urlsafe_b64encode(value).decode().rstrip("=") if isinstance(value, bytes) else value
-
-        told = text(credential)
-        return json.dumps(told | {"id": told["rawId"]})
+    def _answer(self, kind: str, options: Any, origin: str, **response: bytes) -> str:
+        told = {"type": kind, "challenge": options["challenge"], "origin": origin}
+        return json.dumps({
+            "id": bytes_to_base64url(self.handle),
+            "rawId": bytes_to_base64url(self.handle),
+            "type": "public-key",
+            "response": {"clientDataJSON": bytes_to_base64url(json.dumps(told).encode())}
+            | {name: bytes_to_base64url(each) for name, each in response.items()},
+        })  # fmt: skip
 
     def made(self, options: Any, origin: str) -> str:
         """A new passkey, as a browser would post it."""
-        return self._written(self.create(self._read(options), origin))
+        numbers = self.key.public_key().public_numbers()
+        x, y = (number.to_bytes(32, "big") for number in (numbers.x, numbers.y))
+        public = cbor2.dumps({1: 2, 3: -7, -1: 1, -2: x, -3: y})
+        attested = bytes(16) + struct.pack(">H", len(self.handle)) + self.handle + public
+        made = {"fmt": "none", "attStmt": {}, "authData": self._data(options["rp"]["id"], attested)}
+        return self._answer("webauthn.create", options, origin, attestationObject=cbor2.dumps(made))
 
     def shown(self, options: Any, origin: str) -> str:
         """An answer, as a browser would post it."""
-        return self._written(self.get(self._read(options), origin))
+        self.sign_count += 1
+        data = self._data(options["rpId"])
+        told = {"type": "webauthn.get", "challenge": options["challenge"], "origin": origin}
+        signed = data + sha256(json.dumps(told).encode()).digest()
+        signature = self.key.sign(signed, ec.ECDSA(hashes.SHA256()))
+        return self._answer("webauthn.get", options, origin, authenticatorData=data, signature=signature)
 
 
 def origin(shop: Shop) -> str:

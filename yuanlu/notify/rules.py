@@ -148,6 +148,10 @@ SILENT: Mapping[str, str] = {
             "ComplaintsWatched PolicySet StaffAdded StaffEnded KeyMade KeyRotated KeyEnded TillInvited TillEnrolled"
             " TillClosed LimitsProposed LimitsAgreed SecretNoted SecretRotated SecretGone"
         ),
+        "people sign in and are sure by it: the audit log has it": (
+            "Invited InvitationUsed PasswordSet PinSet SecondFactorAdded PasskeyAdded PasskeyEnded PasskeyUsed CodeUsed"
+            " SignInTried SignInFailed SignInLocked SignedIn SignedOut SteppedUp StepUpUsed"
+        ),
         "whoever runs the installation is told by its log and its metrics; a secret has a name and no id": (
             "SecretEnding"
         ),

@@ -16,7 +16,6 @@ from yuanlu.packs import flow
 from yuanlu.packs.dossier import Heard
 from yuanlu.packs.readers import Reader
 from yuanlu.people import signing
-from yuanlu.people.rules import demand
 from yuanlu.people.stepup import Act
 from yuanlu.web.api.files import SAFE
 from yuanlu.web.parts.answers import Told
@@ -57,7 +56,6 @@ async def make(call: Call) -> Answer:
     """Make the evidence pack of a case for a reader: one signed PDF. Who made it for whom is in the case's chain before
     a byte is sent; asking again makes another one."""
     office, wish = call.office, call.wish
-    demand(call.by, "pack")
     with db.away():
         act = Act("pack", call.id(Kind.CASE), payee=wish.reader)
         await signing.spend(office.desk, call.sure, call.merchant_id, act)
