@@ -42,7 +42,7 @@ IN_STORE: Mapping[str, str] = {
         " where c.merchant_id = {t}.merchant_id and c.id = {t}.complaint_id and p.store_id = {store})"
     ),
     "losses": _CASE,
-    "files": _CASE,
+    "case_files": _CASE,
 }
 """By table, when a row `{t}` is of the store `{store}`: each asks one row by its key, so a page stays one walk."""
 
@@ -50,7 +50,7 @@ TABLES: Mapping[Kind, str] = {
     Kind.PAYMENT: "payments",
     Kind.REFUND: "refunds",
     Kind.CASE: "cases",
-    Kind.FILE: "files",
+    Kind.FILE: "case_files",
     Kind.COMPLAINT: "complaints",
     Kind.ANSWER: "complaint_answers",
     Kind.REPAYMENT: "repayments",
@@ -105,8 +105,8 @@ def swapped(part: Mapping[str, Any], texts: Mapping[str, str]) -> Mapping[str, s
 
 
 def fields(wish: Struct) -> Mapping[str, Any]:
-    """What a wish says, by name."""
-    return msgspec.structs.asdict(wish)
+    """What a wish says, by name. What a step-up is for is left out: it is only compared with what is done later."""
+    return {name: said for name, said in msgspec.structs.asdict(wish).items() if name != "object"}
 
 
 def demand(by: Person, wish: Struct) -> None:
