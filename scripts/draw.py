@@ -24,12 +24,14 @@ from yuanlu.machine import Table, Turn, picture
 from yuanlu.notify import templates
 from yuanlu.notify.rules import SILENT, TYPES
 from yuanlu.payments import rules as payments
+from yuanlu.people.rules import LIMITS, MAY, OF_MERCHANT, Role
 from yuanlu.refunds import rules as refunds
 from yuanlu.web.parts import problems
 
 ROOT = Path(__file__).resolve().parents[1]
 MACHINES = ROOT / "docs" / "reference" / "machines.md"
 NOTICES = ROOT / "docs" / "reference" / "notices.md"
+PEOPLE = ROOT / "docs" / "reference" / "people.md"
 CLI = ROOT / "docs" / "reference" / "cli.md"
 ERRORS = ROOT / "docs" / "reference" / "errors.md"
 REQUIREMENTS = ROOT / "docs" / "reference" / "requirements.md"
@@ -202,6 +204,24 @@ def notices() -> str:
     return "".join(page)
 
 
+def people() -> str:
+    """The page of people: its head as it stands, then the table of verbs and the built-in limits."""
+    rows = [["verb", *[role.value for role in Role], "of one store"], ["---"] * (len(Role) + 2)]
+    rows += [
+        [f"`{verb}`", *["yes" if role in may else "·" for role in Role], "·" if verb in OF_MERCHANT else "there"]
+        for verb, may in MAY.items()
+    ]
+    limits = [["role", "at once", "in a day"], ["---"] * 3]
+    limits += [[role.value, _yuan(one.item_fen), _yuan(one.day_fen)] for role, one in LIMITS.items()]
+    head = PEOPLE.read_text().partition("\n## The table\n")[0].rstrip("\n")
+    drawn = ["".join(f"| {' | '.join(cells)} |\n" for cells in each) for each in (rows, limits)]
+    return f"{head}\n\n## The table\n\n{drawn[0]}\n## The built-in limits\n\n{drawn[1]}"
+
+
+def _yuan(fen: int | None) -> str:
+    return "anything" if fen is None else f"¥{fen / 100:,.2f}"
+
+
 _EVERYWHERE = frozenset({"--merchant", "--state"})
 
 
@@ -256,6 +276,7 @@ def _value(option: click.Option) -> str:
 if __name__ == "__main__":
     CLI.write_text(commands())
     NOTICES.write_text(notices())
+    PEOPLE.write_text(people())
     MACHINES.write_text(machines())
     ERRORS.write_text(errors())
     REQUIREMENTS.write_text(requirements())

@@ -44,6 +44,11 @@ def test_the_machines_are_drawn_as_the_code_has_them() -> None:
     assert (REFERENCE / "machines.md").read_text() == drawn["machines"](), "run `make docs`"
 
 
+def test_the_table_of_people_is_drawn_as_the_code_has_it() -> None:
+    drawn = runpy.run_path(str(ROOT / "scripts" / "draw.py"))
+    assert (REFERENCE / "people.md").read_text() == drawn["people"](), "run `make docs`"
+
+
 def test_every_command_and_option_is_in_the_page_of_the_terminal_as_the_help_tells_it() -> None:
     drawn = runpy.run_path(str(ROOT / "scripts" / "draw.py"))
     assert (REFERENCE / "cli.md").read_text() == drawn["commands"](), "run `make docs`"

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.flows import files
-from tests.web import test_signin
+from tests.web import test_complaints, test_devices, test_signin
 from tests.web.conftest import Shop, opened
-from tests.web.test_review import hire
+from tests.web.test_policies_and_repayments import STRICT
+from tests.web.test_refunds_and_cases import later
+from tests.web.test_review import asked, hire, version
 from tests.web.test_thieves import ELSEWHERE, path_of
 from yuanlu import ids
 from yuanlu.db import Database
+from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.machines import flow as machines
 from yuanlu.merchants import store as merchants
 from yuanlu.people import flow as people
 from yuanlu.people.rules import MAY, OF_STAFF, Role
 from yuanlu.sim.server import Sim
-from yuanlu.web.parts.calls import PUBLIC, Route
+from yuanlu.terminal import asking
+from yuanlu.terminal.verbs import Counter, operator
+from yuanlu.web.parts.calls import PUBLIC, Route, allowed
+from yuanlu.web.parts.shapes import Nothing
+from yuanlu.web.parts.stores import TABLES
 from yuanlu.web.server import ROUTES
 
 TOLD = {400, 403, 404, 409, 422}
@@ -198,8 +207,6 @@ async def test_a_day_is_never_exceeded_however_many_are_asked_at_once(shop: Shop
 
 async def test_what_goes_beyond_a_day_takes_a_second_person_and_counts_for_theirs(shop: Shop) -> None:
     """S95. S61."""
-    from tests.web.test_review import asked, version
-
     for name, role in (("fay", "finance"), ("olga", "owner"), ("anna", "manager"), ("bert", "manager")):
         await hire(shop, name, role)
     await set_limits(shop, manager=(1000, 1500), owner=(None, None))
@@ -230,3 +237,205 @@ async def test_a_review_names_who_may_do_what_and_whom_to_look_at(shop: Shop) ->
     await shop.app.pools.recorder.execute("update staff set since = since - interval '400 days' where id = $1", anna)
     found = {one["who"]: one for one in (await shop.get("/v1/staff/review", who="olga")).told["items"]}
     assert found[anna]["look_at"] == ["unused", "long_in_role"]
+
+
+OF_STORES = {kind.name.lower() for kind in TABLES} - {"answer"}
+"""What a part of a path or a field of a wish is called that names an object of a store."""
+NOT_OF_A_STORE = {
+    "hook": "tells of all stores: nobody of one store gets in (`OF_MERCHANT`)",
+    "delivery": "of a hook",
+    "key": "may be used at all stores (`OF_MERCHANT`)",
+    "limits": "count for all stores (`OF_MERCHANT`)",
+    "passkey": "belongs to one person, who alone may name it (`own`)",
+    "session": "belongs to one person, who alone may name it (`own`)",
+    "channel": "a name, no object",
+    "object": "in a path the payment, tried with its evidence; in a step-up only compared with what is done later",
+    "evidence": "goes with its object",
+    "store": "a wish for another store is refused by its name, whether or not there is one",
+    "voucher": "whoever holds a slip is told that this merchant has the money, and of other stores no payment, no code",
+    "images": "are looked for among those of the complaint in the path",
+}
+"""What else a call may name, and why it is not tried as an object of a store."""
+
+
+def named_by(route: Route) -> set[str]:
+    """What a route names that may be an object: parts of its path, fields of its body and query."""
+    parts = {part.partition("}")[0] for part in route.path.split("{")[1:]}
+    fields = {*route.takes.__struct_fields__, *route.query.__struct_fields__}
+    return parts | (fields & {*OF_STORES, *NOT_OF_A_STORE})
+
+
+def test_what_a_route_names_belongs_to_a_store_or_says_why_not() -> None:
+    """S95: a new kind of object in a path fails here until somebody says where it belongs."""
+    named = set().union(*(named_by(route) for route in ROUTES))
+    assert named <= OF_STORES | NOT_OF_A_STORE.keys()
+    assert named >= OF_STORES
+
+
+async def standing(shop: Shop) -> dict[str, str]:
+    """One of each object that belongs to the shop's store, by what it is called, made by the people of the house."""
+    payment = await shop.paid()
+    case = (await asked(shop)).rpartition("/")[2]
+    store = (await shop.get("/v1/tills")).told["items"][0]["store"]
+    made = {name: ids.new(Kind[name.upper()]) for name in ("refund", "file", "repayment", "loss", "handover", "policy")}
+    complaint, _ = await test_complaints.complained(shop)
+    old, lent = await shop.paid(), await shop.paid()
+    await shop.app.pools.recorder.execute(
+        "update payments set paid_at = paid_at - interval '400 days' where id = $1", old
+    )
+    account = {"payer_name": "张三", "account_name": "张三", "account_number": "6200000000001234"}
+    for path, wish in (
+        ("/v1/refunds", {"id": made["refund"], "payment": payment, "amount_fen": 100, "undo_seconds": 3600}),
+        ("/v1/policies", {"id": made["policy"], "content": STRICT, "store": store}),
+        ("/v1/losses", {"id": made["loss"], "case": case, "cause": "wrong_customer", "bearer": "payer",
+                       "amount_fen": 9}),
+        ("/v1/repayments", {"id": made["repayment"], "payment": old, "amount_fen": 1, "because": "window_over",
+                            "account": account}),
+    ):  # fmt: skip
+        answer = await shop.post(path, wish, who="olga")
+        assert answer.status == 201, answer.raw
+    photo = f"/v1/cases/{case}/files?id={made['file']}"
+    assert (await shop.call("POST", photo, raw=files.jpeg(), content_type="image/jpeg")).status == 201
+    handed = {"id": made["handover"], "voucher": lent, "said": "扫错了码"}
+    pool, now = shop.app.pools.recorder, shop.app.clock.now()
+    asker = await merchants.add_merchant(pool, "asker", now)
+    shop.keys["asker"] = (await merchants.add_key(pool, asker, "asker", now)).secret
+    assert (await shop.post("/v1/handovers", handed, who="asker")).status == 201
+    await later(shop, 1)
+    code = (await test_devices.hang(shop))["id"]
+    evidence = next(
+        one["evidence"] for one in (await shop.get(f"/v1/payments/{payment}/timeline")).told["items"] if one["evidence"]
+    )
+    return {
+        **made, "payment": payment, "case": case, "complaint": complaint, "code": code, "till": shop.till,
+        "object": payment, "evidence": evidence,
+    }  # fmt: skip
+
+
+async def about(shop: Shop, route: Route, who: str, known: Mapping[str, str]) -> tuple[int, str]:
+    """What a call as its example has it is told about these objects, without what names the objects or the call."""
+    path = path_of(route, **known)
+    fields = {name: known[name] for name in OF_STORES & {*route.query.__struct_fields__}}
+    if route.takes_kinds:
+        path = f"{path}?id={ids.new(Kind.FILE)}"
+        answer = await shop.call("POST", path, raw=files.jpeg(), content_type="image/jpeg", who=who)
+    elif route.method == "GET":
+        path += "?" + "&".join(f"{name}={text}" for name, text in fields.items())
+        answer = await shop.get(path, who=who)
+    else:
+        wish = {**route.example, **{name: known[name] for name in OF_STORES & {*route.takes.__struct_fields__}}}
+        if "code" in route.takes.__struct_fields__:
+            wish["code"] = route.example.get("code", "")
+        answer = await shop.post(path, wish, who=who)
+    text = answer.raw.decode()
+    for name in ("instance", "request"):
+        text = re.sub(rf'"{name}":"[^"]*"', "", text)
+    for name, one in known.items():
+        text = text.replace(one, name)
+    return answer.status, text
+
+
+async def test_what_is_of_another_store_or_merchant_is_answered_like_what_is_not_there(shop: Shop) -> None:
+    """S95. S61. S2: every route about an object that is there, also those that come later."""
+    await hire(shop, "olga", "owner")
+    await hire(shop, "far", "owner", ELSEWHERE)
+    there = await standing(shop)
+    assert not [name for name in OF_STORES if name not in there]
+    before = await rows(shop)
+    for route in ROUTES:
+        if route.is_open or route.may == "own" or not (named_by(route) & OF_STORES or "{object}" in route.path):
+            continue
+        nothing = {name: ids.new(Kind(one[:2])) for name, one in there.items()}
+        for who in ("far", "neighbour"):
+            answers = [await about(shop, route, who, known) for known in (there, nothing)]
+            assert answers[0] == answers[1], (who, route.method, route.path)
+            is_list = route.method == "GET" and "{" not in route.path
+            assert 400 <= answers[0][0] < 500 or (is_list and '"items":[]' in answers[0][1]), (
+                who,
+                route.path,
+                answers[0],
+            )
+    after = await rows(shop)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed <= {"key_uses", "subject_keys"}  # a key is made before what it would seal is refused
+
+
+async def test_who_belongs_to_a_store_lists_what_is_of_it_page_by_page(shop: Shop) -> None:
+    """S95: the own ones are all found, in order, between those of another store."""
+    here = (await shop.get("/v1/tills")).told["items"][0]["store"]
+    await hire(shop, "near", "manager", here)
+    await hire(shop, "far", "manager", ELSEWHERE)
+    pool, now = shop.app.pools.recorder, shop.app.clock.now()
+    there = await merchants.add_store(pool, shop.merchant_id, "there", now)
+    till = await merchants.add_till(pool, shop.merchant_id, there, "till 2", now)
+    own, refunds = [], []
+    for number in range(3):
+        own.insert(0, await shop.paid())
+        other = await shop.paid(till=till)
+        refunds.insert(0, (await refunded(shop, own[0], 10 + number, "boss")).told["id"])
+        await refunded(shop, other, 1, "boss")
+    for path, wanted in (("/v1/payments", own), ("/v1/refunds", refunds)):
+        found: list[str] = []
+        after = ""
+        while True:
+            page = (await shop.get(f"{path}?limit=1&after={after}", who="near")).told
+            found += [one["id"] for one in page["items"]]
+            if page["next"] is None:
+                break
+            after = page["next"]
+        assert found == wanted
+        assert (await shop.get(path, who="far")).told["items"] == []
+    assert [one["id"] for one in (await shop.get("/v1/tills", who="near")).told["items"]] == [shop.till]
+    for path in ("/v1/books", "/v1/float", "/v1/hooks"):
+        assert (await shop.get(path, who="near")).code == "staff.other_store"
+    own_wish = {"id": ids.new(Kind.REFUND), "payment": own[0], "amount_fen": 1}
+    assert (await shop.post("/v1/refunds", own_wish, who="near")).status == 201
+    wish = {"id": ids.new(Kind.POLICY), "content": STRICT}
+    for place in ("", there):
+        assert (await shop.post("/v1/policies", wish | {"store": place}, who="near")).code == "staff.other_store"
+    assert (await shop.post("/v1/policies", wish | {"store": here}, who="near")).status == 201
+    told = (await shop.post("/v1/trace", {"voucher": own[0]}, who="far")).told
+    assert (told["whose"], told["payments"]) == ("yours", [])
+
+
+async def test_the_operator_at_the_terminal_does_what_the_table_says_and_no_more(shop: Shop) -> None:
+    """S95."""
+    counter = Counter(shop.app, shop.merchant_id, timedelta())
+    before = await rows(shop)
+    refused = 0
+    for route in ROUTES:
+        if route.is_open:
+            continue
+        if Role.OPERATOR in MAY[route.may]:
+            allowed(operator(), route)
+            continue
+        place = {name.partition("}")[0]: "" for name in route.path.split("{")[1:]}
+        place = {name: ids.new(getattr(Kind, name.upper(), Kind.PAYMENT)) for name in place}
+        if route.example or route.takes is Nothing:
+            refused += 1
+            with pytest.raises(Denied, match=r"key\.file_needed"):
+                await asking.ask(counter, ROUTES, f"{route.method} {route.path}", wish=route.example, **place)
+    assert refused > 20
+    assert await rows(shop) == before
+
+
+async def test_the_operators_refunds_obey_the_merchants_limits(shop: Shop) -> None:
+    """S95: as a machine's do; who is not in the table sends nothing back."""
+    await hire(shop, "fay", "finance")
+    await hire(shop, "olga", "owner")
+    payment = await shop.paid()
+    counter = Counter(shop.app, shop.merchant_id, timedelta())
+
+    async def sent(fen: int) -> str:
+        wish = {"payment": payment, "amount_fen": fen}
+        try:
+            await asking.ask(counter, ROUTES, "POST /v1/refunds", makes=Kind.REFUND, wish=wish)
+        except Denied as no:
+            return no.code
+        return ""
+
+    assert await sent(500) == ""
+    await set_limits(shop, operator=(100, 150))
+    assert [await sent(fen) for fen in (101, 100, 60)] == ["staff.over_limit", "", "staff.over_day"]
+    await set_limits(shop, owner=(None, None))
+    assert await sent(1) == "staff.over_limit"

@@ -29,7 +29,7 @@ from yuanlu.masking import kept
 
 SCOPES: Mapping[str, frozenset[str]] = {
     "charge": frozenset({"charge"}),
-    "read": frozenset({"see"}),
+    "read": frozenset({"see", "sum"}),
     "report": frozenset({"write", "open", "say", "hand_in", "withdraw", "answer", "accept", "turn_down", "object"}),
     "refund": frozenset({"refund"}),
     "desk": frozenset(
@@ -37,7 +37,7 @@ SCOPES: Mapping[str, frozenset[str]] = {
         | {"judge", "attend", "note", "write"}
     ),
     "codes": frozenset({"codes"}),
-    "complaints": frozenset({"complaints"}),
+    "complaints": frozenset({"complaints", "pull"}),
     "hooks": frozenset({"hooks"}),
     "own": frozenset({"own"}),
 }

@@ -16,7 +16,7 @@ from yuanlu.errors import Denied
 from yuanlu.facts import Fact
 from yuanlu.people.rules import MAY, Limit, Person, Role, demand
 
-SENDERS = tuple(role for role in Role if role is not Role.OPERATOR and role in MAY["approve"] | MAY["refund"])
+SENDERS = tuple(role for role in Role if role in MAY["approve"] | MAY["refund"])
 """Who may send anything back at all: only they have limits."""
 
 
@@ -62,7 +62,7 @@ def content_of(limits: Mapping[str, Limit]) -> str:
 def limits_of(content: str) -> Mapping[Role, Limit]:
     """A table as it was kept: who is not in it sends nothing back."""
     rows = msgspec.json.decode(content, type=dict[str, tuple[int | None, int | None]])
-    return {Role.OPERATOR: Limit(None, None), **{Role(name): Limit(*pair) for name, pair in rows.items()}}
+    return {Role(name): Limit(*pair) for name, pair in rows.items()}
 
 
 def propose(

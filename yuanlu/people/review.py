@@ -12,7 +12,7 @@ import asyncpg
 from yuanlu.clock import business_day
 from yuanlu.desk import Desk
 from yuanlu.people import store
-from yuanlu.people.rules import MAY, Limit, Role
+from yuanlu.people.rules import MAY, OF_MERCHANT, Limit, Role
 
 UNUSED_AFTER = timedelta(days=90)
 LONG_AFTER = timedelta(days=365)
@@ -49,7 +49,8 @@ class Reviewed:
     @property
     def may(self) -> Sequence[str]:
         """The verbs of the table they have."""
-        return sorted(verb for verb, roles in MAY.items() if self.role in roles)
+        beyond = OF_MERCHANT if self.store_id else frozenset()
+        return sorted(verb for verb, roles in MAY.items() if self.role in roles and verb not in beyond)
 
     def look_at(self, at: datetime) -> Sequence[str]:
         """Why somebody should look at them."""

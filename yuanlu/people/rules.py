@@ -30,7 +30,12 @@ class Role(StrEnum):
     MACHINE = "machine"
     """A key bound to nobody: a till, a shop's own system, the customer's page."""
     OPERATOR = "operator"
-    """Whoever runs the installation, at its terminal: they keep it going, and decide nothing of a merchant's."""
+    """Whoever runs the installation, at its terminal and without a key file; `who` is then `cli:` and their login name.
+
+    They hold the disk and the keys anyhow, so they may do here, under their name, what needs no second look: take money
+    and send it back within the merchant's limits, report, speak for the shop at channels, make keys, hand out and erase
+    what is held about a customer. What one person decides about another's wish takes a key file: they approve nothing,
+    and set no limits and no policy."""
 
 
 OF_STAFF = tuple(role for role in Role if role not in (Role.MACHINE, Role.OPERATOR))
@@ -38,24 +43,24 @@ OF_STAFF = tuple(role for role in Role if role not in (Role.MACHINE, Role.OPERAT
 _TABLE = """
 | verb                     | owner | finance | risk | manager | cashier | trainee | auditor | machine | operator |
 | ------------------------ | ----- | ------- | ---- | ------- | ------- | ------- | ------- | ------- | -------- |
-| see, write               | yes   | yes     | yes  | yes     | yes     | yes     | yes     | yes     | yes      |
+| see, sum, write          | yes   | yes     | yes  | yes     | yes     | yes     | yes     | yes     | yes      |
 | open, say, hand_in       | yes   | yes     | yes  | yes     | yes     | yes     | ·       | yes     | yes      |
 | withdraw, answer, accept | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | yes      |
 | turn_down, object        | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | yes      |
 | own                      | yes   | yes     | yes  | yes     | yes     | yes     | yes     | ·       | ·        |
-| note                     | yes   | yes     | yes  | yes     | yes     | yes     | yes     | ·       | ·        |
+| note                     | yes   | yes     | yes  | yes     | yes     | yes     | yes     | ·       | yes      |
 | claim, release, ask      | yes   | yes     | yes  | yes     | ·       | ·       | ·       | ·       | ·        |
 | approve, confirm         | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 | send_back, judge         | yes   | yes     | yes  | yes     | ·       | ·       | ·       | ·       | ·        |
 | offer, decline           | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 | reopen, escalate         | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 | hold                     | yes   | yes     | yes  | ·       | ·       | ·       | ·       | ·       | ·        |
-| export, erase            | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
-| pack                     | yes   | yes     | yes  | yes     | ·       | ·       | ·       | ·       | ·        |
+| export, erase            | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | yes      |
+| pack                     | yes   | yes     | yes  | yes     | ·       | ·       | ·       | ·       | yes      |
 | attend                   | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 | charge                   | yes   | yes     | ·    | yes     | yes     | ·       | ·       | yes     | yes      |
 | refund                   | yes   | yes     | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
-| codes, complaints        | yes   | yes     | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
+| codes, complaints, pull  | yes   | yes     | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
 | hooks                    | yes   | ·       | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
 | policy                   | yes   | ·       | yes  | yes     | ·       | ·       | ·       | ·       | ·        |
 | lose                     | yes   | yes     | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
@@ -64,18 +69,19 @@ _TABLE = """
 | limit                    | yes   | yes     | yes  | ·       | ·       | ·       | ·       | ·       | ·        |
 | agree_limit              | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
 | staff                    | yes   | ·       | ·    | ·       | ·       | ·       | yes     | ·       | yes      |
-| keys                     | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
-| enrol                    | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
+| keys                     | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | yes      |
+| enrol                    | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
 """
-"""`see`: reads, and asks what something would be. `write`: adds words or files to a case, where `say` or `hand_in` (the
-customer's side of the thread) or `note` (the inner one) is asked besides. `attend`: a remedy is in trouble. `export`,
-`erase`: all that is held about one customer. `pack`: gives the records of a case out of the house, under a name.
-`charge`: takes money. `refund`: sends it back without a case. `codes`: says which codes are the shop's. `complaints`:
-speaks for the shop at a channel. `hooks`: says whom facts of the merchant are told to. `policy`: says what goes back
-without a person. `lose`: keeps the losses. `repay`: proposes and refuses another road for money; `pay_out` agrees to
-it, reads the account and says that it was paid. `limit`: proposes who may send back how much; `agree_limit` puts it in
-force. `own`: signs out, says what one proves oneself by and that one is sure. `staff`: reads who may do what. `keys`:
-makes and ends the keys of machines. `enrol`: lets a device become a till, and closes tills.
+"""`see`: reads, and asks what something would be. `sum`: reads what is summed over all stores. `write`: adds words or
+files to a case, where `say` or `hand_in` (the customer's side of the thread) or `note` (the inner one) is asked
+besides. `attend`: a remedy is in trouble. `export`, `erase`: all that is held about one customer. `pack`: gives the
+records of a case out of the house, under a name. `charge`: takes money. `refund`: sends it back without a case.
+`codes`: says which codes are the shop's. `complaints`: speaks for the shop at a channel. `pull`: asks a channel for all
+complaints now. `hooks`: says whom facts of the merchant are told to. `policy`: says what goes back without a person.
+`lose`: keeps the losses. `repay`: proposes and refuses another road for money; `pay_out` agrees to it, reads the
+account and says that it was paid. `limit`: proposes who may send back how much; `agree_limit` puts it in force. `own`:
+signs out, says what one proves oneself by and that one is sure. `staff`: reads who may do what. `keys`: makes and ends
+the keys of machines. `enrol`: lets a device become a till, and closes tills.
 
 A machine decides nothing that needs a name. It may `refund` because shops' own systems do so with a key: how much, the
 merchant's own limits say."""
@@ -92,6 +98,9 @@ def _parsed(text: str) -> Mapping[str, frozenset[Role]]:
 
 
 MAY: Mapping[str, frozenset[Role]] = _parsed(_TABLE)
+
+OF_MERCHANT = frozenset({"sum", "export", "erase", "pull", "hooks", "limit", "agree_limit", "staff", "keys"})
+"""What concerns all stores at once: who belongs to one of them does not do it."""
 
 SEES: Mapping[str, frozenset[Role]] = _parsed("""
 | personal field | owner | finance | risk | manager | cashier | trainee | auditor | machine | operator |
@@ -180,7 +189,7 @@ def may(role: Role, verb: str) -> bool:
 
 
 def demand(by: Person, verb: str, store_id: str = "") -> None:
-    """Let them do it, in this store, or say no.
+    """Let them do it, in this store, or say no. Who belongs to a store does nothing that concerns all of them.
 
     Raises Denied: staff.not_allowed, staff.other_store, key.out_of_scope.
     """
@@ -188,7 +197,7 @@ def demand(by: Person, verb: str, store_id: str = "") -> None:
         raise Denied("key.out_of_scope", verb=verb)
     if not may(by.role, verb):
         raise Denied("staff.not_allowed", role=by.role.value, verb=verb)
-    if by.store_id and store_id and by.store_id != store_id:
+    if by.store_id and (verb in OF_MERCHANT or store_id not in ("", by.store_id)):
         raise Denied("staff.other_store")
 
 

@@ -19,7 +19,7 @@ from yuanlu.merchants.store import ApiKey
 from yuanlu.people.rules import Role
 from yuanlu.terminal.verbs import Counter, who
 from yuanlu.web.parts import problems
-from yuanlu.web.parts.calls import Call, Route, allowed
+from yuanlu.web.parts.calls import Call, Route, allowed, answered
 from yuanlu.web.parts.veil import veiled
 
 _OPTIONS = {"words": "say", "text": "say", "account_number": "number", "state": "in", "types": "type"}
@@ -55,7 +55,7 @@ async def ask(
     )
     try:
         allowed(call.by, route)
-        _, told = await route.verb(call)
+        _, told = await answered(route, call)
     except Denied as no:
         if no.code == "staff.not_allowed" and key_file is None:
             raise Denied("key.file_needed") from no

@@ -10,11 +10,13 @@ from yuanlu.change import Done
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.merchants import store as merchants
+from yuanlu.people.rules import demand
 from yuanlu.policies import flow, store
 from yuanlu.policies.rules import Policy, PolicyAsk
 from yuanlu.terminal.asking import key_of
 from yuanlu.terminal.verbs import Counter, till_of
-from yuanlu.web.parts import policies
+from yuanlu.web.parts import policies, stores
+from yuanlu.web.parts.calls import person_of
 from yuanlu.web.parts.policies import Form, PolicyCheckTold, PolicyTold, PolicyTrialTold, policy_told
 
 
@@ -47,13 +49,16 @@ async def keep(
     """Set a file as a new version."""
     content, form = _read(file)
     key = await key_of(counter, key_file)
+    by, place = person_of(key), await _store(counter, store_id) if store_id else ""
+    demand(by, "policy")
+    stores.demand_store(by, place)
     ask = PolicyAsk(
         merchant_id=counter.merchant_id,
         id=ids.checked(policy_id, Kind.POLICY) if policy_id else ids.new(Kind.POLICY, counter.app.clock.now()),
         table=flow.checked(content, is_toml=form == "toml"),
         who=key.actor,
         role=key.role,
-        store_id=await _store(counter, store_id) if store_id else "",
+        store_id=place,
         valid_from=valid_from,
     )
     return await flow.requested(counter.app.desk, ask)

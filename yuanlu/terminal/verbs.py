@@ -84,8 +84,8 @@ def who() -> str:
 
 
 def operator() -> Person:
-    """Who is at the terminal, as rules see them: whoever runs the installation may do what its owner may."""
-    return Person(who(), Role.OWNER)
+    """Who is at the terminal without a key file, as rules see them: see `Role.OPERATOR`."""
+    return Person(who(), Role.OPERATOR)
 
 
 @asynccontextmanager
@@ -240,6 +240,7 @@ async def refund(counter: Counter, *, payment_id: str, amount_fen: int, refund_i
     Raises Denied and Busy: see `refunds.flow.requested_alone`.
     """
     ask = RefundAsk(
+        by=operator(),
         merchant_id=counter.merchant_id,
         id=ids.checked(refund_id, Kind.REFUND) if refund_id else ids.new(Kind.REFUND),
         payment_id=payment_id,

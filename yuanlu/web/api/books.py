@@ -17,7 +17,10 @@ _summing = asyncio.Semaphore(_SUMMING_MAX)
 async def tills(call: Call) -> Answer:
     """The merchant's tills."""
     wish: Page = call.query
-    return 200, await lists.tills(call.office.pools.reader, call.merchant_id, wish.after, wish.limit)
+    found = await lists.tills(
+        call.office.pools.reader, call.merchant_id, wish.after, wish.limit, store_id=call.by.store_id
+    )
+    return 200, found
 
 
 async def books(call: Call) -> Answer:
@@ -40,7 +43,7 @@ ROUTES = (
     Route(
         method="GET", path="/v1/tills", verb=tills, may="see", says="The merchant's tills", query=Page, gives=TillsTold
     ),
-    Route(method="GET", path="/v1/books", verb=books, may="see", says="The merchant's books", gives=BooksTold),
+    Route(method="GET", path="/v1/books", verb=books, may="sum", says="The merchant's books", gives=BooksTold),
     Route(
         method="GET",
         path="/v1/evidence/{object}/{evidence}",

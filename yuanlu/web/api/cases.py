@@ -79,8 +79,10 @@ async def page(call: Call) -> Answer:
             state=wish.state, store_id=call.by.store_id, claimed_by=call.who if wish.mine else "",
         )  # fmt: skip
     else:
-        wanted = {"state": wish.state, "store_id": call.by.store_id}
-        found = await lists.page(pool, call.merchant_id, Case, wish.after, wish.limit, wanted, payment_id=wish.payment)
+        found = await lists.page(
+            pool, call.merchant_id, Case, wish.after, wish.limit, {"state": wish.state},
+            payment_id=wish.payment, store_id=call.by.store_id,
+        )  # fmt: skip
     return 200, CasesTold(items=[case_told(store.made(row)) for row in found.rows], next=found.next)
 
 

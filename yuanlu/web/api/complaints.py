@@ -58,6 +58,7 @@ async def page(call: Call) -> Answer:
         wish.limit,
         {"state": wish.state, "channel": wish.channel},
         payment_id=wish.payment,
+        store_id=call.by.store_id,
     )
     return 200, ComplaintsTold(items=[complaint_told(store.made(row)) for row in found.rows], next=found.next)
 
@@ -134,7 +135,7 @@ ROUTES = (
     Route(
         method="POST",
         path="/v1/complaints/pull",
-        may="complaints",
+        may="pull",
         verb=pull,
         says="Pull a channel's complaints now",
         takes=PullWish,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from yuanlu.devices.rules import AUDIT_DAYS, AUDIT_DAYS_MAX, Code, CodeAsk, Foun
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, checked
 from yuanlu.web.api.causes import FindingsTold, findings
-from yuanlu.web.parts import lists
+from yuanlu.web.parts import lists, stores
 from yuanlu.web.parts.calls import Answer, Call, Route
 from yuanlu.web.parts.shapes import _ID, END, Fen, Line, Page, Wish, Words
 
@@ -223,7 +224,7 @@ async def see_code(call: Call) -> Answer:
 
 _DUE = """
   select t.* from codes t where t.merchant_id = $1 and t.state <> 'RETIRED'
-    and (t.due_at <= $2 or t.valid_until <= $2 or t.state = 'SUSPECT')
+    and (t.due_at <= $2 or t.valid_until <= $2 or t.state = 'SUSPECT') and ($4 = '' or t.store_id = $4)
   order by least(t.due_at, t.valid_until), t.id limit $3
 """
 
@@ -231,15 +232,16 @@ _DUE = """
 async def page_codes(call: Call) -> Answer:
     """Some codes."""
     wish: CodesWish = call.query
-    return 200, await codes_told(call.office.pools.reader, call.merchant_id, wish, call.office.clock.now())
+    now, store_id = call.office.clock.now(), call.by.store_id
+    return 200, await codes_told(call.office.pools.reader, call.merchant_id, wish, now, store_id)
 
 
-async def codes_told(pool: Any, merchant_id: str, wish: CodesWish, now: datetime) -> CodesTold:
-    """Some codes of a merchant, for the API and the terminal."""
+async def codes_told(pool: Any, merchant_id: str, wish: CodesWish, now: datetime, store_id: str = "") -> CodesTold:
+    """Some codes of a merchant, or of one store of it, for the API and the terminal."""
     if wish.due:
-        rows = await lists.read(pool, merchant_id, _DUE, merchant_id, now, wish.limit)
+        rows = await lists.read(pool, merchant_id, _DUE, merchant_id, now, wish.limit, store_id)
         return CodesTold(items=[code_told(store.made(row), now) for row in rows], next=None)
-    found = await lists.page(pool, merchant_id, Code, wish.after, wish.limit, {"state": wish.state})
+    found = await lists.page(pool, merchant_id, Code, wish.after, wish.limit, {"state": wish.state}, store_id=store_id)
     return CodesTold(items=[code_told(store.made(row), now) for row in found.rows], next=found.next)
 
 
@@ -264,7 +266,23 @@ async def trace(call: Call) -> Answer:
     wish: TraceWish = call.wish
     desk = call.office.desk
     voucher = tracing.voucher_of(desk, wish.voucher)
-    return 200, trace_told(await tracing.trace(desk, call.merchant_id, voucher, wish.amount_fen, wish.happened_at))
+    found = await tracing.trace(desk, call.merchant_id, voucher, wish.amount_fen, wish.happened_at)
+    return 200, trace_told(await _at_own_store(call, found))
+
+
+async def _at_own_store(call: Call, found: tracing.Traced) -> tracing.Traced:
+    """What somebody of one store is told: that the money is the merchant's, but of other stores no payment, no code."""
+    named = [(Kind.PAYMENT, each) for each in found.payments]
+    if found.code_id:
+        named.append((Kind.CODE, found.code_id))
+    own = await stores.own(call.office.desk, call.merchant_id, call.by, named)
+    is_hidden = found.code_id not in {"", *own}
+    return replace(
+        found,
+        payments=tuple(each for each in found.payments if each in own),
+        code_id="" if is_hidden else found.code_id,
+        standing=None if is_hidden else found.standing,
+    )
 
 
 def trace_told(found: tracing.Traced) -> TraceTold:
@@ -305,7 +323,9 @@ async def page_handovers(call: Call) -> Answer:
     """Some hand-overs, newest first."""
     wish: HandoversWish = call.query
     pool = call.office.pools.reader
-    found = await lists.page(pool, call.merchant_id, Handover, wish.after, wish.limit, {"side": wish.side})
+    found = await lists.page(
+        pool, call.merchant_id, Handover, wish.after, wish.limit, {"side": wish.side}, store_id=call.by.store_id
+    )
     return 200, HandoversTold(items=[handover_told(tracing.made(row)) for row in found.rows], next=found.next)
 
 
@@ -337,6 +357,7 @@ ROUTES = (
             "code.not_ours",
             "code.store_unknown",
             "code.till_unknown",
+            "staff.other_store",
             "code.valid",
             "code.audit_days",
             "code.hangs_already",

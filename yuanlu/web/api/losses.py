@@ -57,6 +57,7 @@ async def page(call: Call) -> Answer:
         wish.after,
         wish.limit,
         {"state": wish.state, "bearer": wish.bearer},
+        store_id=call.by.store_id,
     )
     return 200, LossesTold(items=[loss_told(store.made(row)) for row in found.rows], next=found.next)
 
@@ -149,7 +150,7 @@ ROUTES = (
         method="GET",
         path="/v1/float",
         verb=ahead,
-        may="see",
+        may="sum",
         says="What refunds will need in the next days, and whether it is there",
         query=FloatWish,
         gives=FloatTold,

@@ -62,6 +62,7 @@ async def page(call: Call) -> Answer:
         wish.after,
         wish.limit,
         {"state": wish.state, "till_id": wish.till},
+        store_id=call.by.store_id,
     )
     now = call.office.clock.now()
     return 200, PaymentsTold(items=[payment_told(store.made(row), now) for row in found.rows], next=found.next)

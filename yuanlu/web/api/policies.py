@@ -67,7 +67,9 @@ async def trial(call: Call) -> Answer:
     """Try a table on past cases, and change nothing."""
     wish: PolicyTryWish = call.wish
     new = flow.checked(wish.content, is_toml=wish.form == "toml")
-    return 200, await policies.trial(call.office.pools.reader, call.merchant_id, new, wish.since)
+    return 200, await policies.trial(
+        call.office.pools.reader, call.merchant_id, new, wish.since, store_id=call.by.store_id
+    )
 
 
 ROUTES = (
@@ -95,6 +97,7 @@ ROUTES = (
             "policy.invalid",
             "policy.id_taken",
             "policy.store_unknown",
+            "staff.other_store",
             "policy.backdated",
         ),
         example={"id": "YL01KATE3S400000000000000000T", "content": EXAMPLE, "store": "YS01KATE3S4000000000000000000"},

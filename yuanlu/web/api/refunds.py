@@ -71,6 +71,7 @@ async def page(call: Call) -> Answer:
         wish.limit,
         {"state": wish.state},
         payment_id=wish.payment,
+        store_id=call.by.store_id,
     )
     now = call.office.clock.now()
     return 200, RefundsTold(items=[refund_told(store.made(row), now) for row in found.rows], next=found.next)

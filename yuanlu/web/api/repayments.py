@@ -72,6 +72,7 @@ async def page(call: Call) -> Answer:
         wish.limit,
         {"state": wish.state},
         payment_id=wish.payment,
+        store_id=call.by.store_id,
     )
     return 200, RepaymentsTold(items=[repayment_told(store.made(row)) for row in found.rows], next=found.next)
 

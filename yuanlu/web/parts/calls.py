@@ -24,7 +24,7 @@ from yuanlu.machines.rules import verbs_of
 from yuanlu.merchants.store import ApiKey
 from yuanlu.people.rules import Person, Role, demand
 from yuanlu.people.signing import Sure
-from yuanlu.web.parts import cookies, problems
+from yuanlu.web.parts import cookies, problems, stores
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.limits import Limits
@@ -142,6 +142,34 @@ def allowed(by: Person, route: Route) -> None:
         demand(by, route.may)
 
 
+async def answered(route: Route, call: Call) -> Answer:
+    """What a route's verb answers whoever calls. To somebody of one store, nothing of another store is there.
+
+    What is not of theirs is asked about under ids that nothing has: so the answer is that to an unknown id, whatever
+    the verb looks at first, and no verb needs to know of stores.
+    Raises Denied: staff.other_store where the wish itself is for another store, or for all; and what the verb raises.
+    """
+    if not call.by.store_id:
+        return await route.verb(call)
+    stores.demand(call.by, call.wish)
+    desk, parts = call.office.desk, (call.place, stores.fields(call.wish), stores.fields(call.query))
+    hidden = await stores.hidden(desk, call.merchant_id, call.by, parts)
+    if not hidden:
+        return await route.verb(call)
+    place, wish, query = (stores.swapped(part, hidden) for part in parts)
+    call = replace(
+        call,
+        place={**call.place, **place},
+        wish=msgspec.structs.replace(call.wish, **wish),
+        query=msgspec.structs.replace(call.query, **query),
+    )
+    try:
+        return await route.verb(call)
+    except Denied as no:
+        asked_for = {stand_in: text for text, stand_in in hidden.items()}
+        raise Denied(no.code, **{**no.facts, **stores.swapped(no.facts, asked_for)}) from no
+
+
 def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -> HTTPRouteHandler:
     """What the server runs for a route."""
     decoder = msgspec.json.Decoder(route.takes)
@@ -177,9 +205,9 @@ def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -
                 async with office.files.handing_in():
                     body = await _file_of(request.receive, headers, office.files.limits.bytes_max)
                     await door.admit(key, signed, body)
-                    status, told = await route.verb(replace(call, body=body))
+                    status, told = await answered(route, replace(call, body=body))
             else:
-                status, told = await route.verb(call)
+                status, told = await answered(route, call)
         except Exception as error:  # every caller gets an answer; what is our bug is logged and told as such
             return refused(problems.of_error(error), scope["state"].get("request_id", ""), headers)
         if isinstance(told, Told):

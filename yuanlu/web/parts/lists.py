@@ -20,6 +20,7 @@ from yuanlu.change import Row
 from yuanlu.errors import Denied
 from yuanlu.refunds.rules import OPEN
 from yuanlu.told import told
+from yuanlu.web.parts import stores
 from yuanlu.web.parts.shapes import BooksTold, EvidenceTold, HappenedTold, TillsTold, TillTold, TimelineTold
 
 LOOKED_MAX = 2000
@@ -52,12 +53,15 @@ async def page(
     wanted: Mapping[str, str],
     *,
     payment_id: str = "",
+    store_id: str = "",
 ) -> Found:
-    """The rows behind `after` that are as `wanted` (column to value, empty: any)."""
+    """The rows behind `after` that are as `wanted` (column to value, empty: any), of one store or of all."""
     filters = {column: value for column, value in wanted.items() if value}
     names = ", ".join(each.name for each in fields(row_type))
     of_payment = "and payment_id = $5" if payment_id else "and $5 = ''"
     conditions = "".join(f" and {column} = ${place}" for place, column in enumerate(filters, 6))
+    if store_id:
+        conditions += " and " + stores.IN_STORE[row_type.table].format(t="looked", store=f"${len(filters) + 6}")
     sql = f"""
       with looked as materialized (
         select {names} from {row_type.table} where merchant_id = $1 and id < $2 {of_payment}
@@ -66,10 +70,9 @@ async def page(
       select edge.edge, edge.many, found.* from edge left join lateral (
         select * from looked where true{conditions} order by id desc limit $4
       ) found on true order by found.id desc"""
-    looked = LOOKED_MAX if filters else limit + 1
-    rows = await read(
-        pool, merchant_id, sql, merchant_id, after or _LAST, looked, limit + 1, payment_id, *filters.values()
-    )
+    values = [*filters.values(), *([store_id] if store_id else [])]
+    looked = LOOKED_MAX if values else limit + 1
+    rows = await read(pool, merchant_id, sql, merchant_id, after or _LAST, looked, limit + 1, payment_id, *values)
     edge, many = rows[0]["edge"], rows[0]["many"]
     found = [row for row in rows if row["id"] is not None]
     if len(found) > limit:
@@ -191,13 +194,14 @@ async def evidence(pool: asyncpg.Pool[Any], merchant_id: str, object_id: str, ev
 _TILLS = """
   select t.id, t.name, t.store_id as store, s.name as store_name from tills t
   join stores s on s.merchant_id = t.merchant_id and s.id = t.store_id
-  where t.merchant_id = $1 and t.id > $2 and t.closed_at is null order by t.id limit $3
+  where t.merchant_id = $1 and t.id > $2 and t.closed_at is null and ($4 = '' or t.store_id = $4)
+  order by t.id limit $3
 """
 
 
-async def tills(pool: asyncpg.Pool[Any], merchant_id: str, after: str, limit: int) -> TillsTold:
-    """The merchant's tills, oldest first."""
-    rows = await read(pool, merchant_id, _TILLS, merchant_id, after, limit + 1)
+async def tills(pool: asyncpg.Pool[Any], merchant_id: str, after: str, limit: int, *, store_id: str = "") -> TillsTold:
+    """The tills of a merchant, or of one store of it, oldest first."""
+    rows = await read(pool, merchant_id, _TILLS, merchant_id, after, limit + 1, store_id)
     items = [TillTold(**dict(row)) for row in rows[:limit]]
     return TillsTold(items=items, next=items[-1].id if len(rows) > limit else None)
 

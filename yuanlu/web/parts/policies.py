@@ -233,13 +233,16 @@ _PAST = """
     where t.merchant_id = c.merchant_id and t.object_id = c.id and t.kind = 'CauseFound'
     order by (t.body::jsonb ->> 'confidence')::int desc, t.transition desc, t.seq desc limit 1
   ) f on true
-  where c.merchant_id = $1 and c.opened_at >= $2 order by c.opened_at desc, c.id desc limit $3
+  where c.merchant_id = $1 and c.opened_at >= $2 and ($4 = '' or c.store_id = $4)
+  order by c.opened_at desc, c.id desc limit $3
 """
 
 
-async def past(pool: asyncpg.Pool[Any], merchant_id: str, since: datetime) -> list[Past]:
-    """The newest cases opened since a moment, as a policy sees them, each with the table frozen onto its payment."""
-    return [_past(row) for row in await lists.read(pool, merchant_id, _PAST, merchant_id, since, PAST_MAX)]
+async def past(pool: asyncpg.Pool[Any], merchant_id: str, since: datetime, store_id: str = "") -> list[Past]:
+    """The newest cases opened since a moment (of one store, or of all), as a policy sees them, each with the table
+    frozen onto its payment."""
+    rows = await lists.read(pool, merchant_id, _PAST, merchant_id, since, PAST_MAX, store_id)
+    return [_past(row) for row in rows]
 
 
 def _past(row: Mapping[str, Any]) -> Past:
@@ -255,9 +258,11 @@ def _past(row: Mapping[str, Any]) -> Past:
     return Past(case_id=row["id"], facts=facts, table=own, ended=row["conclusion"] or row["state"])
 
 
-async def trial(pool: asyncpg.Pool[Any], merchant_id: str, new: Table, since: datetime) -> PolicyTrialTold:
+async def trial(
+    pool: asyncpg.Pool[Any], merchant_id: str, new: Table, since: datetime, *, store_id: str = ""
+) -> PolicyTrialTold:
     """Try a table on past cases, and say what it would have done. Nothing is changed."""
-    found = rules.tried(new, await past(pool, merchant_id, since))
+    found = rules.tried(new, await past(pool, merchant_id, since, store_id))
     different = [each for each in found if each.differs]
     changes = Counter(f"{each.was.verdict}>{each.would_be.verdict}" for each in different)
     amount_fen = sum(each.amount_fen for each in different)
