@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUNS := .venv/.runs
 TESTS := .venv/.tests
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-DEBIAN := fonts-noto-cjk libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0
+DEBIAN := fonts-noto-cjk libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 tesseract-ocr
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11
 SHELL := /bin/bash
 
@@ -15,16 +15,16 @@ help: ## List the targets
 
 setup: $(TESTS) system ## Install what running and testing need, pinned by hash, into .venv
 
-system: ## Install what evidence packs need of Debian (as root; else say what is missing)
+system: ## Install what evidence packs and the reading of pictures need of Debian (as root; else say what is missing)
 	@command -v dpkg >/dev/null || exit 0; missing=; \
 	for each in $(DEBIAN); do dpkg -s $$each >/dev/null 2>&1 || missing="$$missing $$each"; done; \
 	[ -n "$$missing" ] || exit 0; \
 	if [ "$$(id -u)" = 0 ]; then \
-	  echo "installing Debian's$$missing for evidence packs…" >&2; \
+	  echo "installing Debian's$$missing for evidence packs and the reading of pictures…" >&2; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null \
-	    || echo "they could not be installed: evidence packs cannot be made, their tests are skipped" >&2; \
+	    || echo "they could not be installed: evidence packs cannot be made or pictures not read, the tests of it are skipped" >&2; \
 	else \
-	  echo "evidence packs need: apt-get install$$missing (until then they cannot be made, their tests are skipped)" >&2; \
+	  echo "evidence packs and the reading of pictures need: apt-get install$$missing (until then the tests of it are skipped)" >&2; \
 	fi
 
 $(RUNS): requirements/build.txt requirements/run.txt pyproject.toml

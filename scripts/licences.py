@@ -21,7 +21,7 @@ HEAD = """# Licences of what yuanlu is made of
 Drawn from the installed distributions of `requirements/run.txt` by `make docs`; do not edit. yuanlu is Apache-2.0.
 `OR` is our choice, `AND` is all of them. A licence outside the allow list of `scripts/licences.py` fails `make test`.
 The libraries are used as they are published, unchanged and apart from our code, as the LGPL and the MPL want it.
-What Debian brings (Pango, HarfBuzz, the Noto fonts) and Python itself are not listed here.
+What Debian brings (Pango, HarfBuzz, Tesseract, the Noto fonts) and Python itself are not listed here.
 
 | name | version | licence |
 | --- | --- | --- |

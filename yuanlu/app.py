@@ -40,7 +40,7 @@ from yuanlu.desk import Desk, Follower
 from yuanlu.devices.rules import Code
 from yuanlu.errors import Busy, Denied
 from yuanlu.evidence.flow import Files
-from yuanlu.evidence.rules import CaseFile, Limits
+from yuanlu.evidence.rules import READ_SECONDS, CaseFile, Limits
 from yuanlu.evidence.shelves import S3, Bucket, Disk, Shelf
 from yuanlu.facts import Fact
 from yuanlu.keyring.rules import Secret
@@ -268,7 +268,12 @@ def _unusable(step: Step | ComplaintStep, no: Denied) -> str:
 
 
 def files_of(settings: Settings) -> Files:
-    """How files are taken in and where they are kept, as the settings say."""
+    """How files are taken in and where they are kept, as the settings say.
+
+    Raises Denied: settings.invalid.
+    """
+    if settings.ocr not in {"auto", "off"}:
+        raise Denied("settings.invalid", name="YUANLU_OCR", wants="auto or off")
     limits = Limits(
         bytes_max=settings.file_bytes_max,
         files_max=settings.case_files_max,
@@ -276,6 +281,7 @@ def files_of(settings: Settings) -> Files:
         pages_max=settings.file_pages_max,
         seconds_max=settings.file_seconds_max,
         memory_max=settings.file_memory_max,
+        read_seconds=READ_SECONDS if settings.ocr == "auto" else 0,
     )
     return Files(_shelf(settings), limits, scanner=settings.clamd)
 

@@ -79,6 +79,8 @@ class Settings:
     """CPU seconds that making one file anew may take."""
     file_memory_max: int = 1_000_000_000
     """Bytes of address space of the process that makes a file anew."""
+    ocr: str = "auto"
+    """`auto`: pictures are read for card and identity numbers where Tesseract is installed. `off`: they are not."""
     clamd: str = ""
     """`host:port` of a clamd that every file is shown to first. Empty: none; if set, no file passes without it."""
     s3_endpoint: str = ""

@@ -18,7 +18,9 @@ from yuanlu.errors import Denied
 from yuanlu.evidence.rules import Limits, Media, Remade, media_of
 from yuanlu.evidence.workshop import GRACE_SECONDS, Workshop
 
-SMALL = Limits(bytes_max=2_000_000, pixels_max=1_000_000, pages_max=5, seconds_max=5, memory_max=1_000_000_000)
+SMALL = Limits(
+    bytes_max=2_000_000, pixels_max=1_000_000, pages_max=5, seconds_max=5, memory_max=1_000_000_000, read_seconds=0
+)
 
 
 async def remade(content: bytes, limits: Limits = SMALL) -> Remade:
@@ -165,13 +167,13 @@ async def test_a_text_chunk_that_unpacks_to_a_gigabyte_is_refused() -> None:
 
 async def test_more_memory_than_is_allowed_is_a_no_and_nothing_else() -> None:
     """S59."""
-    tight = Limits(pixels_max=100_000_000, memory_max=250_000_000, seconds_max=20)
+    tight = Limits(pixels_max=100_000_000, memory_max=250_000_000, seconds_max=20, read_seconds=0)
     assert await refused(files.png(files.Image.new("RGB", (9000, 9000))), tight) == "file.bomb"
 
 
 async def test_a_child_that_takes_too_long_is_ended() -> None:
     """S59: a file that takes too much time."""
-    slow = Limits(seconds_max=1, pixels_max=400_000_000, memory_max=8_000_000_000)
+    slow = Limits(seconds_max=1, pixels_max=400_000_000, memory_max=8_000_000_000, read_seconds=0)
     draws = b"0 0 1 rg " + b"0 0 m 500 800 l 3 90 l 400 5 l 9 700 l f* " * 1000
     pages = [(595.0, 842.0, draws * 60)] * 30
     code = await refused(files.pdf(pages), slow)

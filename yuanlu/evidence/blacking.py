@@ -62,10 +62,11 @@ def as_seen(held: Sequence[Letter]) -> list[Letter]:
             rows[-1].append(each)
         else:
             rows.append([each])
-    return [letter for row in rows for letter in _spaced(sorted(row, key=lambda letter: letter.box[0]))]
+    return [letter for row in rows for letter in spaced(sorted(row, key=lambda letter: letter.box[0]))]
 
 
-def _spaced(row: Sequence[Letter]) -> Iterator[Letter]:
+def spaced(row: Sequence[Letter]) -> Iterator[Letter]:
+    """The letters of a row with spaces where there are gaps, and an end."""
     before: Letter | None = None
     for each in row:
         gap = each.box[0] - before.box[2] if before is not None else 0.0

@@ -4,14 +4,15 @@ Hostile bytes are decoded here and nowhere else: in a child process that has no 
 may write no file, and is held to memory and seconds by the kernel. A crash or a bomb ends the child and nobody else.
 It imports the heavy libraries, so the service stays small.
 
-Shape: argv[1] is JSON (`kind`, `pixels_max`, `pages_max`, `bytes_max`, `seconds_max`, `memory_max`); the file comes on
-standard input. Out goes one line of JSON and then the new file: `{"media", "width", "height", "pages", "stripped",
-"searched_pages", "masked"}`,
+Shape: argv[1] is JSON (`kind`, `pixels_max`, `pages_max`, `bytes_max`, `seconds_max`, `memory_max`, `read_seconds`);
+the file comes on standard input. Out goes one line of JSON and then the new file: `{"media", "width", "height",
+"pages", "stripped", "searched_pages", "masked"}`,
 or `{"no": code, …}` and nothing else.
 
 Law: what comes out was written by our own encoders from pixels: no metadata, no profile, no script, no second format
 in the same bytes. An image is turned the way its EXIF says; a PDF is drawn page by page and written as images,
-the card and identity numbers of its text blacked out.
+the card and identity numbers of its text blacked out. What a picture shows, and a page without text, is read for them
+(`reading.py`) for `read_seconds` at most: what was not read to its end is kept, and not counted in `searched_pages`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from yuanlu.evidence.reading import Reader
 
 JPEG, PNG, WEBP, PDF = "image/jpeg", "image/png", "image/webp", "application/pdf"
 _FORMATS = {JPEG: "JPEG", PNG: "PNG", WEBP: "WEBP"}
@@ -75,13 +78,20 @@ def remade_image(content: bytes, kind: str, limits: dict[str, Any]) -> tuple[dic
         opened.load()
         image: Image.Image = ImageOps.exif_transpose(opened) or opened
     image = _plain(image)
+    searched, masked = _reader(limits).black_out(image)
     media = PNG if kind == PNG or image.mode in {"RGBA", "LA"} else JPEG
     body = _png(image) if media == PNG else _jpeg(image, limits["bytes_max"])
     told = {
         "media": media, "width": image.width, "height": image.height, "pages": 1, "stripped": stripped,
-        "searched_pages": 0, "masked": [],
+        "searched_pages": int(searched), "masked": list(masked),
     }  # fmt: skip
     return told, body
+
+
+def _reader(limits: dict[str, Any]) -> Reader:
+    from yuanlu.evidence.reading import Reader
+
+    return Reader(limits["read_seconds"])
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -161,11 +171,11 @@ def remade_pdf(content: bytes, limits: dict[str, Any]) -> tuple[dict[str, Any], 
     if pages > limits["pages_max"]:
         raise No("file.too_many_pages", pages=pages, pages_max=limits["pages_max"])
     document.init_forms()  # what was filled into a form is part of what is seen; this pdfium has no JavaScript
-    drawn, searched, masked = [], 0, dict[str, None]()
+    drawn, searched, masked, reader = [], 0, dict[str, None](), _reader(limits)
     for place in range(pages):
-        one, has_text, kinds = _page(document, place)
+        one, was_searched, kinds = _page(document, place, reader)
         drawn.append(one)
-        searched += has_text
+        searched += was_searched
         masked |= dict.fromkeys(kinds)
     width, height = drawn[0][1], drawn[0][2]
     told = {
@@ -179,8 +189,11 @@ Drawn = tuple[bytes, int, int, float, float]
 """A page as JPEG, its pixels, and its size in points."""
 
 
-def _page(document: Any, place: int) -> tuple[Drawn, bool, Sequence[str]]:
-    """A page drawn, card and identity numbers of its text blacked out; whether it had text, and what was found."""
+def _page(document: Any, place: int, reader: Reader) -> tuple[Drawn, bool, Sequence[str]]:
+    """A page drawn, its card and identity numbers blacked out; whether it was searched, and what was found.
+
+    They are looked for in its text; where it has none, in its picture.
+    """
     from pypdfium2 import raw
 
     from yuanlu.evidence import blacking
@@ -196,11 +209,13 @@ def _page(document: Any, place: int) -> tuple[Drawn, bool, Sequence[str]]:
     raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)  # so that what stands in forms and notes is text of the page
     page.close()
     page = document[place]
-    has_text, kinds = blacking.black_out(page, image)
+    searched, kinds = blacking.black_out(page, image)
     page.close()
+    if not searched:
+        searched, kinds = reader.black_out(image)
     out = io.BytesIO()
     image.save(out, "JPEG", quality=85)
-    return (out.getvalue(), image.width, image.height, width, height), has_text, kinds
+    return (out.getvalue(), image.width, image.height, width, height), searched, kinds
 
 
 def image_pdf(pages: Sequence[Drawn]) -> bytes:
@@ -259,12 +274,12 @@ def remade(content: bytes, limits: dict[str, Any]) -> tuple[dict[str, Any], byte
 def main() -> None:
     """Read, make anew, write, end."""
     limits = json.loads(sys.argv[1])
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     if limits["kind"] == PDF:
-        sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
         import pypdfium2  # noqa: F401  # loaded before the doors are shut
-
-        from yuanlu.evidence import blacking  # noqa: F401
     from PIL import Image, ImageDraw, ImageOps, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401
+
+    from yuanlu.evidence import blacking, reading  # noqa: F401
 
     Image.MAX_IMAGE_PIXELS = limits["pixels_max"]
     warnings.simplefilter("error", Image.DecompressionBombWarning)

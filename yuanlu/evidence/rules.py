@@ -22,6 +22,7 @@ from yuanlu.masking import masked
 from yuanlu.people.rules import Person, demand, may
 
 NAME_MAX = 120
+READ_SECONDS = 30
 
 
 class Media(StrEnum):
@@ -98,7 +99,8 @@ class CaseFile(Row):
     taken_by: str
     taken_at: datetime
     searched_pages: int = 0
-    """Pages that had text of their own, in which such numbers were looked for. What is in a picture is not read."""
+    """Pages in which such numbers were looked for: in their text, or else in all that they show. An image is one
+    page. The others were not read: no reader was there, or its time was over."""
     opened_times: int = 0
     gone_at: datetime | None = None
     gone_why: str = ""
@@ -145,6 +147,8 @@ class Limits:
     pages_max: int = 30
     seconds_max: int = 20
     memory_max: int = 1_000_000_000
+    read_seconds: int = READ_SECONDS
+    """How long numbers are looked for in the pictures of a file, by the clock on the wall. 0: not at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

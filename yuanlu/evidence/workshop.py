@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -69,6 +71,7 @@ class Workshop:
             "bytes_max": limits.bytes_max * _KEPT_TIMES,
             "seconds_max": limits.seconds_max,
             "memory_max": limits.memory_max,
+            "read_seconds": limits.read_seconds,
         }
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-X", "utf8", str(Path(remaking.__file__)), json.dumps(asked),
@@ -76,14 +79,14 @@ class Workshop:
             env={}, cwd="/", start_new_session=True,
         )  # fmt: skip
         try:
-            async with asyncio.timeout(limits.seconds_max + GRACE_SECONDS):
+            async with asyncio.timeout(limits.seconds_max + limits.read_seconds + GRACE_SECONDS):
                 out, _ = await child.communicate(content)
         except TimeoutError:
             raise Denied("file.bomb") from None
         finally:
             if child.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
-                    child.kill()
+                    os.killpg(child.pid, signal.SIGKILL)  # and the reader that it may have started
                 await child.wait()
         assert child.returncode is not None
         return child.returncode, out

@@ -504,8 +504,8 @@ class FileTold(Struct, frozen=True, kw_only=True):
     """A file of a case. `sha256` is of what is kept (made anew), `sha256_original` of the bytes as they came.
 
     `stripped`: what stood beside the picture and was not kept; `masked`: what was masked in its name and
-    blacked out in the text of its pages. `searched_pages`: so many pages had text to search (of a picture 0: what is in
-    one is not read, so a photo of a card stays a photo of a card).
+    blacked out in its pages. `searched_pages`: in so many pages numbers were looked for (in their text; where they have
+    none, in what they show; an image is one page). The others were not read: no reader was there, or its time was over.
     """
 
     id: str
