@@ -16,6 +16,7 @@ from yuanlu.cases import beside, doubles, handovers
 from yuanlu.cases.complaints import WAKE as COMPLAINT_WAKE
 from yuanlu.cases.handovers import Handover
 from yuanlu.cases.rules import LATE_PAID, WAKE, Case
+from yuanlu.catalog.rules import Goods
 from yuanlu.change import Look, Row
 from yuanlu.channels import evidence
 from yuanlu.channels.contract import (
@@ -104,6 +105,7 @@ ROWS: Sequence[type[Row]] = (
     Delivery,
     Code,
     Handover,
+    Goods,
     Key,
     TillStand,
     Secret,

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     LOSS = "YX"
     HANDOVER = "YV"
     LIMITS = "YI"
+    GOODS = "YG"
     SESSION = "YG"
     PASSKEY = "YJ"
     STEP_UP = "YU"

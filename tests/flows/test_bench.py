@@ -9,6 +9,7 @@ import pytest
 
 from yuanlu import bench
 from yuanlu.bench import ground, table
+from yuanlu.bench.guards import PLANTED
 from yuanlu.bench.measure import Figure, Size, percentile
 from yuanlu.errors import Denied
 from yuanlu.postgres import Server
@@ -32,6 +33,7 @@ TINY = Size(
     due=5,
     opened=2,
     files=2,
+    sales=1_000,
 )
 
 GIVES = {
@@ -51,6 +53,13 @@ GIVES = {
     "case": {"case", "case_batches", "case_queries", "case_selects"},
     "pack": {"pack", "pack_verify"},
     "policy": {"policy"},
+    "guards": {
+        "guards",
+        "guards_in_vain",
+        "guards_in_vain_big",
+        "guards_in_vain_twice",
+        *(f"guards_{kind}" for kind in PLANTED),
+    },
     "auth": {"auth", "auth_till", "auth_nonce"},
     "seal": {"seal", "seal_open"},
 }

@@ -29,6 +29,7 @@ BENCHES = {
     "case": "opening",
     "pack": "pack",
     "policy": "policy",
+    "guards": "guards",
     "auth": "auth",
     "seal": "seal",
 }

@@ -70,6 +70,8 @@ class Size:
     """Pages of the queue a round."""
     due: int = 200
     """Cases a round whose deadline has come."""
+    sales: int = 10_000
+    """Sales that are guarded."""
     opened: int = 100
     """Cases a round that are opened."""
 

@@ -19,6 +19,7 @@ from yuanlu.cli import (
     codes,
     complaints,
     files,
+    goods,
     hooks,
     keys,
     lawbook,
@@ -54,5 +55,6 @@ for _each in (
     *(codes.code, codes.trace, codes.handover, merchants.merchant, merchants.staff, keys.key),
     *(services.serve, services.worker, services.db, audit.audit, backups.backup, backups.restore),
     secrets.secrets,
+    goods.goods,
 ):
     main.add_command(_each)

@@ -37,6 +37,7 @@ SCOPES: Mapping[str, frozenset[str]] = {
         | {"judge", "attend", "note", "write"}
     ),
     "codes": frozenset({"codes"}),
+    "goods": frozenset({"goods"}),
     "complaints": frozenset({"complaints", "pull"}),
     "hooks": frozenset({"hooks"}),
     "own": frozenset({"own"}),

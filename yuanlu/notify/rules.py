@@ -137,6 +137,7 @@ SILENT: Mapping[str, str] = {
         "nothing follows from a proposal until somebody else agrees, and that is told; it is read in the refund": (
             "RefundRescueProposed RefundResolutionProposed"
         ),
+        "what a cashier was asked before they charged is read in the payment": ("GuardsConfirmed"),
         "who works on a case, and what they note in it, is read in the case": (
             "CaseItemAdded CaseClaimed CaseReleased LegalHoldSet LegalHoldLifted FaultJudged"
         ),
@@ -145,7 +146,8 @@ SILENT: Mapping[str, str] = {
             " RepaymentAccountForgotten"
         ),
         "people set the installation up by it: the audit log has it": (
-            "ComplaintsWatched PolicySet StaffAdded StaffEnded KeyMade KeyRotated KeyEnded TillInvited TillEnrolled"
+            "ComplaintsWatched PolicySet GoodsPut GoodsPriced GoodsEnded StaffAdded StaffEnded KeyMade KeyRotated"
+            " KeyEnded TillInvited TillEnrolled"
             " TillClosed LimitsProposed LimitsAgreed SecretNoted SecretRotated SecretGone"
         ),
         "people sign in and are sure by it: the audit log has it": (

@@ -180,6 +180,13 @@ class PaymentOpened(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuardsConfirmed(Fact):
+    """The cashier was asked whether the amount is right, and said so: `guards` are the questions, parted by spaces."""
+
+    guards: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentShown(Fact):
     pass
 
@@ -260,6 +267,8 @@ class ChargeAsk:
     channel: Channel | None = None
     lines: tuple[Line, ...] = ()
     """What is sold: so that parts of it can go back to the fen."""
+    guards: tuple[str, ...] = ()
+    """What the cashier was asked about the amount before, and confirmed: kept as a fact, not part of the content."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "description", masking.kept(self.description))
@@ -356,7 +365,7 @@ def open_payment(
         row=payment,
         at=at,
         who=ask.who,
-        facts=(opened,),
+        facts=(opened, GuardsConfirmed(guards=" ".join(ask.guards))) if ask.guards else (opened,),
         looks=(Look(DRIVE, payment.id, at + bound.pay_query_after),),
         step=_pay(payment, ask.code) if by_code else _show(payment),
     )

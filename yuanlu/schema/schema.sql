@@ -565,6 +565,24 @@ ALTER TABLE ONLY public.floats FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.floats OWNER TO yuanlu_owner;
 
+CREATE TABLE public.goods (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    barcode text NOT NULL COLLATE pg_catalog."C",
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    prices text NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT goods_check CHECK (((name_zh <> ''::text) OR (name_en <> ''::text))),
+    CONSTRAINT goods_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.goods FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.goods OWNER TO yuanlu_owner;
+
 CREATE TABLE public.handovers (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1183,6 +1201,9 @@ ALTER TABLE ONLY public.first_owners
 ALTER TABLE ONLY public.floats
     ADD CONSTRAINT floats_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.goods
+    ADD CONSTRAINT goods_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.handovers
     ADD CONSTRAINT handovers_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1320,6 +1341,8 @@ CREATE INDEX facts_recorded ON ONLY public.facts USING brin (recorded_at);
 
 CREATE INDEX facts_default_recorded_at_idx ON public.facts_default USING brin (recorded_at);
 
+CREATE UNIQUE INDEX goods_by_barcode ON public.goods USING btree (barcode, merchant_id) WHERE ((barcode <> ''::text) AND (ended_at IS NULL));
+
 CREATE INDEX handovers_of_case ON public.handovers USING btree (case_id, merchant_id) WHERE (case_id <> ''::text);
 
 CREATE INDEX handovers_of_payment ON public.handovers USING btree (payment_id, merchant_id) WHERE (payment_id <> ''::text);
@@ -1433,6 +1456,9 @@ ALTER TABLE ONLY public.deliveries
 ALTER TABLE ONLY public.floats
     ADD CONSTRAINT floats_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.goods
+    ADD CONSTRAINT goods_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.handovers
     ADD CONSTRAINT handovers_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
@@ -1531,6 +1557,8 @@ ALTER TABLE public.facts_default ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.floats ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.goods ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.handovers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.hooks ENABLE ROW LEVEL SECURITY;
@@ -1592,6 +1620,8 @@ CREATE POLICY owner ON public.facts TO yuanlu_owner USING (true) WITH CHECK (tru
 CREATE POLICY owner ON public.facts_default TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.floats TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.goods TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.handovers TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1683,6 +1713,8 @@ CREATE POLICY reader ON public.facts FOR SELECT TO yuanlu_reader USING ((merchan
 
 CREATE POLICY reader ON public.floats FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.goods FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.handovers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.hooks FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1764,6 +1796,8 @@ CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH C
 CREATE POLICY recorder ON public.facts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.floats TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.goods TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.handovers TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1896,6 +1930,9 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.first_owners TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.floats TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.floats TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.goods TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.goods TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.handovers TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.handovers TO yuanlu_recorder;

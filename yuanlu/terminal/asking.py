@@ -35,13 +35,14 @@ async def ask(
     makes: Kind | None = None,
     wish: Mapping[str, object] = {},
     query: Mapping[str, object] = {},
+    body: bytes = b"",
     **place: str,
 ) -> Any:
     """Ask what the API is asked, as whoever's key the file holds, and answer what it tells.
 
     Shape: `what` is a method and a path of `routes`; `wish` is the body, `query` and `place` (the ids in the path) as
     over HTTP. What is None is not said, unless it must be. `makes`: of this kind is what the wish is about, and its id
-    is made here where the wish has none.
+    is made here where the wish has none. `body`: the file, where the route takes one.
     Raises Denied: id.invalid, request.invalid, key.file_unreadable, key.file_needed, auth.key_invalid, and what the
     verb raises.
     """
@@ -51,7 +52,12 @@ async def ask(
     if makes is not None:
         wish = {**wish, "id": ids.checked(str(wish.get("id") or ids.new(makes)), makes)}
     call = Call(
-        counter.app, await key_of(counter, key_file), _shaped(route.takes, wish), _shaped(route.query, query), place
+        counter.app,
+        await key_of(counter, key_file),
+        _shaped(route.takes, wish),
+        _shaped(route.query, query),
+        place,
+        body,
     )
     try:
         allowed(call.by, route)

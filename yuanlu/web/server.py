@@ -38,6 +38,7 @@ from yuanlu.web.api import (
     complaints,
     devices,
     files,
+    goods,
     hooks,
     keys,
     lawbook,
@@ -76,6 +77,7 @@ ROUTES: tuple[Route, ...] = (
     *amounts.ROUTES,
     *causes.ROUTES,
     *devices.ROUTES,
+    *goods.ROUTES,
     *staff.ROUTES,
     *sessions.ROUTES,
 )

@@ -39,6 +39,7 @@ async def request(call: Call) -> Answer:
         no_id_card=wish.no_id_card,
         channel=Channel(wish.channel) if wish.channel else None,
         lines=tuple(Line(each.id, each.name, each.quantity, each.amount_fen) for each in wish.lines),
+        guards=tuple(each.value for each in wish.guards),
     )
     done = await flow.requested(call.office.desk, ask)
     return 201 if done.changed else 200, payment_told(done.row, call.office.clock.now())

@@ -25,6 +25,7 @@ _ALWAYS = (
 )
 _WITH_BODY = ("request.malformed", "request.too_large", "request.wrong_type", "request.too_slow")
 _PLACES = {
+    "goods": ("YG", "The id of the goods."),
     "payment": ("YP", "The payment's id."),
     "refund": ("YR", "The refund's id."),
     "case": ("YC", "The case's id."),

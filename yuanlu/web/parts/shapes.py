@@ -21,6 +21,7 @@ from yuanlu.cases.review import escalations_of
 from yuanlu.cases.rules import Case
 from yuanlu.channels.law import diagnosis_of
 from yuanlu.evidence.flow import Shown
+from yuanlu.guards.rules import Guard
 from yuanlu.payments.rules import AMOUNT_MAX_FEN, HAS_MONEY, Payment
 from yuanlu.refunds.rules import Refund
 from yuanlu.web.parts import says
@@ -83,6 +84,8 @@ class PaymentWish(Wish):
     channel: Literal["wechat", "alipay"] | None = None
     description: Line = ""
     lines: Annotated[tuple[LineWish, ...], Meta(max_length=LINES_MAX)] = ()
+    guards: Annotated[tuple[Guard, ...], Meta(max_length=16)] = ()
+    """What the cashier was asked about the amount (`POST /v1/guards`), and confirmed."""
 
 
 class RefundWish(Wish):
