@@ -248,6 +248,7 @@ NOT_OF_A_STORE = {
     "limits": "count for all stores (`OF_MERCHANT`)",
     "passkey": "belongs to one person, who alone may name it (`own`)",
     "session": "belongs to one person, who alone may name it (`own`)",
+    "goods": "are sold at one price in all stores; nobody of one store changes them (`OF_MERCHANT`)",
     "channel": "a name, no object",
     "object": "in a path the payment, tried with its evidence; in a step-up only compared with what is done later",
     "evidence": "goes with its object",

@@ -101,7 +101,7 @@ def _parsed(text: str) -> Mapping[str, frozenset[Role]]:
 
 MAY: Mapping[str, frozenset[Role]] = _parsed(_TABLE)
 
-OF_MERCHANT = frozenset({"sum", "export", "erase", "pull", "hooks", "limit", "agree_limit", "staff", "keys"})
+OF_MERCHANT = frozenset({"sum", "export", "erase", "pull", "goods", "hooks", "limit", "agree_limit", "staff", "keys"})
 """What concerns all stores at once: who belongs to one of them does not do it."""
 
 SEES: Mapping[str, frozenset[Role]] = _parsed("""
