@@ -26,6 +26,7 @@ from yuanlu.notify.rules import SILENT, TYPES
 from yuanlu.payments import rules as payments
 from yuanlu.people.rules import LIMITS, MAY, OF_MERCHANT, Role
 from yuanlu.refunds import rules as refunds
+from yuanlu.shifts import rules as shifts
 from yuanlu.web.parts import problems
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,6 +79,13 @@ def machines() -> str:
                 "that made it DONE.",
                 refunds.TABLE,
                 refunds.COMMANDS,
+            ),
+            machine(
+                "Shifts",
+                "Words in capitals are what people do. Here `!` is refused, and nothing is changed. "
+                "[shifts.md](shifts.md) says more.",
+                shifts.TABLE,
+                {},
             ),
             machine(
                 "Cases",

@@ -20,6 +20,7 @@ from yuanlu.change import Look, Row
 from yuanlu.channels import evidence
 from yuanlu.channels.contract import (
     CALLBACK_OK,
+    REMOTE,
     Callback,
     Channel,
     ComplaintStep,
@@ -72,6 +73,7 @@ from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
 from yuanlu.repayments.rules import Repayment
 from yuanlu.seal import Seal
+from yuanlu.shifts.rules import Shift
 from yuanlu.told import told
 from yuanlu.web.parts.complained import complaint_told
 from yuanlu.web.parts.hook_shapes import hook_told
@@ -107,6 +109,7 @@ ROWS: Sequence[type[Row]] = (
     Key,
     TillStand,
     Secret,
+    Shift,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
@@ -160,12 +163,12 @@ def _case_of_repayment(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
 def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     """New need of a channel account is looked at soon, together with what else comes meanwhile."""
     assert isinstance(row, Refund)
-    return (Look(FLOAT_WAKE, row.channel, next_look(at)),)
+    return (Look(FLOAT_WAKE, row.channel, next_look(at)),) if row.channel in REMOTE else ()
 
 
 def _float_of_case(_: Row, __: Fact, at: datetime) -> Sequence[Look]:
     """So is what a case may need. A case does not know its channel: an account without need is looked at in vain."""
-    return tuple(Look(FLOAT_WAKE, channel, next_look(at)) for channel in Channel)
+    return tuple(Look(FLOAT_WAKE, channel, next_look(at)) for channel in REMOTE)
 
 
 def _file_taken(row: Row, _: Fact, at: datetime) -> Sequence[Look]:

@@ -53,6 +53,7 @@ class Kind(StrEnum):
     SESSION = "YG"
     PASSKEY = "YJ"
     STEP_UP = "YU"
+    SHIFT = "YZ"
 
 
 _KINDS = tuple(Kind)

@@ -688,8 +688,8 @@ def _why(road: Route, seen: CaseSeen) -> str:
 
 WAYS: Mapping[Remedy, tuple[Way, ...]] = {
     Remedy.CANCEL: (Way.CLOSE, Way.REVERSE),
-    Remedy.REFUND_ALL: (Way.REFUND,),
-    Remedy.REFUND_DIFFERENCE: (Way.REFUND,),
+    Remedy.REFUND_ALL: (Way.REFUND, Way.CASH),
+    Remedy.REFUND_DIFFERENCE: (Way.REFUND, Way.CASH),
 }
 """Which ways carry a remedy out by themselves. Of a repayment people do."""
 

@@ -30,6 +30,7 @@ from yuanlu.cli import (
     repayments,
     secrets,
     services,
+    shifts,
     trying,
 )
 from yuanlu.cli.parts import Commands, example
@@ -50,7 +51,7 @@ for _each in (
     *(payments.pay, payments.refund, payments.payment, payments.refunds, payments.show, payments.timeline),
     *(cases.case, files.file, files.data, complaints.complaint, packs.pack, lawbook.where, lawbook.packs),
     *(lawbook.rights, lawbook.workdays, cases.causes, books.tills, books.books, books.evidence),
-    *(losses.refund_float, losses.loss, repayments.repayment, policies.policy, hooks.hook),
+    *(losses.refund_float, losses.loss, repayments.repayment, shifts.shift, policies.policy, hooks.hook),
     *(codes.code, codes.trace, codes.handover, merchants.merchant, merchants.staff, keys.key),
     *(services.serve, services.worker, services.db, audit.audit, backups.backup, backups.restore),
     secrets.secrets,

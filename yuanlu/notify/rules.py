@@ -26,7 +26,7 @@ from zlib import crc32
 
 from yuanlu import ids
 from yuanlu.change import Change, Look, Row, Stay
-from yuanlu.channels.contract import Channel
+from yuanlu.channels.contract import REMOTE
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
 from yuanlu.letters import Receipt, Way
@@ -155,6 +155,10 @@ SILENT: Mapping[str, str] = {
         "whoever runs the installation is told by its log and its metrics; a secret has a name and no id": (
             "SecretEnding"
         ),
+        "who answers for a drawer is read in the report of the shift": (
+            "ShiftOpened ShiftCounted ShiftHandedOver ShiftClosed"
+        ),
+        "it stands beside the fact that is told: paid, or done": "CashTaken CashPaidOut",
         "it is about letters: a letter about it would bring the next": (
             "HookAdded HookChanged HookSecretRotated HookEnabled HookPinged HookReplayed NoticeSent NoticeFailed"
             " NoticeParked NoticesRewound"
@@ -176,7 +180,7 @@ PREFIXES: Mapping[str, str] = {
     ids.Kind.LOSS: "loss.",
     ids.Kind.CODE: "code.",
     ids.Kind.HOOK: "hook.",
-    **dict.fromkeys(Channel, "float."),
+    **dict.fromkeys(REMOTE, "float."),
 }
 """What is said of an object, by the kind of its id. A float is named by its channel, and has no other id.
 
@@ -186,7 +190,7 @@ The pull of a channel's complaints has that name too: none of its facts may be t
 
 def prefix_of(object_id: str) -> str:
     """What is said of this object; empty: nothing."""
-    return PREFIXES.get(object_id if object_id in set(Channel) else object_id[:2], "")
+    return PREFIXES.get(object_id if object_id in set(REMOTE) else object_id[:2], "")
 
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600))

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from yuanlu.clock import CHINA
-from yuanlu.ledger.accounts import OWED
+from yuanlu.ledger.accounts import OWED, cash
 from yuanlu.packs.dossier import CHAINED_FIRST, FILE, MESSAGE, Columns, Dossier, Happened, Link, digest_of, linked
 from yuanlu.payments.rules import HAS_MONEY
 from yuanlu.refunds.rules import PLACE
@@ -85,7 +85,8 @@ def places(dossier: Dossier) -> Iterator[tuple[Columns, str]]:
 def _place(refund: Columns) -> str | None:
     """In which account this refund's money is by its state; None for what newer code knows."""
     places = {channel.value: by_state for channel, by_state in PLACE.items()}.get(str(refund.get("channel")), {})
-    return {state.value: place for state, place in places.items()}.get(str(refund.get("state")))
+    place = {state.value: place for state, place in places.items()}.get(str(refund.get("state")))
+    return cash(str(refund.get("till_id"))) if place == "cash" else place
 
 
 def _amounts(dossier: Dossier) -> Iterator[Fault]:

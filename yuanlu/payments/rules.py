@@ -72,6 +72,8 @@ class Mode(StrEnum):
     """We scan the code the payer shows (被扫)."""
     SHOWN = "shown"
     """The payer scans the code we show (主扫)."""
+    HANDED = "handed"
+    """Cash over the counter."""
 
 
 HEARD = (
@@ -260,6 +262,10 @@ class ChargeAsk:
     channel: Channel | None = None
     lines: tuple[Line, ...] = ()
     """What is sold: so that parts of it can go back to the fen."""
+    handed_fen: int = 0
+    """Cash: what the payer handed over."""
+    happened_at: datetime | None = None
+    """Cash: when it was taken, by the till's clock, where it is told later."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "description", masking.kept(self.description))
@@ -269,6 +275,8 @@ class ChargeAsk:
 
     @property
     def mode(self) -> Mode:
+        if self.channel is Channel.CASH:
+            return Mode.HANDED
         return Mode.SCANNED if self.code else Mode.SHOWN
 
     @property
@@ -285,6 +293,8 @@ class ChargeAsk:
         )
         if self.lines:
             content += (as_text(self.lines),)
+        if self.channel is Channel.CASH:
+            content += (str(self.handed_fen), self.happened_at.isoformat() if self.happened_at else "")
         return hashlib.sha256("\x1f".join(content).encode()).hexdigest()
 
 
@@ -299,6 +309,8 @@ class ChargeSeen:
     """Id of an open payment of the same code, till and amount."""
     policy: str = ""
     """The version of the refund policy in force at this till; empty: the built-in one."""
+    is_counted: bool = False
+    """Cash: its drawer was counted since it was taken, with it in."""
 
 
 def open_payment(

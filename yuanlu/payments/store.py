@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,11 @@ FOR_CHARGE = over_keys(
     " left join payments t on t.merchant_id = k.merchant_id and t.id = k.a"
 )
 """All a charge is decided on in one read: it stands in the path of every payment."""
+COUNTED = over_keys(
+    "select k.place from keys k where exists (select 1 from shifts s where s.merchant_id = k.merchant_id"
+    " and s.till_id = k.a and (s.opened_at > k.at or s.closed_at > k.at))"
+)
+"""Whether a drawer was counted since a moment: at the close of a shift, or at the opening of the next."""
 made = maker(Payment)
 
 
@@ -53,3 +58,10 @@ def for_charge(ask: ChargeAsk, at: datetime) -> View[ChargeSeen]:
     """What a charge is decided on. `at`: now, for the policy in force."""
     key = Read(FOR_CHARGE, ask.merchant_id, ask.id, ask.till_id, ask.amount.amount, ask.code_mark, at)
     return View((key,), _charge_seen)
+
+
+def for_cash(ask: ChargeAsk, at: datetime, taken_at: datetime) -> View[ChargeSeen]:
+    """What cash is decided on: a charge, and whether the drawer was counted since it was taken."""
+    charge = for_charge(ask, at)
+    counted = Read(COUNTED, ask.merchant_id, ask.till_id, at=taken_at)
+    return View((*charge.reads, counted), lambda found: replace(charge.make(found[:-1]), is_counted=bool(found[-1])))

@@ -60,6 +60,8 @@ _TABLE = """
 | attend                   | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 | charge                   | yes   | yes     | ·    | yes     | yes     | ·       | ·       | yes     | yes      |
 | refund                   | yes   | yes     | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
+| hand_out, shift          | yes   | yes     | ·    | yes     | yes     | ·       | ·       | ·       | ·        |
+| count                    | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 | codes, complaints, pull  | yes   | yes     | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
 | hooks                    | yes   | ·       | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
 | policy                   | yes   | ·       | yes  | yes     | ·       | ·       | ·       | ·       | ·        |
@@ -76,12 +78,14 @@ _TABLE = """
 files to a case, where `say` or `hand_in` (the customer's side of the thread) or `note` (the inner one) is asked
 besides. `attend`: a remedy is in trouble. `export`, `erase`: all that is held about one customer. `pack`: gives the
 records of a case out of the house, under a name. `charge`: takes money. `refund`: sends it back without a case.
-`codes`: says which codes are the shop's. `complaints`: speaks for the shop at a channel. `pull`: asks a channel for all
-complaints now. `hooks`: says whom facts of the merchant are told to. `policy`: says what goes back without a person.
-`lose`: keeps the losses. `repay`: proposes and refuses another road for money; `pay_out` agrees to it, reads the
-account and says that it was paid. `limit`: proposes who may send back how much; `agree_limit` puts it in force. `own`:
-signs out, says what one proves oneself by and that one is sure. `staff`: reads who may do what. `keys`: makes and ends
-the keys of machines. `enrol`: lets a device become a till, and closes tills.
+`hand_out`: pays the cash of a refund out of a drawer. `shift`: answers for a drawer: opens, hands over and closes what
+is their own. `count`: counts, hands over and closes a drawer that somebody else answers for. `codes`: says which codes
+are the shop's. `complaints`: speaks for the shop at a channel. `pull`: asks a channel for all complaints now. `hooks`:
+says whom facts of the merchant are told to. `policy`: says what goes back without a person. `lose`: keeps the losses.
+`repay`: proposes and refuses another road for money; `pay_out` agrees to it, reads the account and says that it was
+paid. `limit`: proposes who may send back how much; `agree_limit` puts it in force. `own`: signs out, says what one
+proves oneself by and that one is sure. `staff`: reads who may do what. `keys`: makes and ends the keys of machines.
+`enrol`: lets a device become a till, and closes tills.
 
 A machine decides nothing that needs a name. It may `refund` because shops' own systems do so with a key: how much, the
 merchant's own limits say."""

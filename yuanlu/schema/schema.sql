@@ -858,7 +858,6 @@ CREATE TABLE public.payments (
     CONSTRAINT payments_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT payments_back_only_of_paid CHECK (((back_fen = 0) OR (state = ANY (ARRAY['PAID'::text, 'LATE_PAID'::text])))),
     CONSTRAINT payments_back_within_amount CHECK (((back_fen >= 0) AND (back_fen <= amount_fen))),
-    CONSTRAINT payments_mode_check CHECK ((mode = ANY (ARRAY['scanned'::text, 'shown'::text]))),
     CONSTRAINT payments_parts_check CHECK ((parts >= 0)),
     CONSTRAINT payments_version_check CHECK ((version > 0))
 );
@@ -924,6 +923,7 @@ CREATE TABLE public.refunds (
     figures text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     lines text DEFAULT ''::text NOT NULL,
     line_turn bigint DEFAULT 0 NOT NULL,
+    till_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT refunds_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT refunds_check CHECK ((amount_fen <= total_fen)),
     CONSTRAINT refunds_version_check CHECK ((version > 0))
@@ -1007,6 +1007,38 @@ CREATE TABLE public.sessions (
 ALTER TABLE ONLY public.sessions FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.sessions OWNER TO yuanlu_owner;
+
+CREATE TABLE public.shifts (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    till_id text NOT NULL COLLATE pg_catalog."C",
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    cashier text NOT NULL,
+    float_fen bigint NOT NULL,
+    currency character(3) NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    closed_at timestamp with time zone,
+    closed_by text NOT NULL,
+    counted text NOT NULL,
+    expected text NOT NULL,
+    reasons text NOT NULL,
+    safe_fen bigint NOT NULL,
+    bank_fen bigint NOT NULL,
+    CONSTRAINT shifts_bank_fen_check CHECK ((bank_fen >= 0)),
+    CONSTRAINT shifts_check CHECK (((state = 'CLOSED'::text) = (closed_at IS NOT NULL))),
+    CONSTRAINT shifts_float_fen_check CHECK ((float_fen >= 0)),
+    CONSTRAINT shifts_safe_fen_check CHECK ((safe_fen >= 0)),
+    CONSTRAINT shifts_state_check CHECK ((state = ANY (ARRAY['OPEN'::text, 'CLOSED'::text]))),
+    CONSTRAINT shifts_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.shifts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.shifts OWNER TO yuanlu_owner;
 
 CREATE TABLE public.staff (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -1225,6 +1257,9 @@ ALTER TABLE ONLY public.moves_default
 ALTER TABLE ONLY public.passkeys
     ADD CONSTRAINT passkeys_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE public.payments
+    ADD CONSTRAINT payments_mode_check CHECK ((mode = ANY (ARRAY['scanned'::text, 'shown'::text, 'handed'::text]))) NOT VALID;
+
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1242,6 +1277,9 @@ ALTER TABLE ONLY public.schema_migrations
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.shifts
+    ADD CONSTRAINT shifts_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_pkey PRIMARY KEY (merchant_id, id);
@@ -1352,7 +1390,11 @@ CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_
 
 CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text, 'CLOSING'::text])) AND (code_mark <> ''::text));
 
+CREATE INDEX payments_in_cash ON public.payments USING btree (merchant_id, till_id, paid_at) WHERE (channel = 'cash'::text);
+
 CREATE INDEX policies_in_force ON public.policies USING btree (merchant_id, store_id, valid_from, id);
+
+CREATE INDEX refunds_in_cash ON public.refunds USING btree (merchant_id, till_id, done_at) WHERE (till_id <> ''::text);
 
 CREATE UNIQUE INDEX refunds_line_turns ON public.refunds USING btree (payment_id, line_turn, merchant_id) WHERE (line_turn > 0);
 
@@ -1369,6 +1411,10 @@ CREATE UNIQUE INDEX sessions_by_proof ON public.sessions USING btree (proof, mer
 CREATE INDEX sessions_of_key ON public.sessions USING btree (key_id, merchant_id) WHERE ((ended_at IS NULL) AND (key_id <> ''::text));
 
 CREATE INDEX sessions_of_staff ON public.sessions USING btree (staff_id, merchant_id) WHERE (ended_at IS NULL);
+
+CREATE INDEX shifts_of_till ON public.shifts USING btree (merchant_id, till_id, opened_at);
+
+CREATE UNIQUE INDEX shifts_one_open ON public.shifts USING btree (till_id, merchant_id) WHERE (state = 'OPEN'::text);
 
 CREATE UNIQUE INDEX step_ups_by_proof ON public.step_ups USING btree (proof, merchant_id) WHERE (proof <> ''::text);
 
@@ -1471,6 +1517,9 @@ ALTER TABLE ONLY public.repayments
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_merchant_id_staff_id_fkey FOREIGN KEY (merchant_id, staff_id) REFERENCES public.staff(merchant_id, id);
+
+ALTER TABLE ONLY public.shifts
+    ADD CONSTRAINT shifts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -1629,6 +1678,8 @@ CREATE POLICY owner ON public.repayments TO yuanlu_owner USING (true) WITH CHECK
 
 CREATE POLICY owner ON public.sessions TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.shifts TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.staff TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.step_ups TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -1717,6 +1768,8 @@ CREATE POLICY reader ON public.repayments FOR SELECT TO yuanlu_reader USING ((me
 
 CREATE POLICY reader ON public.sessions FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.shifts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.staff FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.step_ups FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1799,6 +1852,8 @@ CREATE POLICY recorder ON public.repayments TO yuanlu_recorder USING (true) WITH
 
 CREATE POLICY recorder ON public.sessions TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.shifts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.staff TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.step_ups TO yuanlu_recorder USING (true) WITH CHECK (true);
@@ -1818,6 +1873,8 @@ ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.repayments ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.shifts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
 
@@ -1949,6 +2006,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.repayments TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.sessions TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.sessions TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.shifts TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.shifts TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.staff TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.staff TO yuanlu_recorder;

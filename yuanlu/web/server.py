@@ -48,6 +48,7 @@ from yuanlu.web.api import (
     refunds,
     repayments,
     sessions,
+    shifts,
     staff,
 )
 from yuanlu.web.parts import cookies, guard, logs, openapi, problems, proxies
@@ -71,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
     *lawbook.ROUTES,
     *policies.ROUTES,
     *losses.ROUTES,
+    *shifts.ROUTES,
     *repayments.ROUTES,
     *complaints.ROUTES,
     *amounts.ROUTES,

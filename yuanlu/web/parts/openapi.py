@@ -33,6 +33,7 @@ _PLACES = {
     "hook": ("YH", "The hook's id."),
     "delivery": ("YD", "The delivery's id."),
     "policy": ("YL", "The id of the policy's version."),
+    "shift": ("YZ", "The shift's id."),
     "loss": ("YX", "The id of the loss."),
     "repayment": ("YB", "The id of the repayment."),
     "complaint": ("YN", "The complaint's id."),

@@ -19,6 +19,7 @@ from yuanlu.cases.declines import words_of
 from yuanlu.cases.flow import Thread
 from yuanlu.cases.review import escalations_of
 from yuanlu.cases.rules import Case
+from yuanlu.channels.contract import Channel, Figures
 from yuanlu.channels.law import diagnosis_of
 from yuanlu.evidence.flow import Shown
 from yuanlu.payments.rules import AMOUNT_MAX_FEN, HAS_MONEY, Payment
@@ -71,7 +72,11 @@ class PiecesWish(Wish):
 
 
 class PaymentWish(Wish):
-    """A wish to be paid. With `code` the payer's code is charged; without it our own QR is made, by `channel`."""
+    """A wish to be paid. With `code` the payer's code is charged; without it our own QR is made, by `channel`.
+
+    `channel` cash: it is paid when it is written down. `handed_fen` is what was handed over (else the amount);
+    `happened_at` when, by the till's clock, where it is told later.
+    """
 
     id: PaymentId
     till: TillId
@@ -80,9 +85,11 @@ class PaymentWish(Wish):
     code: Annotated[str, Meta(max_length=2048, examples=["130123456789012345"])] = ""
     typed: bool = False
     no_id_card: bool = False
-    channel: Literal["wechat", "alipay"] | None = None
+    channel: Literal["wechat", "alipay", "cash"] | None = None
     description: Line = ""
     lines: Annotated[tuple[LineWish, ...], Meta(max_length=LINES_MAX)] = ()
+    handed_fen: Fen | None = None
+    happened_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class RefundWish(Wish):
@@ -98,6 +105,12 @@ class RefundWish(Wish):
     currency: Currency = "CNY"
     reason: Annotated[str, Meta(pattern=_LINE, max_length=80)] = ""
     undo_seconds: Annotated[int, Meta(ge=0, le=3600)] = 0
+
+
+class PayOutWish(Wish):
+    """From which drawer the cash was given back."""
+
+    till: TillId
 
 
 class RescueWish(Wish):
@@ -338,6 +351,8 @@ class PaymentTold(Struct, frozen=True, kw_only=True):
     channel_number: str
     incident: str
     policy: str
+    handed_fen: int | None
+    change_fen: int | None
     diagnosis: DiagnosisTold | None
     says_zh: str
     says_en: str
@@ -362,6 +377,7 @@ class RefundTold(Struct, frozen=True, kw_only=True):
     code: str
     channel_number: str
     received_into: str
+    till: str
     done_at: datetime | None
     ended_at: datetime | None
     proposed_by: str
@@ -627,9 +643,13 @@ class ProblemTold(Struct, frozen=True, kw_only=True):
     instance: str
 
 
+_NONE = Figures()
+
+
 def payment_told(payment: Payment, at: datetime) -> PaymentTold:
     """A payment as others see it."""
     says_zh, says_en = says.of_payment(payment, at)
+    cash = Figures.of_text(payment.figures) if payment.channel is Channel.CASH else _NONE
     return PaymentTold(
         id=payment.id,
         state=payment.state.value,
@@ -654,6 +674,8 @@ def payment_told(payment: Payment, at: datetime) -> PaymentTold:
         channel_number=payment.channel_number,
         incident=payment.incident,
         policy=payment.policy,
+        handed_fen=cash.handed,
+        change_fen=cash.change,
         diagnosis=_diagnosis(payment),
         says_zh=says_zh,
         says_en=says_en,
@@ -687,6 +709,7 @@ def refund_told(refund: Refund, at: datetime) -> RefundTold:
         code=refund.code,
         channel_number=refund.channel_number,
         received_into=refund.received_into,
+        till=refund.till_id,
         done_at=refund.done_at,
         ended_at=refund.ended_at,
         proposed_by=refund.proposed_by,
