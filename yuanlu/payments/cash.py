@@ -122,16 +122,22 @@ def is_far_off(told_at: datetime, at: datetime) -> bool:
     return not -BEHIND_MAX <= told_at - at <= AHEAD_MAX
 
 
-def word_of(payment: Payment) -> Outcome:
+def word_of(payment: Payment, at: datetime) -> Outcome:
     """What is known of cash: our own books are the word, as the channel's answer is elsewhere."""
-    return Outcome(word=Word.SETTLED, amount=payment.amount, at=payment.paid_at)
+    said = {"payment": payment.id, "state": payment.state, "amount_fen": payment.amount_fen, "by": payment.opened_by}
+    evidence = _said(ids.new(ids.Kind.EVIDENCE, at), "look", said, at)
+    return Outcome(word=Word.SETTLED, amount=payment.amount, at=payment.paid_at, evidence=evidence)
 
 
 def person_said(object_id: str, operation: str, told: Fact, at: datetime) -> Evidence:
     """What a named person wrote down, as evidence of a state."""
+    return _said(ids.derived(ids.Kind.EVIDENCE, at, object_id, operation), operation, told, at)
+
+
+def _said(evidence_id: str, operation: str, told: object, at: datetime) -> Evidence:
     body = msgspec.json.encode(told).decode()
     return Evidence(
-        id=ids.derived(ids.Kind.EVIDENCE, at, object_id, operation),
+        id=evidence_id,
         kind="person",
         at=at,
         body=body,

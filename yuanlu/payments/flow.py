@@ -56,7 +56,7 @@ async def drive(desk: Desk, merchant_id: str, payment_id: str) -> Payment:
 async def looked(desk: Desk, payment: Payment) -> Outcome:
     """What its channel says of a payment at this moment; of cash our books say it."""
     if payment.channel is Channel.CASH:
-        return cash.word_of(payment)
+        return cash.word_of(payment, desk.clock.now())
     return await desk.ask(rules.query(payment))
 
 
