@@ -239,6 +239,7 @@ async def test_a_review_names_who_may_do_what_and_whom_to_look_at(shop: Shop) ->
     assert found[anna]["look_at"] == ["unused", "long_in_role"]
 
 
+KINDS_MADE = ("refund", "file", "repayment", "loss", "handover", "policy", "shift")
 OF_STORES = {kind.name.lower() for kind in TABLES} - {"answer"}
 """What a part of a path or a field of a wish is called that names an object of a store."""
 NOT_OF_A_STORE = {
@@ -277,7 +278,7 @@ async def standing(shop: Shop) -> dict[str, str]:
     payment = await shop.paid()
     case = (await asked(shop)).rpartition("/")[2]
     store = (await shop.get("/v1/tills")).told["items"][0]["store"]
-    made = {name: ids.new(Kind[name.upper()]) for name in ("refund", "file", "repayment", "loss", "handover", "policy")}
+    made = {name: ids.new(Kind[name.upper()]) for name in KINDS_MADE}
     complaint, _ = await test_complaints.complained(shop)
     old, lent = await shop.paid(), await shop.paid()
     await shop.app.pools.recorder.execute(
@@ -286,6 +287,7 @@ async def standing(shop: Shop) -> dict[str, str]:
     account = {"payer_name": "张三", "account_name": "张三", "account_number": "6200000000001234"}
     for path, wish in (
         ("/v1/refunds", {"id": made["refund"], "payment": payment, "amount_fen": 100, "undo_seconds": 3600}),
+        ("/v1/shifts", {"id": made["shift"], "till": shop.till, "float_fen": 0}),
         ("/v1/policies", {"id": made["policy"], "content": STRICT, "store": store}),
         ("/v1/losses", {"id": made["loss"], "case": case, "cause": "wrong_customer", "bearer": "payer",
                        "amount_fen": 9}),

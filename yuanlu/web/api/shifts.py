@@ -46,7 +46,9 @@ async def page(call: Call) -> Answer:
     """Some shifts, newest first."""
     wish: ShiftsWish = call.query
     wanted = {"state": wish.state, "till_id": wish.till}
-    found = await lists.page(call.office.pools.reader, call.merchant_id, Shift, wish.after, wish.limit, wanted)
+    found = await lists.page(
+        call.office.pools.reader, call.merchant_id, Shift, wish.after, wish.limit, wanted, store_id=call.by.store_id
+    )
     return 200, ShiftsTold(items=[shift_told(store.made(row)) for row in found.rows], next=found.next)
 
 

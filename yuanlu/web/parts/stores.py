@@ -32,6 +32,7 @@ IN_STORE: Mapping[str, str] = {
     "cases": "{t}.store_id = {store}",
     "codes": "{t}.store_id = {store}",
     "tills": "{t}.store_id = {store}",
+    "shifts": "{t}.store_id = {store}",
     "policies": "{t}.store_id in ('', {store})",
     "refunds": _PAYMENT,
     "repayments": _PAYMENT,
@@ -59,6 +60,7 @@ TABLES: Mapping[Kind, str] = {
     Kind.TILL: "tills",
     Kind.HANDOVER: "handovers",
     Kind.POLICY: "policies",
+    Kind.SHIFT: "shifts",
 }
 """The kinds of object that belong to a store. The others are the merchant's: verbs of `OF_MERCHANT` are for those."""
 
