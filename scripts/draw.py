@@ -25,6 +25,7 @@ from yuanlu.notify import templates
 from yuanlu.notify.rules import SILENT, TYPES
 from yuanlu.payments import rules as payments
 from yuanlu.people.rules import LIMITS, MAY, OF_MERCHANT, Role
+from yuanlu.receipts import rules as receipts
 from yuanlu.refunds import rules as refunds
 from yuanlu.web.parts import problems
 
@@ -86,6 +87,13 @@ def machines() -> str:
                 "[cases.md](cases.md) says more.",
                 review.TABLE,
                 review.ROADS,
+            ),
+            machine(
+                "Prints",
+                "What we hear is the printer's own word, or a till's. BROKEN may have come out: the next is marked a "
+                "reprint. [receipts.md](receipts.md) says more.",
+                receipts.TABLE,
+                receipts.COMMANDS,
             ),
         ]
     )

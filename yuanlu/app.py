@@ -66,12 +66,15 @@ from yuanlu.people.signin import Credential, Session, Tries
 from yuanlu.people.stepup import StepUp
 from yuanlu.policies.rules import Policy
 from yuanlu.reading import Reader
+from yuanlu.receipts import wire
+from yuanlu.receipts.rules import Print, Printer, Receipt
 from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
 from yuanlu.repayments.rules import Repayment
 from yuanlu.seal import Seal
+from yuanlu.slips import Printing
 from yuanlu.told import told
 from yuanlu.web.parts.complained import complaint_told
 from yuanlu.web.parts.hook_shapes import hook_told
@@ -107,6 +110,9 @@ ROWS: Sequence[type[Row]] = (
     Key,
     TillStand,
     Secret,
+    Printer,
+    Print,
+    Receipt,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
@@ -351,6 +357,7 @@ class App:
             ask_complaint=self.ask_complaint,
             tell=post.carry if post is not None else None,
             shelf=lawbook.read(settings.packs),
+            printing=Printing(wire.carry, settings.public_url, settings.printer_networks),
         )
         self._configs: dict[tuple[str, str], _Config] = {}
 

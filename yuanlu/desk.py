@@ -26,6 +26,7 @@ from yuanlu.letters import Letter, Receipt
 from yuanlu.reading import View
 from yuanlu.recorder import Recorder
 from yuanlu.seal import First, Seal, Sealed
+from yuanlu.slips import Printing
 
 TRIES = 40
 """How often a decision is tried again because its ground moved; deciders of one object queue after the first time."""
@@ -76,6 +77,7 @@ class Desk:
         ask_complaint: Callable[[ComplaintStep], Awaitable[Heard]] | None = None,
         tell: Callable[[Letter], Awaitable[Receipt]] | None = None,
         shelf: Shelf | None = None,
+        printing: Printing | None = None,
     ) -> None:
         self.clock = clock
         self.shelf = shelf or read_shelf()
@@ -87,6 +89,7 @@ class Desk:
         self._seal = seal
         self._ask_complaint = ask_complaint
         self._tell = tell
+        self._printing = printing
         self._queues: dict[tuple[str, str], _Queue] = {}
         self.watch: Watch | None = None
 
@@ -164,6 +167,16 @@ class Desk:
         if self._tell is None:
             raise Broken("there is no post")
         return await self._tell(letter)
+
+    @property
+    def printing(self) -> Printing:
+        """How slips are printed, and where their pages are.
+
+        Raises Broken where this installation was put together without printing.
+        """
+        if self._printing is None:
+            raise Broken("nobody here prints")
+        return self._printing
 
     async def _believing(self, view: View[S], rule: Rule[S, R]) -> Done[R] | None:
         """Decide on what we believe is there, without a read: the version tells whether it was."""

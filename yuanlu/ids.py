@@ -53,6 +53,8 @@ class Kind(StrEnum):
     SESSION = "YG"
     PASSKEY = "YJ"
     STEP_UP = "YU"
+    PRINTER = "YO"
+    PRINT = "YZ"
 
 
 _KINDS = tuple(Kind)

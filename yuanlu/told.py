@@ -49,6 +49,7 @@ VOCABULARIES = {
     "deed": "deed",
     "way": "way",
     "item_kind": "item",
+    "trouble": "trouble",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
 _MOMENTS = ("until", "object_until")

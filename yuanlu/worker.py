@@ -31,6 +31,8 @@ from yuanlu.losses.floats import FLOAT_WAKE
 from yuanlu.notify import flow as notify
 from yuanlu.notify import rules as notices
 from yuanlu.payments import flow as payments
+from yuanlu.receipts import flow as receipts
+from yuanlu.receipts.rules import DRIVE as PRINT_DRIVE
 from yuanlu.refunds import flow as refunds
 from yuanlu.repayments import flow as repayments
 
@@ -69,6 +71,7 @@ VERBS: Mapping[str, Verb] = {
     OUTSIDE_REFUND: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.OUTSIDE_REFUND
     ),
+    PRINT_DRIVE: receipts.drive,
     notices.WAKE: notify.wake,
     notices.SEND: notify.send,
     notices.REPLAY: notify.go_on_replaying,

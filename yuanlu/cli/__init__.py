@@ -27,6 +27,7 @@ from yuanlu.cli import (
     packs,
     payments,
     policies,
+    receipts,
     repayments,
     secrets,
     services,
@@ -53,6 +54,6 @@ for _each in (
     *(losses.refund_float, losses.loss, repayments.repayment, policies.policy, hooks.hook),
     *(codes.code, codes.trace, codes.handover, merchants.merchant, merchants.staff, keys.key),
     *(services.serve, services.worker, services.db, audit.audit, backups.backup, backups.restore),
-    secrets.secrets,
+    *(secrets.secrets, receipts.receipt, receipts.printer),
 ):
     main.add_command(_each)

@@ -40,6 +40,7 @@ SCOPES: Mapping[str, frozenset[str]] = {
     "complaints": frozenset({"complaints", "pull"}),
     "hooks": frozenset({"hooks"}),
     "own": frozenset({"own"}),
+    "print": frozenset({"print", "see"}),
 }
 """Named sets of verbs (those of the table of people). A key may do what is in its scopes *and* what its role may. A
 key without scopes may do all that its role may; making keys, exports and erasing are in no scope."""

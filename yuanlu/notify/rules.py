@@ -155,6 +155,9 @@ SILENT: Mapping[str, str] = {
         "whoever runs the installation is told by its log and its metrics; a secret has a name and no id": (
             "SecretEnding"
         ),
+        "it is on paper in the shop, or the till says why not": (
+            "PrintAsked PrintSent PrintDone PrintHeld PrintGone PrinterAdded PrinterClosed"
+        ),
         "it is about letters: a letter about it would bring the next": (
             "HookAdded HookChanged HookSecretRotated HookEnabled HookPinged HookReplayed NoticeSent NoticeFailed"
             " NoticeParked NoticesRewound"

@@ -69,6 +69,8 @@ _TABLE = """
 | limit                    | yes   | yes     | yes  | ·       | ·       | ·       | ·       | ·       | ·        |
 | agree_limit              | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
 | staff                    | yes   | ·       | ·    | ·       | ·       | ·       | yes     | ·       | yes      |
+| print                    | yes   | yes     | ·    | yes     | yes     | ·       | ·       | yes     | yes      |
+| printers                 | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
 | keys                     | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | yes      |
 | enrol                    | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
 """
@@ -80,8 +82,9 @@ records of a case out of the house, under a name. `charge`: takes money. `refund
 complaints now. `hooks`: says whom facts of the merchant are told to. `policy`: says what goes back without a person.
 `lose`: keeps the losses. `repay`: proposes and refuses another road for money; `pay_out` agrees to it, reads the
 account and says that it was paid. `limit`: proposes who may send back how much; `agree_limit` puts it in force. `own`:
-signs out, says what one proves oneself by and that one is sure. `staff`: reads who may do what. `keys`: makes and ends
-the keys of machines. `enrol`: lets a device become a till, and closes tills.
+signs out, says what one proves oneself by and that one is sure. `staff`: reads who may do what. `print`: has
+slips printed, and speaks for a printer; `printers`: says which there are. `keys`: makes and ends the keys of machines.
+`enrol`: lets a device become a till, and closes tills.
 
 A machine decides nothing that needs a name. It may `refund` because shops' own systems do so with a key: how much, the
 merchant's own limits say."""

@@ -886,6 +886,82 @@ ALTER TABLE ONLY public.policies FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.policies OWNER TO yuanlu_owner;
 
+CREATE TABLE public.printers (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    via text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    till_id text NOT NULL COLLATE pg_catalog."C",
+    address text NOT NULL,
+    paper_mm bigint NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT printers_check CHECK (((via = 'network'::text) = (address <> ''::text))),
+    CONSTRAINT printers_paper_mm_check CHECK ((paper_mm = ANY (ARRAY[(58)::bigint, (80)::bigint]))),
+    CONSTRAINT printers_version_check CHECK ((version > 0)),
+    CONSTRAINT printers_via_check CHECK ((via = ANY (ARRAY['network'::text, 'till'::text])))
+);
+
+ALTER TABLE ONLY public.printers FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.printers OWNER TO yuanlu_owner;
+
+CREATE TABLE public.prints (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    turn bigint NOT NULL,
+    again bigint NOT NULL,
+    printer_id text NOT NULL COLLATE pg_catalog."C",
+    via text NOT NULL COLLATE pg_catalog."C",
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    lang text NOT NULL COLLATE pg_catalog."C",
+    copies bigint NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    sends bigint NOT NULL,
+    unclear bigint NOT NULL,
+    waits bigint NOT NULL,
+    sent_at timestamp with time zone,
+    trouble text NOT NULL COLLATE pg_catalog."C",
+    ended_at timestamp with time zone,
+    CONSTRAINT prints_again_check CHECK ((again >= 0)),
+    CONSTRAINT prints_check CHECK (((unclear >= 0) AND (unclear <= sends))),
+    CONSTRAINT prints_check1 CHECK (((state = ANY (ARRAY['PRINTED'::text, 'GONE'::text])) = (ended_at IS NOT NULL))),
+    CONSTRAINT prints_copies_check CHECK (((copies >= 1) AND (copies <= 3))),
+    CONSTRAINT prints_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'SENT'::text, 'PRINTED'::text, 'JAMMED'::text, 'GONE'::text]))),
+    CONSTRAINT prints_turn_check CHECK ((turn > 0)),
+    CONSTRAINT prints_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.prints FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.prints OWNER TO yuanlu_owner;
+
+CREATE TABLE public.receipts (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    mark text NOT NULL COLLATE pg_catalog."C",
+    sealed text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    CONSTRAINT receipts_mark_check CHECK ((mark <> ''::text)),
+    CONSTRAINT receipts_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.receipts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.receipts OWNER TO yuanlu_owner;
+
 CREATE TABLE public.refunds (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1231,6 +1307,15 @@ ALTER TABLE ONLY public.payments
 ALTER TABLE ONLY public.policies
     ADD CONSTRAINT policies_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.printers
+    ADD CONSTRAINT printers_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.prints
+    ADD CONSTRAINT prints_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.receipts
+    ADD CONSTRAINT receipts_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1354,6 +1439,12 @@ CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, 
 
 CREATE INDEX policies_in_force ON public.policies USING btree (merchant_id, store_id, valid_from, id);
 
+CREATE UNIQUE INDEX prints_in_turn ON public.prints USING btree (object_id, turn, merchant_id);
+
+CREATE INDEX prints_waiting ON public.prints USING btree (merchant_id, printer_id) WHERE (state <> ALL (ARRAY['PRINTED'::text, 'GONE'::text]));
+
+CREATE UNIQUE INDEX receipts_by_mark ON public.receipts USING btree (mark, merchant_id);
+
 CREATE UNIQUE INDEX refunds_line_turns ON public.refunds USING btree (payment_id, line_turn, merchant_id) WHERE (line_turn > 0);
 
 CREATE INDEX refunds_of_payment ON public.refunds USING btree (payment_id, merchant_id);
@@ -1462,6 +1553,15 @@ ALTER TABLE ONLY public.payments
 
 ALTER TABLE ONLY public.policies
     ADD CONSTRAINT policies_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.printers
+    ADD CONSTRAINT printers_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
+
+ALTER TABLE ONLY public.prints
+    ADD CONSTRAINT prints_merchant_id_printer_id_fkey FOREIGN KEY (merchant_id, printer_id) REFERENCES public.printers(merchant_id, id);
+
+ALTER TABLE ONLY public.receipts
+    ADD CONSTRAINT receipts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
@@ -1623,6 +1723,12 @@ CREATE POLICY owner ON public.payments TO yuanlu_owner USING (true) WITH CHECK (
 
 CREATE POLICY owner ON public.policies TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.printers TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.prints TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.receipts TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.refunds TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.repayments TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -1648,6 +1754,10 @@ ALTER TABLE public.passkeys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.policies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.printers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.prints ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -1711,6 +1821,12 @@ CREATE POLICY reader ON public.payments FOR SELECT TO yuanlu_reader USING ((merc
 
 CREATE POLICY reader ON public.policies FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.printers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.prints FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.receipts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.refunds FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.repayments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1730,6 +1846,8 @@ CREATE POLICY reader ON public.subject_keys FOR SELECT TO yuanlu_reader USING ((
 CREATE POLICY reader ON public.tills FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.tries FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+ALTER TABLE public.receipts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1792,6 +1910,12 @@ CREATE POLICY recorder ON public.passkeys TO yuanlu_recorder USING (true) WITH C
 CREATE POLICY recorder ON public.payments TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.policies TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.printers TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.prints TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.receipts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.refunds TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1940,6 +2064,15 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.policies TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.policies TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.printers TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.printers TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.prints TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.prints TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.receipts TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.receipts TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.refunds TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.refunds TO yuanlu_recorder;

@@ -45,6 +45,7 @@ from yuanlu.web.api import (
     packs,
     payments,
     policies,
+    receipts,
     refunds,
     repayments,
     sessions,
@@ -57,10 +58,12 @@ from yuanlu.web.parts.calls import BODY_MAX, Route, handler_of
 from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.meters import Meters
 from yuanlu.web.parts.office import Office
+from yuanlu.web.portal import receipt
 
 ROUTES: tuple[Route, ...] = (
     *payments.ROUTES,
     *refunds.ROUTES,
+    *receipts.ROUTES,
     *cases.ROUTES,
     *files.ROUTES,
     *packs.ROUTES,
@@ -240,6 +243,7 @@ def make_asgi(office: Office, *, calls_max: int = CALLS_MAX) -> ASGIApp:
         route_handlers=[
             *(handler_of(route, office, door, limits) for route in ROUTES),
             callbacks.handler(office, limits),
+            *receipt.handlers(office, limits),
             *health.handlers(office, meters, lambda: gate.in_flight),
             _description(),
         ],

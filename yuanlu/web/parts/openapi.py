@@ -45,6 +45,9 @@ _PLACES = {
     "limits": ("YI", "The id of a table of limits."),
     "passkey": ("YJ", "The passkey's id."),
     "session": ("YG", "The session's id."),
+    "receipt": ("Y[PR]", "The id of the payment or refund that the slip is of."),
+    "printer": ("YO", "The printer's id."),
+    "print": ("YZ", "The id of the print."),
 }
 
 
