@@ -252,6 +252,7 @@ NOT_OF_A_STORE = {
     "object": "in a path the payment, tried with its evidence; in a step-up only compared with what is done later",
     "evidence": "goes with its object",
     "store": "a wish for another store is refused by its name, whether or not there is one",
+    "receipt": "in a path the payment or refund it is of, tried as that",
     "voucher": "whoever holds a slip is told that this merchant has the money, and of other stores no payment, no code",
     "images": "are looked for among those of the complaint in the path",
 }
@@ -278,6 +279,7 @@ async def standing(shop: Shop) -> dict[str, str]:
     case = (await asked(shop)).rpartition("/")[2]
     store = (await shop.get("/v1/tills")).told["items"][0]["store"]
     made = {name: ids.new(Kind[name.upper()]) for name in ("refund", "file", "repayment", "loss", "handover", "policy")}
+    made |= {name: ids.new(Kind[name.upper()]) for name in ("printer", "print")}
     complaint, _ = await test_complaints.complained(shop)
     old, lent = await shop.paid(), await shop.paid()
     await shop.app.pools.recorder.execute(
@@ -287,6 +289,8 @@ async def standing(shop: Shop) -> dict[str, str]:
     for path, wish in (
         ("/v1/refunds", {"id": made["refund"], "payment": payment, "amount_fen": 100, "undo_seconds": 3600}),
         ("/v1/policies", {"id": made["policy"], "content": STRICT, "store": store}),
+        ("/v1/printers", {"id": made["printer"], "via": "till", "store": store, "till": shop.till}),
+        ("/v1/prints", {"id": made["print"], "printer": made["printer"], "of": payment}),
         ("/v1/losses", {"id": made["loss"], "case": case, "cause": "wrong_customer", "bearer": "payer",
                        "amount_fen": 9}),
         ("/v1/repayments", {"id": made["repayment"], "payment": old, "amount_fen": 1, "because": "window_over",
@@ -308,7 +312,7 @@ async def standing(shop: Shop) -> dict[str, str]:
     )
     return {
         **made, "payment": payment, "case": case, "complaint": complaint, "code": code, "till": shop.till,
-        "object": payment, "evidence": evidence,
+        "object": payment, "evidence": evidence, "receipt": payment,
     }  # fmt: skip
 
 
