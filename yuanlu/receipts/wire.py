@@ -47,6 +47,7 @@ class _Line:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._is_worked_off = False
 
     async def ask(self, question: bytes) -> int:
         """Ask in real time. Raises _Away, OSError."""
@@ -61,6 +62,7 @@ class _Line:
                     answer = await self._reader.read(1)
                     if not answer:
                         raise _Away
+                    self._is_worked_off |= _is_in_turn(answer[0])  # it may come while something else is asked
                     if is_wanted(answer[0]):
                         return answer[0]
         except TimeoutError:
@@ -88,7 +90,10 @@ class _Line:
             with contextlib.suppress(_Away):
                 await self.hear(_is_in_turn, POLL_EVERY)
                 return ""
-            if trouble := await self.trouble():
+            trouble = await self.trouble()
+            if self._is_worked_off:
+                return ""
+            if trouble:
                 return trouble
         raise _Away
 
