@@ -11,6 +11,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
@@ -27,6 +28,7 @@ from webauthn.helpers import bytes_to_base64url
 from tests.tilling import Device
 from tests.web.conftest import Answer, Shop
 from tests.web.test_keys import ask, enrolled
+from tests.web.test_refunds_and_cases import CARD, later, trouble, wish_back
 from tests.web.test_review import hire
 from yuanlu import ids
 from yuanlu.app import App, running
@@ -38,6 +40,9 @@ from yuanlu.ids import Kind
 from yuanlu.merchants import store as merchants
 from yuanlu.people import flow as people
 from yuanlu.people import passkeys, secrets, signin, signing, stepup
+from yuanlu.terminal import asking
+from yuanlu.terminal.verbs import Counter
+from yuanlu.web.api import refunds as refunds_api
 
 PASSWORD = "seven green 4 ladders sing"
 NEXT = "quiet 9 rivers bend twice"
@@ -942,6 +947,76 @@ async def test_money_goes_to_a_named_account_by_the_step_ups_of_two_people(shop:
     assert (no.code, no.told["verb"], no.told["payee"]) == ("step_up.needed", "repay_approve", act["payee"])
     good = await sure(shop, clock, app, act | {"verb": "repay_approve"})
     assert (await shop.post(path, who="wang", step_up=good)).told["state"] == "APPROVED"
+
+
+async def test_an_offer_of_much_is_made_by_a_step_up_and_of_little_or_of_no_money_without(
+    shop: Shop, clock: Clock
+) -> None:
+    """S33: the customer's yes sends it back, so whoever offers is sure."""
+    await entered(shop, await invited(shop))
+    app, _ = await with_codes(shop)
+    case = {"id": ids.new(Kind.CASE), "payment": await shop.paid(amount_fen=100_000), "what": "request"}
+    assert (await shop.post("/v1/cases", case)).status == 201
+    await shop.work()
+    path = f"/v1/cases/{case['id']}"
+    offer = {"kind": "part", "amount_fen": MUCH, "hours": 24, "words": "可以吗？"}
+
+    async def tried(step_up: str = "", **changes: Any) -> Answer:
+        wish = {"version": (await shop.get(path)).told["version"], **offer, **changes}
+        return await shop.post(f"{path}/offer", wish, who="wang", step_up=step_up)
+
+    no = await tried()
+    act = {name: no.told[name] for name in ("verb", "object", "amount_fen", "payee")}
+    assert (no.code, act["verb"], act["amount_fen"]) == ("step_up.needed", "offer", MUCH)
+    good = await sure(shop, clock, app, act)
+    assert (await tried(good, amount_fen=MUCH + 1)).code == "step_up.differs"
+    assert (await tried(good)).told["state"] == "OFFERED"
+    for little in ({"amount_fen": MUCH - 1}, {"kind": "voucher"}):
+        other = {"id": ids.new(Kind.CASE), "payment": await shop.paid(amount_fen=100_000), "what": "request"}
+        assert (await shop.post("/v1/cases", other)).status == 201
+        await shop.work()
+        path = f"/v1/cases/{other['id']}"
+        assert (await tried(**little)).told["state"] == "OFFERED", little
+
+
+async def test_stranded_money_goes_to_another_card_by_step_ups_for_that_card(shop: Shop, clock: Clock) -> None:
+    """S33, S65: another card, or the other person's step-up, is another act."""
+    await entered(shop, await invited(shop))
+    app, _ = await with_codes(shop)
+    wish = wish_back(await shop.paid())
+    await trouble(shop, kind="abnormal", match={"operation": "refund", "number": wish["id"]})
+    await shop.post("/v1/refunds", wish)
+    await shop.work()
+    await later(shop, 61)
+    path = f"/v1/refunds/{wish['id']}/rescue"
+    no = await shop.post(path, CARD, who="wang")
+    act = {name: no.told[name] for name in ("verb", "object", "amount_fen", "payee")}
+    assert (no.code, act["verb"], act["object"]) == ("step_up.needed", "rescue", wish["id"])
+    assert CARD["card_number"] not in act["payee"]
+    good = await sure(shop, clock, app, act)
+    other = CARD | {"card_number": "6222020200112233446"}
+    assert (await shop.post(path, other, who="wang", step_up=good)).code == "step_up.differs"
+    assert (await shop.post(path, CARD, who="wang", step_up=good)).status == 200
+    await entered(shop, await invited(shop))
+    app, _ = await with_codes(shop)
+    assert (await shop.post(f"{path}/approve", CARD, who="wang")).told["verb"] == "rescue_approve"
+    good = await sure(shop, clock, app, act | {"verb": "rescue_approve"})
+    assert (await shop.post(f"{path}/approve", CARD, who="wang", step_up=good)).told["state"] == "REDIRECTING"
+
+
+async def test_a_step_up_is_named_at_the_terminal_too(shop: Shop, clock: Clock, tmp_path: Path) -> None:
+    """S33: with a key of one's own in a file."""
+    await entered(shop, await invited(shop))
+    app, _ = await with_codes(shop)
+    own = await tried_with_step_up(shop, clock, app, "/v1/keys", {"id": ids.new(Kind.KEY), "actor": "w", "mine": True})
+    (tmp_path / "key").write_text(own.told["api_key"])
+    counter = Counter(shop.app, shop.merchant_id, timedelta())
+    wish = {"id": ids.new(Kind.REFUND), "payment": await shop.paid(amount_fen=100_000), "amount_fen": MUCH}
+    asked = partial(asking.ask, counter, refunds_api.ROUTES, "POST /v1/refunds", key_file=tmp_path / "key", wish=wish)
+    with pytest.raises(Denied, match=r"step_up\.needed") as no:
+        await asked()
+    good = await sure(shop, clock, app, no.value.facts)
+    assert (await asked(step_up=good)).id == wish["id"]
 
 
 async def test_where_step_ups_are_for_all_whoever_has_no_second_factor_adds_one_first(shop: Shop, clock: Clock) -> None:

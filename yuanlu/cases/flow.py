@@ -326,17 +326,25 @@ async def _done_about_money(
     words: Sequence[Words],
     rule: Simple,
     sure: Sure | None = None,
-    verb: str = "",
+    act_of: Callable[[Case], Sureness | None] = lambda _: None,
 ) -> Case:
     """The same, where it decides that money goes back: on what is seen of its twin too."""
     act = await _act(desk, merchant_id, case_id, by, version, words)
     view = await _weighing(desk, merchant_id, case_id)
-    return (await _decided(desk, view, partial(rule, act), sure, partial(_sure_of, verb))).row
+    return (await _decided(desk, view, partial(rule, act), sure, act_of)).row
 
 
 def _sure_of(verb: str, row: Case) -> Sureness | None:
     """What whoever approves must be sure of; nothing where it is little."""
-    amount_fen = row.approved_fen or 0
+    return _unless_little(verb, row, row.approved_fen or 0)
+
+
+def _sure_of_offer(row: Case) -> Sureness | None:
+    """What whoever offers must be sure of: of a part that goes back once the customer says yes."""
+    return _unless_little("offer", row, row.offer_fen if row.offer_kind == OfferKind.PART else 0)
+
+
+def _unless_little(verb: str, row: Case, amount_fen: int) -> Sureness | None:
     return None if amount_fen <= REFUND_FREE_FEN else Sureness(verb, row.id, amount_fen, row.payment_id)
 
 
@@ -372,7 +380,7 @@ async def approve(
     """
     return await _done_about_money(
         desk, merchant_id, case_id, by, version, words,
-        lambda act, seen, at: review.approve(act, amount, seen, at), sure, "approve",
+        lambda act, seen, at: review.approve(act, amount, seen, at), sure, partial(_sure_of, "approve"),
     )  # fmt: skip
 
 
@@ -383,7 +391,8 @@ async def confirm(
 
     Raises Denied: see `review.confirm`, `twins.refusal`, `stepup.demand`.
     """
-    return await _done_about_money(desk, merchant_id, case_id, by, version, words, review.confirm, sure, "confirm")
+    act_of = partial(_sure_of, "confirm")
+    return await _done_about_money(desk, merchant_id, case_id, by, version, words, review.confirm, sure, act_of)
 
 
 async def send_back(desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, words: Words) -> Case:
@@ -396,16 +405,16 @@ async def send_back(desk: Desk, merchant_id: str, case_id: str, by: Person, vers
 
 async def offer(
     desk: Desk, merchant_id: str, case_id: str, by: Person, version: int, kind: OfferKind, amount: Money,
-    within: timedelta, words: Words,
+    within: timedelta, words: Words, sure: Sure | None = None,
 ) -> Case:  # fmt: skip
     """Offer something else, for a set time from now on.
 
-    Raises Denied: see `review.offer`, `twins.refusal`.
+    Raises Denied: see `review.offer`, `twins.refusal`, `stepup.demand`.
     """
     until = desk.clock.now() + within
     return await _done_about_money(
         desk, merchant_id, case_id, by, version, [words],
-        lambda act, seen, at: review.offer(act, kind, amount, until, seen, at),
+        lambda act, seen, at: review.offer(act, kind, amount, until, seen, at), sure, _sure_of_offer,
     )  # fmt: skip
 
 

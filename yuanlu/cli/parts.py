@@ -178,9 +178,10 @@ def ask(room: str, what: str, *, merchant: str, state: Path | None, key_file: Pa
     from yuanlu.terminal import asking
 
     routes = import_module(f"yuanlu.web.api.{room}").ROUTES
+    step_up = click.get_current_context().meta.get(_STEP_UP, "")
     at_counter(
         state, merchant, 0,
-        lambda counter: asking.ask(counter, routes, what, key_file=key_file, **asked),
+        lambda counter: asking.ask(counter, routes, what, key_file=key_file, step_up=step_up, **asked),
         lambda told, _: told,
     )  # fmt: skip
 
@@ -200,8 +201,18 @@ def counter_options(command: Command) -> Command:
     return noted
 
 
+_STEP_UP = "yuanlu.step_up"
+
+
 def key_option(command: Command) -> Command:
-    """`--key-file FILE`: who acts, where that must be somebody with a name."""
+    """`--key-file FILE`: who acts, where that must be somebody with a name. `--step-up YU…`: that they are sure."""
+    command = click.option(
+        "--step-up",
+        metavar="YU…",
+        expose_value=False,
+        callback=lambda ctx, _, value: ctx.meta.__setitem__(_STEP_UP, value or ""),
+        help="The step-up for exactly this (`POST /v1/step-ups`), where you have a second factor.",
+    )(command)
     return click.option(
         "--key-file",
         type=click.Path(path_type=Path),

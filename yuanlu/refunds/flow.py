@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from functools import partial
 
@@ -128,46 +129,66 @@ async def cancel(desk: Desk, merchant_id: str, refund_id: str, who: str) -> Refu
     return done.row
 
 
-async def propose_rescue(desk: Desk, merchant_id: str, refund_id: str, who: str, ask: RescueAsk) -> Refund:
-    """First of two people: where stranded money shall go instead.
+def _sure_of_plan(verb: str, plan: str, row: Refund) -> Act:
+    """What whoever sends money elsewhere, or says what became of it, must be sure of: this refund and this plan."""
+    return Act(verb, row.id, row.amount_fen, hashlib.sha256(plan.encode()).hexdigest()[:32])
 
-    Raises Denied: see `rules.propose_rescue`.
+
+async def propose_rescue(
+    desk: Desk, merchant_id: str, refund_id: str, who: str, ask: RescueAsk, sure: Sure | None = None
+) -> Refund:
+    """First of two people: where stranded money shall go instead. `sure`: the person who proposes, where one does.
+
+    Raises Denied: see `rules.propose_rescue`, `stepup.demand`.
     """
-    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.propose_rescue, FACTS, who, ask))
+    rule, act_of = partial(rules.propose_rescue, FACTS, who, ask), partial(_sure_of_plan, "rescue", ask.plan)
+    view = store.by_id(merchant_id, refund_id)
+    done: Done[Refund] = await signing.decide(desk, sure, act_of, merchant_id, view, rule)
     return done.row
 
 
-async def approve_rescue(desk: Desk, merchant_id: str, refund_id: str, who: str, ask: RescueAsk) -> Refund:
+async def approve_rescue(
+    desk: Desk, merchant_id: str, refund_id: str, who: str, ask: RescueAsk, sure: Sure | None = None
+) -> Refund:
     """Second of two people: the same destination, keyed in again; then it is sent.
 
-    Raises Denied: see `rules.approve_rescue`.
+    Raises Denied: see `rules.approve_rescue`, `stepup.demand`.
     """
-    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.approve_rescue, who, ask))
+    rule, act_of = partial(rules.approve_rescue, who, ask), partial(_sure_of_plan, "rescue_approve", ask.plan)
+    view = store.by_id(merchant_id, refund_id)
+    done: Done[Refund] = await signing.decide(desk, sure, act_of, merchant_id, view, rule)
     if done.step is None:
         return done.row
     return await learn(desk, merchant_id, refund_id, await desk.ask(done.step), done.row)
 
 
-async def propose_resolution(desk: Desk, merchant_id: str, refund_id: str, who: str, end: Resolution) -> Refund:
+async def propose_resolution(
+    desk: Desk, merchant_id: str, refund_id: str, who: str, end: Resolution, sure: Sure | None = None
+) -> Refund:
     """First of two people: what became of a refund that no channel answers for, with proof.
 
-    Raises Denied: see `rules.propose_resolution`.
+    Raises Denied: see `rules.propose_resolution`, `stepup.demand`.
     """
-    done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.propose_resolution, who, end))
+    rule, act_of = partial(rules.propose_resolution, who, end), partial(_sure_of_plan, "resolve", end.plan)
+    view = store.by_id(merchant_id, refund_id)
+    done: Done[Refund] = await signing.decide(desk, sure, act_of, merchant_id, view, rule)
     return done.row
 
 
-async def approve_resolution(desk: Desk, merchant_id: str, refund_id: str, who: str, end: Resolution) -> Refund:
+async def approve_resolution(
+    desk: Desk, merchant_id: str, refund_id: str, who: str, end: Resolution, sure: Sure | None = None
+) -> Refund:
     """Second of two people: the same end on the same proof.
 
-    Raises Denied: see `rules.approve_resolution`.
+    Raises Denied: see `rules.approve_resolution`, `stepup.demand`.
     """
 
     def rule(seen: RefundSeen, at: datetime) -> Change[Refund] | Stay[Refund]:
         rest = seen.payment.rest if seen.payment else None
         return rules.approve_resolution(who, end, seen.refund, at, rest=rest)
 
-    done = await desk.decide(store.with_payment(merchant_id, refund_id), rule)
+    act_of, view = partial(_sure_of_plan, "resolve_approve", end.plan), store.with_payment(merchant_id, refund_id)
+    done: Done[Refund] = await signing.decide(desk, sure, act_of, merchant_id, view, rule)
     return done.row
 
 

@@ -32,6 +32,7 @@ async def ask(
     what: str,
     *,
     key_file: Path | None = None,
+    step_up: str = "",
     makes: Kind | None = None,
     wish: Mapping[str, object] = {},
     query: Mapping[str, object] = {},
@@ -51,7 +52,12 @@ async def ask(
     if makes is not None:
         wish = {**wish, "id": ids.checked(str(wish.get("id") or ids.new(makes)), makes)}
     call = Call(
-        counter.app, await key_of(counter, key_file), _shaped(route.takes, wish), _shaped(route.query, query), place
+        counter.app,
+        await key_of(counter, key_file),
+        _shaped(route.takes, wish),
+        _shaped(route.query, query),
+        place,
+        step_up=step_up,
     )
     try:
         allowed(call.by, route)

@@ -166,7 +166,8 @@ async def offer(call: Call) -> Answer:
     wish: OfferWish = call.wish
     words, within = _to_customer(wish.words), timedelta(hours=wish.hours)
     kind, worth = OfferKind(wish.kind), Money(wish.amount_fen)
-    return await _said(flow.offer(*_place(call), call.by, wish.version, kind, worth, within, words), words)
+    done = flow.offer(*_place(call), call.by, wish.version, kind, worth, within, words, call.sure)
+    return await _said(done, words)
 
 
 async def accept(call: Call) -> Answer:
@@ -367,7 +368,7 @@ ROUTES = (
     _verb("send-back", send_back, "send_back", "Second of two people does not confirm", SayActWish,
           (*_DECIDES, "case.words_missing"), _SAID),
     _verb("offer", offer, "offer", "Offer a part, a voucher or an exchange", OfferWish,
-          (*_PERSON, "case.words_missing", "case.amount", "case.offer_until", *_TWIN),
+          (*_PERSON, *STEP_UP, "case.words_missing", "case.amount", "case.offer_until", *_TWIN),
           {"version": 3, "kind": "voucher", "amount_fen": 2000, "hours": 48, "words": "送您 20 元代金券可以吗？"}),
     _verb("accept", accept, "accept", "The customer accepts the offer", ActWish, (*_SAYS, "case.offer_over", *_MONEY),
           {"version": 4}),

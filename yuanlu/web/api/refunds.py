@@ -96,13 +96,15 @@ def _rescue(call: Call) -> RescueAsk:
 async def propose_rescue(call: Call) -> Answer:
     """First of two people: where stranded money shall go instead."""
     desk, refund_id = call.office.desk, call.id(Kind.REFUND)
-    return _told(call, await flow.propose_rescue(desk, call.merchant_id, refund_id, call.who, _rescue(call)))
+    done = await flow.propose_rescue(desk, call.merchant_id, refund_id, call.who, _rescue(call), call.sure)
+    return _told(call, done)
 
 
 async def approve_rescue(call: Call) -> Answer:
     """Second of two people: the same destination, keyed in again; then it is sent."""
     desk, refund_id = call.office.desk, call.id(Kind.REFUND)
-    return _told(call, await flow.approve_rescue(desk, call.merchant_id, refund_id, call.who, _rescue(call)))
+    done = await flow.approve_rescue(desk, call.merchant_id, refund_id, call.who, _rescue(call), call.sure)
+    return _told(call, done)
 
 
 def _resolution(call: Call) -> Resolution:
@@ -122,16 +124,18 @@ def _resolution(call: Call) -> Resolution:
 async def propose_resolution(call: Call) -> Answer:
     """First of two people: what became of a refund that no channel answers for."""
     desk, refund_id = call.office.desk, call.id(Kind.REFUND)
-    return _told(call, await flow.propose_resolution(desk, call.merchant_id, refund_id, call.who, _resolution(call)))
+    done = await flow.propose_resolution(desk, call.merchant_id, refund_id, call.who, _resolution(call), call.sure)
+    return _told(call, done)
 
 
 async def approve_resolution(call: Call) -> Answer:
     """Second of two people: the same end on the same proof."""
     desk, refund_id = call.office.desk, call.id(Kind.REFUND)
-    return _told(call, await flow.approve_resolution(desk, call.merchant_id, refund_id, call.who, _resolution(call)))
+    done = await flow.approve_resolution(desk, call.merchant_id, refund_id, call.who, _resolution(call), call.sure)
+    return _told(call, done)
 
 
-_SECOND = ("refund.unknown", "refund.nothing_proposed", "refund.same_person", "refund.proposal_differs")
+_SECOND = ("refund.unknown", "refund.nothing_proposed", "refund.same_person", "refund.proposal_differs", *STEP_UP)
 _RESCUE_EXAMPLE = {
     "to": "payer_card",
     "bank_type": "ICBC_DEBIT",
@@ -210,7 +214,7 @@ ROUTES = (
         says="First of two people: where stranded money shall go instead",
         takes=RescueWish,
         gives=RefundTold,
-        denied=("refund.unknown", "refund.not_stranded", "refund.no_rescue", "refund.rescue_incomplete"),
+        denied=("refund.unknown", "refund.not_stranded", "refund.no_rescue", "refund.rescue_incomplete", *STEP_UP),
         example=_RESCUE_EXAMPLE,
     ),
     Route(
@@ -232,7 +236,7 @@ ROUTES = (
         says="First of two people: what became of a refund that no channel answers for",
         takes=ResolutionWish,
         gives=RefundTold,
-        denied=("refund.unknown", "refund.not_manual", "refund.not_sendable"),
+        denied=("refund.unknown", "refund.not_manual", "refund.not_sendable", *STEP_UP),
         example=_RESOLUTION_EXAMPLE,
     ),
     Route(
