@@ -43,7 +43,7 @@ demo: $(RUNS) ## Play a mistaken scan from charge to money back, and leave it ru
 	@$(BIN)/yuanlu demo
 
 test: lint advisories system ## Lint, types, import contracts and every test but the long ones
-	$(BIN)/python -m pytest -m "not long" --numprocesses=2 --dist=loadfile
+	$(BIN)/python -m pytest -m "not long" --numprocesses=3 --dist=loadfile
 
 laws: $(TESTS) ## The exhaustive form of the laws and crash tests
 	$(BIN)/python -m pytest -m "long" tests/laws tests/faults

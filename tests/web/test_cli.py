@@ -617,7 +617,6 @@ def test_what_is_said_on_the_phone_is_written_down_once_on_the_terminal(desk: De
     said = ("--say", "顾客来电催促", "--side", "customer", "--how", "phone", "--id", number)
     first = desk.act("say", case, "", *said)
     assert desk.act("say", case, "", *said) == first
-    assert desk.denied("say", case, "", "--say", "看着像常客", "--internal") == "key.file_needed"
     desk.act("say", case, "anna", "--say", "看着像常客", "--internal")
     texts = [
         [
@@ -627,7 +626,7 @@ def test_what_is_said_on_the_phone_is_written_down_once_on_the_terminal(desk: De
         ]
         for who in ("", "anna")
     ]
-    assert texts == [["顾客来电催促"], ["顾客来电催促", "看着像常客"]]
+    assert texts == [["顾客来电催促", "看着像常客"]] * 2  # who runs the installation reads inner words too
     assert desk.denied("say", case, "", "--say", "x" * 4001) == "request.invalid"
     assert desk.denied("say", ids.new(Kind.CASE), "", "--say", "x") == "case.unknown"
     assert desk.denied("say", case[:-1] + "*", "", "--say", "x") == "id.invalid"

@@ -16,6 +16,7 @@ from yuanlu.cases.review import Fault, OfferKind, Place, Status
 from yuanlu.cases.rules import Case, CaseAsk, What
 from yuanlu.ids import Kind, checked
 from yuanlu.money import Money
+from yuanlu.people.rules import may
 from yuanlu.web.parts import lists
 from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
 from yuanlu.web.parts.shapes import (
@@ -261,7 +262,7 @@ async def ready_replies(_: Call) -> Answer:
 async def thread(call: Call) -> Answer:
     """What entered a case, in order, as staff or as the customer may see it."""
     wish: ThreadWish = call.query
-    as_customer = wish.view == "customer" or not call.by.is_named
+    as_customer = wish.view == "customer" or not may(call.by.role, "note")
     found = await flow.thread(*_place(call), as_customer=as_customer, by=call.by, after=wish.after)
     return 200, thread_told(found)
 
