@@ -66,6 +66,7 @@ _SIDE_TYPES = {
     " at timestamptz, evidence_id text, body text",
     "evidence": "item int, merchant_id text, object_id text, id text, kind text, at timestamptz, operation text,"
     " status int, took_ms int, digest text, body text",
+    "ended": "item int, merchant_id text, name text, object_id text",
     "look": "item int, merchant_id text, name text, object_id text, run_at timestamptz",
     "step_up": "item int, merchant_id text, id text, object_id text",
 }
@@ -220,13 +221,15 @@ _SIDES = """
       select merchant_id, noted, id, object_id, kind, at, operation, status, took_ms, digest, body
       from unnest(a_evidence) where item <> all(dead);
   end if;
-  if cardinality(a_look) > 0 then
-    delete from jobs t using unnest(a_look) l
-      where l.run_at is null and l.item <> all(dead)
+  if cardinality(a_ended) > 0 then
+    delete from jobs t using unnest(a_ended) l
+      where l.item <> all(dead)
         and t.merchant_id = l.merchant_id and t.name = l.name and t.object_id = l.object_id;
+  end if;
+  if cardinality(a_look) > 0 then
     insert into jobs (merchant_id, name, object_id, run_at)
       select distinct on (merchant_id, name, object_id) merchant_id, name, object_id, run_at
-      from unnest(a_look) l where run_at is not null and item <> all(dead){followed}
+      from unnest(a_look) l where item <> all(dead){followed}
       order by merchant_id, name, object_id, run_at
     on conflict (merchant_id, name, object_id)
       do update set run_at = excluded.run_at, lease_until = null, lease_token = null, attempts = 0;
@@ -240,8 +243,8 @@ def function_sql(row_types: Sequence[type[Row]], followed: Mapping[str, str] = M
     `followed`: looks of these names are kept only of merchants that have a row in this table. Who follows everything is
     mostly nobody, and a look that finds nobody costs more than the rest of a payment.
 
-    Shape: `pg_temp.record(a_<table>..., a_draw, a_move, a_fact, a_evidence, a_look, ...) returns int[]`, the places of
-    the changes that were not recorded. `payments` is handled after all other tables (see the order of locks above).
+    Shape: `pg_temp.record(a_<table>..., a_draw, a_move, a_fact, a_ended, a_look, ...) returns int[]`, the places of the
+    changes that were not recorded. `payments` is handled after all other tables (see the order of locks above).
     """
     tables = {row_type.table: columns_of(row_type) for row_type in row_types}
     order = sorted(tables, key=lambda name: (name == _PAYMENTS, name))
@@ -342,7 +345,7 @@ class Layout:
         places = self._places
         draws, moves, facts = arrays[places["draw"]], arrays[places["move"]], arrays[places["fact"]]
         evidence, looks, spends = arrays[places["evidence"]], arrays[places["look"]], arrays[places["spend"]]
-        step_ups = arrays[places["step_up"]]
+        step_ups, ended = arrays[places["step_up"]], arrays[places["ended"]]
         for item, change in enumerate(batch):
             row = change.row
             merchant_id, object_id, version = row.merchant_id, row.id, row.version
@@ -382,7 +385,10 @@ class Layout:
             if change.step_up:
                 step_ups.append((item, merchant_id, change.step_up, object_id))
             for look in change.looks:
-                looks.append((item, merchant_id, look.name, look.object_id, look.at))
+                if look.at is None:
+                    ended.append((item, merchant_id, look.name, look.object_id))
+                else:
+                    looks.append((item, merchant_id, look.name, look.object_id, look.at))
         return arrays
 
 
@@ -420,7 +426,7 @@ class Recorder:
         self._queue: deque[_Waiting] = deque()
         self._free = connections
         self._idle: list[tuple[asyncpg.Connection[Any], Any]] = []
-        self._kicked = False
+        self._starting = False
         self._closed = False
         self._flights: set[asyncio.Task[None]] = set()
         self.batches = 0
@@ -442,9 +448,7 @@ class Recorder:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bool] = loop.create_future()
         self._queue.append(_Waiting(change, answer, order_of(change)))
-        if not self._kicked:
-            self._kicked = True
-            loop.call_soon(self._kick)
+        self._start()
         return await answer
 
     async def close(self) -> None:
@@ -460,16 +464,15 @@ class Recorder:
                 await connection.close(timeout=2)
         self._idle.clear()
 
-    def _kick(self) -> None:
-        self._kicked = False
-        while self._queue and self._free:
-            batch = self._cut()
-            if not batch:
-                return
-            self._free -= 1
-            flight = asyncio.get_running_loop().create_task(self._fly(batch))
-            self._flights.add(flight)
-            flight.add_done_callback(self._flights.discard)
+    def _start(self) -> None:
+        """Let the next batch fly, where changes wait, a connection is free and none is starting already."""
+        if not self._queue or not self._free or self._starting:
+            return
+        self._starting = True
+        self._free -= 1
+        flight = asyncio.get_running_loop().create_task(self._fly())
+        self._flights.add(flight)
+        flight.add_done_callback(self._flights.discard)
 
     def _cut(self) -> list[_Waiting]:
         """Take up to a batch from the queue. A second change of one row in a batch is stale: it is told so at once."""
@@ -487,16 +490,21 @@ class Recorder:
             batch.append(waiting)
         return batch
 
-    async def _fly(self, batch: list[_Waiting]) -> None:
+    async def _fly(self) -> None:
+        """One batch. It is cut only now, so it holds whatever came in the turn of the loop in which it was started."""
+        self._starting = False
+        batch = self._cut()
+        self._start()  # more than a batch waits: the other connection takes it
         try:
-            await self._send(sorted(batch, key=_by_order))
+            if batch:
+                await self._send(sorted(batch, key=_by_order))
         except Exception as error:  # the last net: a waiting caller must always get an answer
             log.exception("record.failed")
             for waiting in batch:
                 waiting.refuse(Broken(f"recording failed: {error}"))
         finally:
             self._free += 1
-            self._kick()
+            self._start()
 
     async def _send(self, batch: list[_Waiting]) -> None:
         try:

@@ -17,7 +17,6 @@ from enum import StrEnum
 from itertools import pairwise
 
 import pyotp
-from zxcvbn import zxcvbn
 
 from yuanlu.change import Change, Row, Stay
 from yuanlu.errors import Denied
@@ -204,6 +203,8 @@ def demand_good(password: str) -> None:
         raise Denied("signin.password_long", most=PASSWORD_MAX)
     if not (any(sign.isalpha() for sign in password) and any(sign.isdigit() for sign in password)):
         raise Denied("signin.password_plain")
+    from zxcvbn import zxcvbn  # noqa: PLC0415 - its lists of words are megabytes, and few processes see a password
+
     if zxcvbn(password[:72])["score"] < GUESSES_SCORE_MIN:
         raise Denied("signin.password_common")
 
