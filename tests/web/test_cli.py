@@ -465,7 +465,7 @@ def test_talk_is_written_down_on_the_terminal_by_hand_and_by_a_ready_reply(shop:
     assert told["masked"] == ["card"]
     shown = shop.told("case", "show", case)
     assert shown["case"]["said"] == opened["said"]
-    said = [(one["side"], one["how"], one["reply"]) for one in shown["thread"]["items"]]
+    said = [(one["side"], one["how"], one["reply"]) for one in shown["thread"]["items"] if one["side"]]
     assert said == [("customer", "written", ""), ("staff", "written", "received"), ("customer", "phone", "")]
     assert card not in str(shown)
     problem, words = shop.denied("case", "say", case, "--template", "thanks")
