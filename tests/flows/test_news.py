@@ -45,13 +45,6 @@ async def shop(database: Database, pools: Pools, tmp_path: Path) -> AsyncIterato
         yield made
 
 
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    """An endpoint that takes everything."""
-    async with receiving() as made:
-        yield made
-
-
 def types(receiver: Receiver, object_id: str) -> list[str]:
     """What was told of an object, repeats collapsed, in the order it came."""
     return [got.told["type"] for got in receiver.once if got.told["data"]["id"] == object_id]

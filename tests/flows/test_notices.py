@@ -29,13 +29,6 @@ async def shop(database: Database, pools: Pools, tmp_path: Path) -> AsyncIterato
         yield made
 
 
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    """An endpoint that takes everything."""
-    async with receiving() as made:
-        yield made
-
-
 async def in_order(shop: Noticing, receiver: Receiver) -> bool:
     """Whether what was taken in, repeats collapsed by id, is what was recorded, in order for each object."""
     by_object: dict[str, list[tuple[int, str]]] = {}

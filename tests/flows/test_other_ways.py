@@ -35,13 +35,6 @@ async def shop(database: Database, pools: Pools, tmp_path: Path) -> AsyncIterato
         yield made
 
 
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    """An endpoint that takes everything."""
-    async with receiving() as made:
-        yield made
-
-
 async def gateway(shop: Noticing, receiver: Receiver, **changes: Any) -> None:
     from msgspec.structs import replace
 

@@ -20,7 +20,7 @@ from yuanlu.web.server import ROUTES
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
-def personal(shape: type[msgspec.Struct], seen: tuple[type, ...] = ()) -> set[str]:
+def personal(shape: type[msgspec.Struct]) -> set[str]:
     """The names of personal fields anywhere in a shape, as its description alone tells them."""
     found = set()
     for name, part in msgspec.json.schema(shape).get("$defs", {}).items():
