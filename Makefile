@@ -4,11 +4,13 @@ BIN := .venv/bin
 RUNS := .venv/.runs
 TESTS := .venv/.tests
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-DEBIAN := fonts-noto-cjk libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 tesseract-ocr
+DEBIAN := fonts-noto-cjk libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 tesseract-ocr chromium
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --python-version 3.11
 SHELL := /bin/bash
+# Commands are started by the hundred in the tests: they need not compile the package anew each time.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup system demo test laws lint bench docs lock advisories clean
+.PHONY: help setup system demo test laws lint bench shots docs lock advisories clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,11 +22,11 @@ system: ## Install what evidence packs and the reading of pictures need of Debia
 	for each in $(DEBIAN); do dpkg -s $$each >/dev/null 2>&1 || missing="$$missing $$each"; done; \
 	[ -n "$$missing" ] || exit 0; \
 	if [ "$$(id -u)" = 0 ]; then \
-	  echo "installing Debian's$$missing for evidence packs and the reading of pictures…" >&2; \
+	  echo "installing Debian's$$missing for evidence packs, the reading of pictures and the till in a browser…" >&2; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null \
-	    || echo "they could not be installed: evidence packs cannot be made or pictures not read, the tests of it are skipped" >&2; \
+	    || echo "they could not be installed: evidence packs cannot be made, pictures not read or the till not looked at; the tests of it are skipped" >&2; \
 	else \
-	  echo "evidence packs and the reading of pictures need: apt-get install$$missing (until then the tests of it are skipped)" >&2; \
+	  echo "evidence packs, the reading of pictures and the tests of the till need: apt-get install$$missing (until then the tests of it are skipped)" >&2; \
 	fi
 
 $(RUNS): requirements/build.txt requirements/run.txt pyproject.toml
@@ -45,8 +47,8 @@ demo: $(RUNS) ## Play a mistaken scan from charge to money back, and leave it ru
 test: lint advisories system ## Lint, types, import contracts and every test but the long ones
 	$(BIN)/python -m pytest -m "not long" --numprocesses=3 --dist=loadfile
 
-laws: $(TESTS) ## The exhaustive form of the laws and crash tests
-	$(BIN)/python -m pytest -m "long" tests/laws tests/faults
+laws: $(TESTS) ## The exhaustive form of the laws, of the crash tests and of looking at the till
+	$(BIN)/python -m pytest -m "long" tests/laws tests/faults tests/browser
 
 lint: $(TESTS) ## Style, strict types, who may import whom, weaknesses that bandit knows
 	$(BIN)/ruff check .
@@ -58,8 +60,11 @@ lint: $(TESTS) ## Style, strict types, who may import whom, weaknesses that band
 advisories: $(TESTS) ## Compare what is pinned with an export of OSV records (OSV=file); says so where there is none
 	@$(BIN)/python scripts/advisories.py --osv "$(OSV)"
 
-bench: $(RUNS) ## Every figure beside its floor, in one run
+bench: $(TESTS) system ## Every figure beside its floor, in one run
 	$(BIN)/yuanlu bench
+
+shots: $(TESTS) ## Pictures of every screen and state, light and dark, in both languages, into build/shots
+	SHOTS=build/shots $(BIN)/python -m pytest -m "not long" -k "read_by_all or a_slip_is_sent" tests/browser
 
 docs: $(TESTS) ## Draw again what is drawn from the code
 	$(BIN)/python scripts/draw.py

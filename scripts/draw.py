@@ -21,11 +21,14 @@ from yuanlu.cases import review
 from yuanlu.cli import main as cli
 from yuanlu.facts import Fact
 from yuanlu.machine import Table, Turn, picture
+from yuanlu.mailing import rules as mailing
 from yuanlu.notify import templates
 from yuanlu.notify.rules import SILENT, TYPES
 from yuanlu.payments import rules as payments
 from yuanlu.people.rules import LIMITS, MAY, OF_MERCHANT, Role
+from yuanlu.receipts import rules as receipts
 from yuanlu.refunds import rules as refunds
+from yuanlu.shifts import rules as shifts
 from yuanlu.web.parts import problems
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,12 +83,33 @@ def machines() -> str:
                 refunds.COMMANDS,
             ),
             machine(
+                "Shifts",
+                "Words in capitals are what people do. Here `!` is refused, and nothing is changed. "
+                "[shifts.md](shifts.md) says more.",
+                shifts.TABLE,
+                {},
+            ),
+            machine(
                 "Cases",
                 "Words in capitals are what people do; APPROVE_FIRST and ACCEPT_FIRST wait for a second person, SETTLE "
                 "accepts a voucher or an exchange. Here `!` is refused, and nothing is changed. "
                 "[cases.md](cases.md) says more.",
                 review.TABLE,
                 review.ROADS,
+            ),
+            machine(
+                "Prints",
+                "What we hear is the printer's own word, or a till's. BROKEN may have come out: the next is marked a "
+                "reprint. [receipts.md](receipts.md) says more.",
+                receipts.TABLE,
+                receipts.COMMANDS,
+            ),
+            machine(
+                "Receipts that are sent",
+                "TAKEN is the mail server's or SMS provider's own word. LATER is tried again for a day, then it is "
+                "NEVER. [receipts.md](receipts.md) says more.",
+                mailing.TABLE,
+                {},
             ),
         ]
     )
@@ -160,7 +184,7 @@ _SAMPLES: Mapping[str, object] = {
     "known_fen": 3520, "short_fen": 8000, "open_fen": 3520, "cause": "extra_digit", "found": "covered",
     "code_kind": "wechat", "CodeHung.place": "door", "ComplaintChanged.was": "NEW",
     "ComplaintChanged.state": "ANSWERED", "ComplaintChanged.channel_state": "PROCESSING",
-    "HandoverMoved.state": "TAKEN", "HandoverAsked.by": "payment",
+    "HandoverMoved.state": "DONE", "HandoverAsked.by": "payment",
     "HookDisabled.stopped": "dead", "remedy": "refund_all", "next_holder": "manager",
     "shuts_at": "2026-12-01T16:00:00+00:00",
     "proposed_by": "YW01KATE3S400000000000000010", "recorded_by": "YW01KATE3S400000000000000010", "entry": "1",

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 
 from tests.faults import tally
 from yuanlu.db import Database, Pools, migrate, open_pools
 from yuanlu.postgres import Server
 
+settings.register_profile("yuanlu", deadline=None)  # a machine may be busy: no test is timed
+settings.load_profile("yuanlu")
 _numbers = itertools.count(1)
 _coming: list[asyncio.Future[str]] = []
 """The migrated database that the next test will ask for: making one takes longer than most tests do."""

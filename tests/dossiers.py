@@ -71,7 +71,7 @@ def _kept(number: int, content: bytes, audience: str) -> Kept:
     name = ids.derived(Kind.FILE, NOON, str(number))
     return Kept(
         id=name, name=f"小票{number}.jpg", media="image/jpeg", size=len(content), digest=digest_of(content),
-        at=after(50 + number / 100), who="customer", audience=audience,
+        at=after(50 + number / 100), who="customer", audience=audience, searched=True,
     )  # fmt: skip
 
 

@@ -13,19 +13,23 @@ import structlog
 
 from yuanlu import db
 from yuanlu.cases import beside, doubles, handovers
+from yuanlu.cases.complaints import IMAGE_WAKE
 from yuanlu.cases.complaints import WAKE as COMPLAINT_WAKE
 from yuanlu.cases.handovers import Handover
 from yuanlu.cases.rules import LATE_PAID, WAKE, Case
+from yuanlu.catalog.rules import Goods
 from yuanlu.change import Look, Row
 from yuanlu.channels import evidence
 from yuanlu.channels.contract import (
     CALLBACK_OK,
+    REMOTE,
     Callback,
     Channel,
     ComplaintStep,
     Heard,
     News,
     Outcome,
+    Side,
     Step,
     Word,
 )
@@ -43,12 +47,15 @@ from yuanlu.evidence.flow import Files
 from yuanlu.evidence.rules import READ_SECONDS, CaseFile, Limits
 from yuanlu.evidence.shelves import S3, Bucket, Disk, Shelf
 from yuanlu.facts import Fact
+from yuanlu.guards.questions import Question
+from yuanlu.guards.tuning import StoreTuning
 from yuanlu.keyring.rules import Secret
 from yuanlu.kms import AwsKms, FileKeys, Kms, Vault
 from yuanlu.lawbook import shelf as lawbook
 from yuanlu.losses.floats import FLOAT_WAKE, Float, next_look
 from yuanlu.losses.rules import Loss
 from yuanlu.machines.rules import Key, TillStand
+from yuanlu.mailing.rules import Mailing
 from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
 from yuanlu.notify import rules as notify
@@ -61,18 +68,27 @@ from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.people.limits import LimitTable
 from yuanlu.people.passkeys import Passkey
+from yuanlu.people.readings import Reading
 from yuanlu.people.rules import Role, Staff
 from yuanlu.people.signin import Credential, Session, Tries
 from yuanlu.people.stepup import StepUp
 from yuanlu.policies.rules import Policy
 from yuanlu.reading import Reader
+from yuanlu.receipts import wire
+from yuanlu.receipts.rules import Print, Printer, Receipt
 from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refunds_store
 from yuanlu.refunds.rules import Refund
 from yuanlu.repayments.rules import Repayment
 from yuanlu.seal import Seal
+from yuanlu.shifts.rules import Shift
+from yuanlu.slips import Printing
+from yuanlu.stations.rules import Station
+from yuanlu.tickets.rules import Ticket
 from yuanlu.told import told
+from yuanlu.training.ground import Ground
+from yuanlu.training.rules import Drill
 from yuanlu.web.parts.complained import complaint_told
 from yuanlu.web.parts.hook_shapes import hook_told
 from yuanlu.web.parts.losses import loss_told
@@ -86,6 +102,7 @@ ROWS: Sequence[type[Row]] = (
     Case,
     Staff,
     LimitTable,
+    Reading,
     Credential,
     Passkey,
     Session,
@@ -104,9 +121,20 @@ ROWS: Sequence[type[Row]] = (
     Delivery,
     Code,
     Handover,
+    Goods,
+    StoreTuning,
+    Question,
+    Drill,
     Key,
     TillStand,
     Secret,
+    Shift,
+    Printer,
+    Print,
+    Receipt,
+    Mailing,
+    Station,
+    Ticket,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
@@ -160,12 +188,12 @@ def _case_of_repayment(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
 def _float_of_refund(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     """New need of a channel account is looked at soon, together with what else comes meanwhile."""
     assert isinstance(row, Refund)
-    return (Look(FLOAT_WAKE, row.channel, next_look(at)),)
+    return (Look(FLOAT_WAKE, row.channel, next_look(at)),) if row.channel in REMOTE else ()
 
 
 def _float_of_case(_: Row, __: Fact, at: datetime) -> Sequence[Look]:
     """So is what a case may need. A case does not know its channel: an account without need is looked at in vain."""
-    return tuple(Look(FLOAT_WAKE, channel, next_look(at)) for channel in Channel)
+    return tuple(Look(FLOAT_WAKE, channel, next_look(at)) for channel in REMOTE)
 
 
 def _file_taken(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
@@ -181,7 +209,13 @@ def _complained(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
     return (Look(COMPLAINT_WAKE, row.id, at),) if row.payment_id else ()
 
 
+def _image_kept(row: Row, _: Fact, at: datetime) -> Sequence[Look]:
+    assert isinstance(row, ComplaintImage)
+    return (Look(IMAGE_WAKE, row.id, at),) if row.side is Side.PAYER else ()
+
+
 _OWN: Mapping[str, Sequence[Follower]] = {
+    "ComplaintImageKept": (_image_kept,),
     **dict.fromkeys(("ComplaintHeard", "ComplaintSaid", "ComplaintAlarm"), (_complained,)),
     "CaseChecked": (_case_checked,),
     "CaseClosed": (_handed_over,),
@@ -345,6 +379,7 @@ class App:
         )
         self.files = files_of(settings)
         self.presses = Presses(settings)
+        self.ground = Ground(settings)
         self.seal = Seal(pools.recorder, kms_of(settings))
         self.desk = Desk(
             self.reader,
@@ -357,6 +392,8 @@ class App:
             ask_complaint=self.ask_complaint,
             tell=post.carry if post is not None else None,
             shelf=lawbook.read(settings.packs),
+            printing=Printing(wire.carry, settings.public_url, settings.printer_networks),
+            mails=settings.mails,
         )
         self._configs: dict[tuple[str, str], _Config] = {}
 
@@ -468,6 +505,7 @@ async def running(settings: Settings, database: db.Database, *, clock: Clock | N
                 await _seal_what_is_plain(app)
                 yield app
             finally:
+                await app.ground.close()
                 await app.reader.close()
                 await app.recorder.close()
     finally:

@@ -24,16 +24,25 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import IO, Any
 
 from yuanlu import db
 from yuanlu.audit import flow as audit
+from yuanlu.channels.contract import Outcome, Step
+from yuanlu.clock import SystemClock
 from yuanlu.config import Settings
 from yuanlu.db import Database, Role
+from yuanlu.desk import Desk
 from yuanlu.errors import Broken, Denied
+from yuanlu.people import signin, signing, signing_store, stepup
+from yuanlu.people.signin import Credential, Session
+from yuanlu.people.stepup import StepUp
 from yuanlu.postgres import Server
+from yuanlu.reading import Reader
+from yuanlu.recorder import Recorder
 
 NAME = "yuanlu"
 DUMP, MANIFEST = "database.dump", "manifest.json"
@@ -277,6 +286,24 @@ def _manifest(text: bytes) -> Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Revived:
+    """What of those who may act came back with the books, as of the moment of the backup.
+
+    What was ended after that moment is not known here. So what people sign in by anew is ended, each with a fact; what
+    machines would stand still without is kept, and counted for whoever restores."""
+
+    sessions_ended: int
+    step_ups_ended: int
+    invitations_ended: int
+    machine_keys: int
+    """Keys of machines and tills that count."""
+    personal_keys: int
+    """Keys of people that count."""
+    people: int
+    """Members of staff who may act."""
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """What a restore came to."""
 
@@ -287,6 +314,7 @@ class Restored:
     problems: Sequence[str]
     """What the audit log finds wrong with the books."""
     has_keys: bool
+    revived: Revived
 
     @property
     def ok(self) -> bool:
@@ -316,8 +344,11 @@ async def restore(settings: Settings, file: Path, keys: Path | None) -> Restored
             await asyncio.to_thread(_unpacked, file, dump, settings)
             await _loaded(server, database, dump)
         await asyncio.to_thread(_keys_put, settings, secrets_of)
+        counts = await _counted(database)
         await db.migrate(database)
-        return await _judged(settings, database, manifest, has_keys=(settings.state / KEYS[1]).exists())
+        revived = await _sign_all_out(database)
+        has_keys = (settings.state / KEYS[1]).exists()
+        return await _judged(settings, database, manifest, counts, revived, has_keys=has_keys)
 
 
 def _own_key(settings: Settings) -> bytes | None:
@@ -388,11 +419,70 @@ def _keys_put(settings: Settings, secrets_of: Mapping[str, bytes]) -> None:
         fresh.replace(path)
 
 
-async def _judged(settings: Settings, database: Database, manifest: Manifest, *, has_keys: bool) -> Restored:
-    """Compare what is there now with what the backup said, and with its audit log."""
+_STILL_OPEN = {
+    "sessions": "select merchant_id, id, staff_id from sessions where ended_at is null and ends_at > $1",
+    "step_ups": "select merchant_id, id from step_ups t where until > $1"
+    " and not exists (select from step_ups_spent s where s.merchant_id = t.merchant_id and s.id = t.id)",
+    "invitations": "select merchant_id, id from credentials where invited_until > $1",
+}
+_ACTING = """
+  select count(*) filter (where staff_id = '') as machine_keys, count(*) filter (where staff_id <> '') as personal_keys,
+    (select count(*) from staff where until is null or until > $1) as people
+  from api_keys where revoked_at is null and (until is null or until > $1) and (digest <> '' or public_key <> '')
+"""
+_MOVE_EPOCH = "update key_epoch set epoch = greatest(epoch + 1, extract(epoch from clock_timestamp())::bigint)"
+"""By far: a process that stayed up beside must not meet the very number it remembers."""
+WHO = "restore"
+
+
+async def _sign_all_out(database: Database) -> Revived:
+    """End what people sign in by anew, and count what acts again. Done twice, nothing is left to do."""
+    pools = await db.open_pools(database)
+    clock, found = SystemClock(), {}
+    recorder = Recorder(lambda: db.connect(database, Role.RECORDER), (Session, StepUp, Credential))
+    desk = Desk(Reader(pools.recorder), recorder, _nobody, clock, mark_key=b"")
+    try:
+        for name, sql in _STILL_OPEN.items():
+            found[name] = await pools.recorder.fetch(sql, clock.now())
+        for row in found["sessions"]:
+            await signing.end(desk, row["merchant_id"], row["staff_id"], row["id"], "all", WHO)
+        for row in found["step_ups"]:
+            await desk.decide(signing_store.step_up(row["merchant_id"], row["id"]), partial(stepup.end, WHO))
+        for row in found["invitations"]:
+            view = signing_store.credential(row["merchant_id"], row["id"])
+            await desk.decide(view, partial(signin.end_invitation, WHO))
+        acting = await pools.recorder.fetchrow(_ACTING, clock.now())
+    finally:
+        await recorder.close()
+        await pools.close()
     connection = await db.connect(database)
     try:
-        counts = await _counts(connection)
+        await connection.execute(_MOVE_EPOCH)
+    finally:
+        await connection.close()
+    ended = {f"{name}_ended": len(rows) for name, rows in found.items()}
+    return Revived(**ended, **acting)
+
+
+async def _nobody(_: Step) -> Outcome:
+    raise Broken("nothing is asked of a channel while a backup is put back")
+
+
+async def _counted(database: Database) -> dict[str, int]:
+    connection = await db.connect(database)
+    try:
+        return await _counts(connection)
+    finally:
+        await connection.close()
+
+
+async def _judged(
+    settings: Settings, database: Database, manifest: Manifest, counts: Mapping[str, int], revived: Revived,
+    *, has_keys: bool,
+) -> Restored:  # fmt: skip
+    """Compare what came back with what the backup said, and with its audit log."""
+    connection = await db.connect(database)
+    try:
         differs = [table for table, count in manifest.counts.items() if counts.get(table) != count]
         taken = audit.anchors_of(settings.anchors) if settings.anchors.exists() else []
         problems = []
@@ -401,4 +491,4 @@ async def _judged(settings: Settings, database: Database, manifest: Manifest, *,
             problems += [f"{each.wrong.value} {each.name}" for each in verdict.problems]
     finally:
         await connection.close()
-    return Restored(manifest.made_at, counts, differs, problems, has_keys)
+    return Restored(manifest.made_at, counts, differs, problems, has_keys, revived)

@@ -40,6 +40,8 @@ class Settings:
     """Calls a minute of one address. 0, here and below: no limit."""
     rate_signin: int = 60
     """Calls a minute of one address to sign in, enrol, or take up an invitation."""
+    rate_receipt: int = 120
+    """Pages of receipts a minute of one address."""
     rate_callback: int = 6_000
     """Calls a minute of one address for one merchant's channel; ten times as many for all merchants."""
     rate_key: int = 12_000
@@ -108,10 +110,21 @@ class Settings:
     """Certificates the mail server's is held to, instead of the system's."""
     hooks_on_loopback: int = 0
     """1: hooks may lead to this machine, for tests and demos."""
+    printer_networks: str = ""
+    """Networks in which receipt printers may be, parted by commas: `192.168.1.0/24`. Empty: none may."""
     packs: str = ""
     """A folder of dated packs (law, working days, promises) that add to ours or take their place. Empty: ours alone."""
+    open_key_files: str = "refuse"
+    """`refuse`: nothing starts while everyone on this machine may read a key file. `warn`: it is only said."""
+    practice: int = 1
+    """1: tills may practise, in a process of its own that is started at the first time. 0: they may not."""
     worker_concurrency: int = 32
     log_level: str = "info"
+
+    @property
+    def mails(self) -> bool:
+        """Whether e-mail can go out: its server and its sender are named."""
+        return bool(self.smtp_host and self.smtp_from)
 
     @property
     def anchors(self) -> Path:

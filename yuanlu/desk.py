@@ -24,8 +24,8 @@ from yuanlu.lawbook.shelf import Book, Shelf
 from yuanlu.lawbook.shelf import read as read_shelf
 from yuanlu.letters import Letter, Receipt
 from yuanlu.reading import View
-from yuanlu.recorder import Recorder
 from yuanlu.seal import First, Seal, Sealed
+from yuanlu.slips import Printing
 
 TRIES = 40
 """How often a decision is tried again because its ground moved; deciders of one object queue after the first time."""
@@ -43,6 +43,12 @@ class Sees(Protocol):
     """Reads a view."""
 
     async def see(self, view: View[S]) -> S: ...
+
+
+class Records(Protocol):
+    """Records a change whole, or answers that its ground moved: as `Recorder.record`."""
+
+    async def record(self, change: Change[Row]) -> bool: ...
 
 
 class Watch(Protocol):
@@ -66,7 +72,7 @@ class Desk:
     def __init__(
         self,
         reader: Sees,
-        recorder: Recorder,
+        recorder: Records,
         ask: Callable[[Step], Awaitable[Outcome]],
         clock: Clock,
         *,
@@ -76,8 +82,12 @@ class Desk:
         ask_complaint: Callable[[ComplaintStep], Awaitable[Heard]] | None = None,
         tell: Callable[[Letter], Awaitable[Receipt]] | None = None,
         shelf: Shelf | None = None,
+        printing: Printing | None = None,
+        mails: bool = False,
     ) -> None:
         self.clock = clock
+        self.mails = mails
+        """Whether this installation can send e-mail: a wish that cannot be met is refused, not kept."""
         self.shelf = shelf or read_shelf()
         self._mark_key = mark_key
         self._reader = reader
@@ -87,6 +97,7 @@ class Desk:
         self._seal = seal
         self._ask_complaint = ask_complaint
         self._tell = tell
+        self._printing = printing
         self._queues: dict[tuple[str, str], _Queue] = {}
         self.watch: Watch | None = None
 
@@ -164,6 +175,16 @@ class Desk:
         if self._tell is None:
             raise Broken("there is no post")
         return await self._tell(letter)
+
+    @property
+    def printing(self) -> Printing:
+        """How slips are printed, and where their pages are.
+
+        Raises Broken where this installation was put together without printing.
+        """
+        if self._printing is None:
+            raise Broken("nobody here prints")
+        return self._printing
 
     async def _believing(self, view: View[S], rule: Rule[S, R]) -> Done[R] | None:
         """Decide on what we believe is there, without a read: the version tells whether it was."""

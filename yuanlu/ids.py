@@ -15,7 +15,7 @@ import re
 import secrets
 from base64 import b32hexencode
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from enum import StrEnum, unique
 
 from yuanlu.errors import Denied
 
@@ -27,6 +27,7 @@ _SHAPE = re.compile(f"[A-Z]{{2}}[0-7][{_BASE32}]{{25}}[{_BASE36}]")
 LENGTH = 29
 
 
+@unique
 class Kind(StrEnum):
     """What an id is the id of."""
 
@@ -53,6 +54,15 @@ class Kind(StrEnum):
     SESSION = "YG"
     PASSKEY = "YJ"
     STEP_UP = "YU"
+    GOODS = "ZG"
+    QUESTION = "ZQ"
+    DRILL = "ZD"
+    SHIFT = "ZS"
+    PRINTER = "ZR"
+    PRINT = "ZP"
+    TICKET = "ZT"
+    READING = "ZL"
+    MAILING = "ZM"
 
 
 _KINDS = tuple(Kind)
@@ -106,6 +116,14 @@ def around(text: str, within: timedelta) -> tuple[str, str]:
     bounds = (max(made_ms - span_ms, 0), min(made_ms + span_ms + 1, 2**48 - 1))
     low, high = (text[:2] + _base32(bound << 80)[:10] for bound in bounds)
     return low, high
+
+
+def since(kind: Kind, at: datetime) -> str:
+    """The bound from which on all ids of a kind lie that were made at a moment or later, by whoever's clock made them.
+
+    Shape: kind and time only, so it sorts (as bytes) before every id of its moment.
+    """
+    return kind.value + _base32(int(at.timestamp() * 1000) << 80)[:10]
 
 
 def is_id(text: str, *kinds: Kind) -> bool:

@@ -37,12 +37,20 @@ class Reach:
     """How an SMS is sent (`notify.sms`)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A notice as it is read: one line, and the whole."""
+
+    line: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """One notice to one receiver.
 
     Shape: `id` is the same however often it is sent. `row` is the object as it stands now; it is as of the fact only
-    where `row.version == transition`.
+    where `row.version == transition`. `text`: its words, where whoever sends it has written them.
     """
 
     merchant_id: str
@@ -60,6 +68,7 @@ class Letter:
     happened_at: datetime
     now: datetime
     row: Row | None = None
+    text: Text | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ class _Hit(NamedTuple):
 
 _BETWEEN = r"[\s\-‐-―./·_|,\u00ad\u200b-\u200f\u2060\ufeff]{0,3}"
 _RUN = re.compile(rf"\d(?:{_BETWEEN}\d){{12,}}(?:{_BETWEEN}[xXＸｘ](?![A-Za-z]))?")
-_OURS = re.compile(r"(?<![0-9A-Za-z])Y[A-Z][0-9A-Z]{27}(?![0-9A-Za-z])")
+_OURS = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2}[0-9A-Z]{27}(?![0-9A-Za-z])")
 _AMOUNT = re.compile(r"(?<![\d.,])(?:\d{1,3}(?:,\d{3})+|\d{1,8})\.\d{2}(?![\d.,])")
 _BLOCK = re.compile(r"\d+|[xXＸｘ]$")
 

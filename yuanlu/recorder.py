@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -113,7 +113,7 @@ def _is_taken(error: Exception, row: Row) -> bool:
 
 
 _SPENDS = """
-  if cardinality(a_spend) > 0 then
+  if a_spend is not null then
     insert into allowances (merchant_id, who, day, spent_fen, limit_fen)
       select distinct on (merchant_id, who, day) merchant_id, who, day, 0, limit_fen from unnest(a_spend)
       order by merchant_id, who, day
@@ -131,7 +131,7 @@ _SPENDS = """
 """
 
 _SPENT = """
-  if cardinality(a_spend) > 0 then
+  if a_spend is not null then
     update allowances t set spent_fen = t.spent_fen + s.total, limit_fen = s.limit_fen
     from (select merchant_id, who, day, sum(amount_fen)::bigint as total, max(limit_fen) as limit_fen
           from unnest(a_spend) where item <> all(dead) group by merchant_id, who, day) s
@@ -140,15 +140,16 @@ _SPENT = """
 """
 
 _DRAWS = """
-  if cardinality(a_draw) > 0 then
+  if a_draw is not null then
     perform 1 from payments t where (t.merchant_id, t.id) in
-      (select merchant_id, payment_id from unnest(a_draw) union select merchant_id, id from unnest(a_payments))
+      (select merchant_id, payment_id from unnest(a_draw) union select merchant_id, id from unnest(old_payments))
       order by t.merchant_id, t.id for no key update;  -- a foreign key's own lock may pass: reports are not draws
   end if;
 """
 
 _DRAWS_TAKEN = """
-  if cardinality(a_draw) > 0 then
+  if a_draw is not null then
+    stale := dead;
     with d as (
       select d.*, sum(amount_fen) over (partition by merchant_id, payment_id order by amount_fen > 0, item) as running
       from unnest(a_draw) d where item <> all(dead)
@@ -168,21 +169,26 @@ _DRAWS_TAKEN = """
                where not d.fresh and d.item = any(dead) and d.item <> all(stale)) then
       raise exception 'the draw of a row that is already changed does not fit' using errcode = 'check_violation';
     end if;
+    late := dead;
   end if;
 """
 
 _DRAWS_UNDONE = """
-  if cardinality(a_draw) > 0 and cardinality(late) > 0 then
-    update payments t set back_fen = t.back_fen - s.total, parts = t.parts - s.parts
-    from (select merchant_id, payment_id, sum(amount_fen)::bigint as total,
-                 count(*) filter (where amount_fen > 0) as parts
-          from unnest(a_draw) where item = any(late) group by merchant_id, payment_id) s
-    where t.merchant_id = s.merchant_id and t.id = s.payment_id;
+  if a_draw is not null then
+    -- New rows that stood back after their draw was taken.
+    late := array(select unnest(dead) except select unnest(late));
+    if cardinality(late) > 0 then
+      update payments t set back_fen = t.back_fen - s.total, parts = t.parts - s.parts
+      from (select merchant_id, payment_id, sum(amount_fen)::bigint as total,
+                   count(*) filter (where amount_fen > 0) as parts
+            from unnest(a_draw) where item = any(late) group by merchant_id, payment_id) s
+      where t.merchant_id = s.merchant_id and t.id = s.payment_id;
+    end if;
   end if;
 """
 
 _SIDES = """
-  if cardinality(a_move) > 0 then
+  if a_move is not null then
     insert into moves (merchant_id, recorded_at, object_id, transition, seq, source, target, amount_fen, currency)
       select merchant_id, noted, object_id, transition, seq, source, target, amount_fen, currency
       from unnest(a_move) where item <> all(dead);
@@ -207,26 +213,26 @@ _SIDES = """
     on conflict (merchant_id, account, currency)
       do update set balance_fen = accounts.balance_fen + excluded.balance_fen;
   end if;
-  if cardinality(a_fact) > 0 then
+  if a_fact is not null then
     insert into facts (merchant_id, recorded_at, object_id, transition, seq, kind, who, at, evidence_id, body)
       select merchant_id, noted, object_id, transition, seq, kind, who, at, evidence_id, body
       from unnest(a_fact) where item <> all(dead);
   end if;
-  if cardinality(a_step_up) > 0 then
+  if a_step_up is not null then
     insert into step_ups_spent (merchant_id, id, object_id)
       select merchant_id, id, object_id from unnest(a_step_up) where item <> all(dead) order by merchant_id, id;
   end if;
-  if cardinality(a_evidence) > 0 then
+  if a_evidence is not null then
     insert into evidence (merchant_id, recorded_at, id, object_id, kind, at, operation, status, took_ms, digest, body)
       select merchant_id, noted, id, object_id, kind, at, operation, status, took_ms, digest, body
       from unnest(a_evidence) where item <> all(dead);
   end if;
-  if cardinality(a_ended) > 0 then
+  if a_ended is not null then
     delete from jobs t using unnest(a_ended) l
       where l.item <> all(dead)
         and t.merchant_id = l.merchant_id and t.name = l.name and t.object_id = l.object_id;
   end if;
-  if cardinality(a_look) > 0 then
+  if a_look is not null then
     insert into jobs (merchant_id, name, object_id, run_at)
       select distinct on (merchant_id, name, object_id) merchant_id, name, object_id, run_at
       from unnest(a_look) l where item <> all(dead){followed}
@@ -237,14 +243,25 @@ _SIDES = """
 """
 
 
+def sections_of(row_types: Sequence[type[Row]]) -> dict[str, str]:
+    """The arguments of a call, and what each is an array of: of every table its new rows and its changed ones.
+
+    Shape: `new_<table>`, `old_<table>`, then `a_<side>`. `payments` comes after all other tables (see the order of
+    locks above). An argument nobody fills is NULL, not an empty array: to ask whether it is there then costs nothing,
+    while every function in a condition is looked up and checked for permission again in each transaction.
+    """
+    tables = sorted((t.table for t in row_types), key=lambda name: (name == _PAYMENTS, name))
+    rows = {f"{age}_{name}": name for age in ("old", "new") for name in tables}
+    return rows | {f"a_{name}": name for name in _SIDE_TYPES}
+
+
 def function_sql(row_types: Sequence[type[Row]], followed: Mapping[str, str] = MappingProxyType({})) -> str:
     """The types and the function of a recording connection, as one script.
 
     `followed`: looks of these names are kept only of merchants that have a row in this table. Who follows everything is
     mostly nobody, and a look that finds nobody costs more than the rest of a payment.
 
-    Shape: `pg_temp.record(a_<table>..., a_draw, a_move, a_fact, a_ended, a_look, ...) returns int[]`, the places of the
-    changes that were not recorded. `payments` is handled after all other tables (see the order of locks above).
+    Shape: `pg_temp.record(<sections_of>) returns int[]`, the places of the changes that were not recorded.
     """
     tables = {row_type.table: columns_of(row_type) for row_type in row_types}
     order = sorted(tables, key=lambda name: (name == _PAYMENTS, name))
@@ -253,23 +270,16 @@ def function_sql(row_types: Sequence[type[Row]], followed: Mapping[str, str] = M
     }
     types |= _SIDE_TYPES
     made = [f"create type pg_temp.in_{name} as ({shape});" for name, shape in types.items()]
-    arguments = ", ".join(f"a_{name} pg_temp.in_{name}[]" for name in types)
+    arguments = ", ".join(f"{name} pg_temp.in_{kind}[]" for name, kind in sections_of(row_types).items())
     body = ["dead int[] := '{}'; stale int[]; late int[]; noted timestamptz := clock_timestamp();", "begin"]
     body.append(_SPENDS)
-    for name in order:
-        if name == _PAYMENTS:
-            body.append(_DRAWS)
-        body.append(_update_sql(name, tables[name]))
-    body.append("  stale := dead;")
+    others = [name for name in order if name != _PAYMENTS]
+    body.extend(_where_any(others, "old", (_update_sql(name, tables[name]) for name in others)))
     if _PAYMENTS in tables:
-        body.append(_DRAWS_TAKEN)
-    body.append("  late := dead;")
-    body.extend(_insert_sql(name, tables[name]) for name in order)
-    body.append(
-        "  if cardinality(dead) > 0 then late := array(select unnest(dead) except select unnest(late)); end if;"
-    )
+        body += [_DRAWS, _update_sql(_PAYMENTS, tables[_PAYMENTS]), _DRAWS_TAKEN]
+    body.extend(_where_any(others, "new", (_insert_sql(name, tables[name]) for name in others)))
     if _PAYMENTS in tables:
-        body.append(_DRAWS_UNDONE)
+        body += [_insert_sql(_PAYMENTS, tables[_PAYMENTS]), _DRAWS_UNDONE]
     body.append(_SPENT)
     kept = "".join(
         f" and (name <> '{name}' or exists (select 1 from {table} f where f.merchant_id = l.merchant_id))"
@@ -287,6 +297,12 @@ def function_sql(row_types: Sequence[type[Row]], followed: Mapping[str, str] = M
     )
 
 
+def _where_any(tables: Sequence[str], age: str, sections: Iterable[str]) -> list[str]:
+    """Sections that are looked at only if one of them is filled: most changes are of payments."""
+    empty = " and ".join(f"{age}_{name} is null" for name in tables)
+    return [f"  if not ({empty}) then", *sections, "  end if;"] if tables else []
+
+
 def _update_sql(name: str, columns: Sequence[Column]) -> str:
     sets = ", ".join(
         f"{c.name} = r.{c.name}" for c in columns if not c.kept_by_draws and c.name not in {"merchant_id", "id"}
@@ -294,33 +310,31 @@ def _update_sql(name: str, columns: Sequence[Column]) -> str:
     # Draws do not move a payment's version: whoever takes its money away must have seen what is drawn of it.
     fits = " and (t.back_fen = 0 or r.state in ('PAID', 'LATE_PAID'))" if name == _PAYMENTS else ""
     return f"""
-  if cardinality(a_{name}) > 0 then if a_{name}[cardinality(a_{name})].version > 1 then
-    with r as (select * from unnest(a_{name}) where version > 1 and item <> all(dead)), done as (
-      update {name} t set {sets} from r
-      where t.merchant_id = r.merchant_id and t.id = r.id and t.version = r.version - 1{fits} returning r.item)
-    select dead || coalesce(array_agg(r.item), '{{}}') into dead from r where r.item not in (select item from done);
-  end if; end if;"""
+  if old_{name} is not null then
+    with done as (
+      update {name} t set {sets} from unnest(old_{name}) r
+      where r.item <> all(dead)
+        and t.merchant_id = r.merchant_id and t.id = r.id and t.version = r.version - 1{fits} returning r.item)
+    select dead || coalesce(array_agg(item), '{{}}') into dead from unnest(old_{name})
+      where item <> all(dead) and item not in (select item from done);
+  end if;"""
 
 
 def _insert_sql(name: str, columns: Sequence[Column]) -> str:
     names = ", ".join(c.name for c in columns)
     return f"""
-  if cardinality(a_{name}) > 0 then if a_{name}[1].version = 1 then
-    with r as (select * from unnest(a_{name}) where version = 1 and item <> all(dead)), done as (
-      insert into {name} ({names}) select {names} from r order by merchant_id, id
+  if new_{name} is not null then
+    with done as (
+      insert into {name} ({names}) select {names} from unnest(new_{name}) where item <> all(dead)
       on conflict do nothing returning merchant_id, id)
-    select dead || coalesce(array_agg(r.item), '{{}}') into dead from r
-      where (r.merchant_id, r.id) not in (select merchant_id, id from done);
-  end if; end if;"""
+    select dead || coalesce(array_agg(item), '{{}}') into dead from unnest(new_{name})
+      where item <> all(dead) and (merchant_id, id) not in (select merchant_id, id from done);
+  end if;"""
 
 
-def order_of(change: Change[Row]) -> tuple[bool, str, str]:
-    """Where a change stands in its batch: new rows first, each half in key order.
-
-    So the function sees in a section's first and last row whether there is anything to insert or to update.
-    """
-    row = change.row
-    return row.version > 1, row.merchant_id, row.id
+def order_of(change: Change[Row]) -> tuple[str, str]:
+    """Where a change stands in its batch: by key, so that rows are locked in the same order everywhere."""
+    return change.row.merchant_id, change.row.id
 
 
 class Layout:
@@ -328,29 +342,31 @@ class Layout:
 
     def __init__(self, row_types: Sequence[type[Row]], followed: Mapping[str, str] = MappingProxyType({})) -> None:
         self.sql = function_sql(row_types, followed)
-        order = sorted((t.table for t in row_types), key=lambda name: (name == _PAYMENTS, name))
-        self.sections = (*order, *_SIDE_TYPES)
+        self.sections = sections_of(row_types)
         self.call = f"select pg_temp.record({', '.join(f'${n + 1}' for n in range(len(self.sections)))})"
-        self._places = {name: place for place, name in enumerate(self.sections)}
+        places = {name: place for place, name in enumerate(self.sections)}
+        self._sides = tuple(places[f"a_{name}"] for name in _SIDE_TYPES)
         self._rows = {
-            t: (self._places[t.table], attrgetter(*(column.name for column in columns_of(t)))) for t in row_types
+            t: (
+                places[f"new_{t.table}"],
+                places[f"old_{t.table}"],
+                attrgetter(*(column.name for column in columns_of(t))),
+            )
+            for t in row_types
         }
 
-    def arguments(self, batch: Sequence[Change[Row]]) -> list[list[tuple[object, ...]]]:
+    def arguments(self, batch: Sequence[Change[Row]]) -> list[list[tuple[object, ...]] | None]:
         """The changes of a batch as the sections of one call; a change is known by its place in the batch.
 
-        Shape: the batch is in the order of `order_of`.
+        Shape: the batch is in the order of `order_of`; a section that nobody fills is None.
         """
-        arrays: list[list[tuple[object, ...]]] = [[] for _ in self._places]
-        places = self._places
-        draws, moves, facts = arrays[places["draw"]], arrays[places["move"]], arrays[places["fact"]]
-        evidence, looks, spends = arrays[places["evidence"]], arrays[places["look"]], arrays[places["spend"]]
-        step_ups, ended = arrays[places["step_up"]], arrays[places["ended"]]
+        arrays: list[list[tuple[object, ...]]] = [[] for _ in self.sections]
+        spends, draws, moves, facts, evidence, ended, looks, step_ups = (arrays[place] for place in self._sides)
         for item, change in enumerate(batch):
             row = change.row
             merchant_id, object_id, version = row.merchant_id, row.id, row.version
-            place, values = self._rows[type(row)]
-            arrays[place].append((item,) + values(row))  # noqa: RUF005 - one copy, not two
+            new, old, values = self._rows[type(row)]
+            arrays[old if version > 1 else new].append((item,) + values(row))  # noqa: RUF005 - one copy, not two
             if change.draw is not None:
                 draws.append((item, version == 1, merchant_id, change.draw.payment_id, change.draw.amount.amount))
             if (spend := change.spend) is not None:
@@ -389,7 +405,7 @@ class Layout:
                     ended.append((item, merchant_id, look.name, look.object_id))
                 else:
                     looks.append((item, merchant_id, look.name, look.object_id, look.at))
-        return arrays
+        return [array or None for array in arrays]
 
 
 @dataclass(slots=True)
@@ -398,7 +414,7 @@ class _Waiting:
 
     change: Change[Row]
     answer: asyncio.Future[bool]
-    order: tuple[bool, str, str]
+    order: tuple[str, str]
 
     def refuse(self, error: Exception) -> None:
         if not self.answer.done():
@@ -482,7 +498,7 @@ class Recorder:
             waiting = self._queue.popleft()
             if waiting.answer.done():  # nobody waits any more: the caller was cancelled before it was sent
                 continue
-            key = waiting.order[1:]
+            key = waiting.order
             if key in keys:
                 waiting.answer.set_result(False)
                 continue
@@ -519,7 +535,7 @@ class Recorder:
                 await self._halved(batch)
                 return
             if not isinstance(error, _CROSSED) and not _is_taken(error, batch[0].change.row):
-                batch[0].refuse(Broken(f"cannot record {batch[0].order[1:]}: {error}"))
+                batch[0].refuse(Broken(f"cannot record {batch[0].order}: {error}"))
                 return
             gone = {0}
         self.batches += 1

@@ -16,7 +16,8 @@ import hmac
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -165,6 +166,20 @@ class Rotated:
     moved: int
 
 
+class _OneConnection:
+    """A connection in the place of a pool: whoever asks for one gets this."""
+
+    def __init__(self, connection: asyncpg.pool.PoolConnectionProxy[Any]) -> None:
+        self._connection = connection
+        self.execute, self.fetch = connection.execute, connection.fetch
+        self.fetchrow, self.fetchval = connection.fetchrow, connection.fetchval
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
+        """The connection; it stays open."""
+        yield self._connection
+
+
 class Seal:
     """The keys of all subjects. Raises Busy while the database or the key service is away: nothing is lost then."""
 
@@ -176,6 +191,13 @@ class Seal:
         self._open_for = open_for_seconds
         self._open: OrderedDict[tuple[str, int], tuple[float, bytes]] = OrderedDict()
         self._opening: dict[tuple[str, int], asyncio.Task[bytes]] = {}
+
+    def within(self, connection: asyncpg.pool.PoolConnectionProxy[Any]) -> Seal:
+        """The same seal in a transaction of this connection: keys it makes are there when that commits, or never.
+
+        It remembers nothing of ours, and we nothing of it: what is rolled back was never opened.
+        """
+        return Seal(_OneConnection(connection), self.kms)
 
     async def of(self, merchant_id: str, subject: str, at: datetime) -> Sealed:
         """The seal of a subject; its key is made at first use. A forgotten subject gets none again."""

@@ -6,6 +6,7 @@ apostrophe in front makes it text. Whoever writes CSV writes it with `written`.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,19 @@ def defused(cell: str) -> str:
 def restored(cell: str) -> str:
     """What a cell was before it was defused."""
     return cell[1:] if cell.startswith("'") and defused(cell[1:]) == cell else cell
+
+
+def text_of(raw: bytes) -> str:
+    """The text of a table that a spreadsheet saved: UTF-8 with or without its mark, else GB 18030 (which holds GBK).
+
+    Raises ValueError: it is no text.
+    """
+    for encoding in ("utf-8-sig", "gb18030"):
+        with contextlib.suppress(UnicodeDecodeError):
+            text = raw.decode(encoding)
+            if "\0" not in text:
+                return text
+    raise ValueError("no text")
 
 
 def written(rows: Iterable[Sequence[str]]) -> str:

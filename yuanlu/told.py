@@ -49,9 +49,12 @@ VOCABULARIES = {
     "deed": "deed",
     "way": "way",
     "item_kind": "item",
+    "reply": "guard_reply",
+    "trouble": "trouble",
+    "state": "handover",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
-_MOMENTS = ("until", "object_until")
+_MOMENTS = ("until", "object_until", "ends_at")
 """Fields that hold a moment (ISO 8601), shown to the minute as clocks in China have it."""
 
 

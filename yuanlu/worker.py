@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -22,15 +23,25 @@ from yuanlu.cases.rules import LATE_PAID, What
 from yuanlu.complaints import flow as complaints
 from yuanlu.complaints.answers import ANSWER
 from yuanlu.complaints.rules import PULL, WATCH, WATCH_WAKE
+from yuanlu.config import Settings
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
 from yuanlu.evidence import keeping
+from yuanlu.evidence.flow import Files
 from yuanlu.keyring import flow as keyring
+from yuanlu.keyring import store as keyring_store
+from yuanlu.keyring.files import OpenFile
+from yuanlu.keyring.rules import Found
 from yuanlu.losses import flow as losses
 from yuanlu.losses.floats import FLOAT_WAKE
+from yuanlu.mailing import flow as mailing
+from yuanlu.mailing.rules import DRIVE as MAILING_DRIVE
 from yuanlu.notify import flow as notify
 from yuanlu.notify import rules as notices
+from yuanlu.packs import signer
 from yuanlu.payments import flow as payments
+from yuanlu.receipts import flow as receipts
+from yuanlu.receipts.rules import DRIVE as PRINT_DRIVE
 from yuanlu.refunds import flow as refunds
 from yuanlu.repayments import flow as repayments
 
@@ -69,11 +80,18 @@ VERBS: Mapping[str, Verb] = {
     OUTSIDE_REFUND: lambda desk, merchant_id, payment_id: cases.request_itself(
         desk, merchant_id, payment_id, What.OUTSIDE_REFUND
     ),
+    PRINT_DRIVE: receipts.drive,
+    MAILING_DRIVE: mailing.drive,
     notices.WAKE: notify.wake,
     notices.SEND: notify.send,
     notices.REPLAY: notify.go_on_replaying,
 }
-"""Every job there is: its name and the verb it calls with (desk, merchant, object)."""
+"""Every job about one object, but for `WITH_FILES`: its name and the verb it calls with (desk, merchant, object)."""
+
+WITH_FILES: Mapping[str, Callable[[Desk, Files, str, str], Awaitable[Any]]] = {
+    complained.IMAGE_WAKE: complained.hand_in
+}
+"""Jobs whose verb works with files beside the desk."""
 
 
 async def _keep_sweep(app: App, merchant_id: str) -> int:
@@ -86,6 +104,26 @@ async def _files_sweep(app: App, merchant_id: str) -> int:
 
 async def _keyring_look(app: App, merchant_id: str) -> int:
     return len(await keyring.look(app.desk, merchant_id, "system", app.pools.reader))
+
+
+def own_certificates(settings: Settings) -> Sequence[Found]:
+    """The installation's own certificates: of no merchant."""
+    found = []
+    if settings.tls_cert_file:
+        found.append(keyring_store.certificate("YUANLU_TLS_CERT_FILE", Path(settings.tls_cert_file)))
+    if (pack := signer.certificate_path(settings)) is not None:
+        found.append(keyring_store.certificate("YUANLU_PACK_CERT_FILE", pack))
+    return found
+
+
+async def look_at_keys(settings: Settings, pool: asyncpg.Pool[Any], at: datetime) -> Sequence[OpenFile]:
+    """Warn in the log of key files that others may read, and of own certificates that end; answers the files.
+
+    Raises Busy while the database is away.
+    """
+    found = await keyring.open_files(settings, pool)
+    keyring.warn_of_ends(await asyncio.to_thread(own_certificates, settings), at)
+    return found
 
 
 SWEEPS: Mapping[str, Callable[[App, str], Awaitable[Any]]] = {
@@ -169,8 +207,8 @@ class Worker:
         try:
             await self.app.pools.recorder.execute("select yuanlu_months_ahead($1, $2)", today, MONTHS_AHEAD)
             await self.app.pools.recorder.execute(_LEAVE_SWEEPS, sorted(SWEEPS), self.app.clock.now())
-            await audit.keep_anchors(self.app.pools.recorder, self.app.settings.anchors, self.app.clock.now())
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
+            await look_at_keys(self.app.settings, self.app.pools.recorder, self.app.clock.now())
+        except (Busy, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
             log.warning("worker.months_not_kept", error=repr(trouble))
 
     async def _chain(self) -> None:
@@ -179,6 +217,7 @@ class Worker:
             try:
                 while await audit.link(self.app.pools.recorder):
                     pass
+                await audit.keep_anchors(self.app.pools.recorder, self.app.settings.anchors, self.app.clock.now())
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
                 log.warning("worker.not_chained", error=repr(trouble))
             await asyncio.sleep(CHAIN_SECONDS)
@@ -211,6 +250,8 @@ class Worker:
         try:
             if job.name in SWEEPS:
                 await SWEEPS[job.name](self.app, job.merchant_id)
+            elif job.name in WITH_FILES:
+                await WITH_FILES[job.name](self.app.desk, self.app.files, job.merchant_id, job.object_id)
             else:
                 await VERBS[job.name](self.app.desk, job.merchant_id, job.object_id)
         except Denied as no:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.making import CODE, MERCHANT, NOON, PAYMENT, REFUND, STORE, TILL
 from yuanlu.channels.contract import (
+    REMOTE,
     Call,
     Callback,
     Channel,
@@ -93,7 +94,7 @@ class Example:
 
 
 def dialects() -> list[tuple[Channel, type[Dialect]]]:
-    return [(channel, one) for channel in Channel for one in _far_side(channel)]
+    return [(channel, one) for channel in REMOTE for one in _far_side(channel)]
 
 
 def _far_side(channel: Channel) -> list[type[Dialect]]:

@@ -24,6 +24,7 @@ from tests.making import PAYMENT
 from yuanlu.channels import evidence
 from yuanlu.channels.alipay.keys import signed_text
 from yuanlu.channels.contract import (
+    REMOTE,
     Call,
     Channel,
     ComplaintStep,
@@ -111,7 +112,7 @@ def alipay(ring: KeyRing) -> Line:
     return Line(ALIPAY, ring)
 
 
-@pytest.fixture(params=list(Channel))
+@pytest.fixture(params=list(REMOTE))
 def line(request: pytest.FixtureRequest, ring: KeyRing) -> Line:
     return Line(request.param, ring)
 

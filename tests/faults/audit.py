@@ -21,7 +21,7 @@ Record = Mapping[str, Any]
 NEXT = "select min(greatest(run_at, coalesce(lease_until, run_at))) from jobs where name <> 'cases.clock'"
 """When something happens next by itself. An open case always has a deadline: that is no unrest."""
 
-TABLES = ("payments", "refunds", "cases", "moves", "facts", "evidence", "jobs", "accounts")
+TABLES = ("payments", "refunds", "cases", "moves", "facts", "evidence", "jobs", "accounts", "shifts")
 
 HELD_STATES = {"RESERVED", "READY", "SENT", "WAITING", "MANUAL"}
 STRANDED_STATES = {"STRANDED", "REDIRECTING", "RECALLING"}
@@ -108,6 +108,7 @@ class Snapshot:
     evidence: list[dict[str, Any]] = field(default_factory=list)
     jobs: list[dict[str, Any]] = field(default_factory=list)
     accounts: list[dict[str, Any]] = field(default_factory=list)
+    shifts: list[dict[str, Any]] = field(default_factory=list)
 
 
 async def snapshot(connection: Any, merchants: Iterable[str] | None = None) -> Snapshot:
@@ -241,8 +242,10 @@ class Audit:
             if payment["state"] in WITH_MONEY:
                 amount = payment["amount_fen"]
                 expected[payment["merchant_id"], payment["id"]] = Counter(
-                    {f"due:{payment['channel']}": -amount, "owed": amount}
+                    {place_of_payment(payment): -amount, "owed": amount}
                 )
+        for shift in self.books.shifts:
+            expected[shift["merchant_id"], shift["id"]] = of_shift(shift)
         for refund in self.books.refunds:
             place = place_of(refund)
             if place != "owed":
@@ -464,6 +467,10 @@ class Audit:
         for payment in self.books.payments:
             key = payment["merchant_id"], payment["id"]
             has_money = payment["state"] in WITH_MONEY
+            if payment["channel"] == "cash":
+                if payment["id"] in world.orders:
+                    self._say("agree", key[0], f"{key[1]} is cash, and the provider was asked")
+                continue
             order = world.orders.get(payment["id"])
             if order is None:
                 if has_money:
@@ -485,7 +492,7 @@ class Audit:
                 continue
             theirs = world.refunds.get(refund["id"])
             if theirs is None:
-                if refund["state"] not in ("CANCELLED", "REFUSED"):
+                if refund["state"] not in ("CANCELLED", "REFUSED") and refund["channel"] != "cash":
                     self._say(
                         "agree", refund["merchant_id"], f"{refund['id']} is {refund['state']}, unknown at the provider"
                     )
@@ -504,6 +511,24 @@ class Audit:
                 self._say("I2", merchants[theirs["order"]], f"{number} is a refund we do not know")
 
 
+def place_of_payment(payment: Record) -> str:
+    """The account from which the money of a payment came."""
+    return f"cash:{payment['till_id']}" if payment["channel"] == "cash" else f"due:{payment['channel']}"
+
+
+def of_shift(shift: Record) -> Counter[str]:
+    """What the moves of a shift come to: out with the float, and at the close all of it back in other places."""
+    drawer = f"cash:{shift['till_id']}"
+    net = Counter({drawer: -shift["float_fen"], "float": shift["float_fen"]})
+    if shift["state"] == "CLOSED":
+        counted, expected = (json.loads(shift[name])["cash"] for name in ("counted", "expected"))
+        gone = {"safe": shift["safe_fen"], "bank": shift["bank_fen"]}
+        gone["float"] = counted - sum(gone.values())
+        net.update({drawer: expected, "difference:cash": counted - expected})
+        net.subtract(gone)
+    return net
+
+
 def place_of(refund: Record) -> str:
     """The account in which a refund's money is, by its state."""
     state = refund["state"]
@@ -511,6 +536,8 @@ def place_of(refund: Record) -> str:
         return "held"
     if state in STRANDED_STATES:
         return "suspense"
+    if refund["channel"] == "cash" and state in OUT_STATES:
+        return f"cash:{refund['till_id']}"
     return f"due:{refund['channel']}" if state in OUT_STATES else "owed"
 
 

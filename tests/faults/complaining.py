@@ -16,7 +16,7 @@ from aiohttp import web
 
 from yuanlu import db, ids
 from yuanlu.app import App, running
-from yuanlu.channels.contract import Callback, Channel
+from yuanlu.channels.contract import REMOTE, Callback, Channel
 from yuanlu.clock import SetClock
 from yuanlu.complaints import flow, store
 from yuanlu.complaints.answers import Answer, AnswerAsk, What
@@ -252,7 +252,7 @@ async def opened(database: db.Database, place: Path, *, told: bool = True, seed:
         world.merchant_id = await merchants.add_merchant(pool, "Shop", now)
         store_id = await merchants.add_store(pool, world.merchant_id, "s", now)
         world.till_id = await merchants.add_till(pool, world.merchant_id, store_id, "t", now)
-        for channel in Channel:
+        for channel in REMOTE:
             config = dict(described[channel])
             if channel is Channel.WECHAT:
                 config["base_url"] = described["base_url"]

@@ -49,6 +49,26 @@ async def mistaken_scan(till: Till) -> None:
     await till.report(payment, What.WRONG_AMOUNT, 1280)
 
 
+@told((WECHAT,))
+async def cash_back_out_of_the_drawer(till: Till) -> None:
+    shift = await till.open_shift(50000)
+    payment = await till.cash()
+    refund = await till.refund(payment, 11520)
+    assert refund
+    await till.pay_out(refund)
+    await till.close_shift(shift, 51200, "one note short")
+
+
+@told((WECHAT,))
+async def cash_by_a_case(till: Till) -> None:
+    payment = await till.cash()
+    case = await till.report(payment, What.WRONG_AMOUNT, 1280)
+    assert case
+    found = await till.case_at(case, "REMEDY")
+    refund = await till.refund_made(id_of_refund(found, 1))
+    await till.pay_out(refund)
+
+
 @told()
 async def password_typed(till: Till) -> None:
     payment = await till.pay("password")

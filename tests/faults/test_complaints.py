@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,22 +11,27 @@ from random import Random
 import pytest
 
 from tests.faults.complaining import PNG, Moment, World, emptied, opened
+from tests.flows import files
 from yuanlu import ids
 from yuanlu.cases import flow as cases
+from yuanlu.cases.complaints import hand_in
 from yuanlu.cases.rules import CaseAsk
 from yuanlu.cases.rules import What as Case
-from yuanlu.channels.contract import Channel
+from yuanlu.channels.contract import REMOTE, Channel
 from yuanlu.complaints import flow
 from yuanlu.complaints.answers import State as Said
 from yuanlu.complaints.answers import What
 from yuanlu.complaints.rules import State
 from yuanlu.db import Database
+from yuanlu.evidence import flow as evidence
+from yuanlu.evidence.rules import Why
 from yuanlu.money import Money
+from yuanlu.people.rules import Person, Role
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds.rules import RefundAsk
 from yuanlu.sim.complaints import Act
 
-BOTH = pytest.mark.parametrize("channel", list(Channel))
+BOTH = pytest.mark.parametrize("channel", list(REMOTE))
 WECHAT, ALIPAY = Channel.WECHAT, Channel.ALIPAY
 
 
@@ -123,6 +129,29 @@ async def test_a_reply_with_an_image_arrives_once_and_the_payers_image_is_kept(w
     assert await audit(world, WECHAT) == []
     rows = await world.connection.fetch("select side, bytes from complaint_images order by side")
     assert [(row["side"], row["bytes"]) for row in rows] == [("merchant", len(PNG) + 4), ("payer", len(PNG))]
+
+
+async def test_the_payers_image_is_a_file_of_the_case_that_staff_open_on_the_record(world: World) -> None:
+    """S59, S71, S79: made anew and chained, once, however often it is looked at; a broken one stays where it was."""
+    await world.watch(WECHAT)
+    payment = await world.paid(WECHAT)
+    picture = files.png_with_texts()
+    world.complain(payment, images=[world.given(WECHAT, picture), world.given(WECHAT)])
+    await world.wait(hours=1)  # images come with the first look at the complaint itself
+    case_id = await world.connection.fetchval("select id from cases where payment_id = $1", payment.id)
+    desk, shelf, anna = world.app.desk, world.app.files, Person("anna", Role.OWNER)
+    (shown,) = await evidence.of_case(desk, world.merchant_id, case_id, anna)
+    assert (shown.file.digest_original, shown.file.taken_by) == (hashlib.sha256(picture).hexdigest(), "channel")
+    opened_file, content = await evidence.opened(desk, shelf, world.merchant_id, shown.file.id, anna, Why.REVIEW)
+    assert hashlib.sha256(content).hexdigest() == opened_file.file.digest_kept
+    assert content != picture  # what the PNG said beside its pixels is not kept
+    assert f'"item":"{shown.file.id}"' in "".join(await world.facts("CaseItemAdded")).replace(" ", "")
+    rows = await world.connection.fetch("select id from complaint_images where side = 'payer'")
+    assert len(rows) == 2
+    again = [await hand_in(desk, shelf, world.merchant_id, row["id"]) for row in rows]
+    assert sorted(each.id for each in again if each is not None) == [shown.file.id]
+    assert len(await evidence.of_case(desk, world.merchant_id, case_id, anna)) == 1
+    assert len(await world.facts("FileTaken")) == 1
 
 
 TROUBLES = [
@@ -247,6 +276,7 @@ async def test_a_finished_complaint_taken_up_again_is_new_and_has_a_new_deadline
     await world.work()
     one = await world.one()
     await world.say(one, What.REPLY, "已处理")
+    await world.wait(seconds=1)  # words of one moment have no order
     await world.say(one, What.FINISH)
     await world.work()
     assert (await world.one()).state is State.FINISHED

@@ -49,6 +49,9 @@ from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refund_store
 from yuanlu.refunds.rules import Refund, RefundAsk, RescueAsk
 from yuanlu.seal import Sealed
+from yuanlu.shifts import flow as shifts
+from yuanlu.shifts.rules import CountAsk, ShiftAsk
+from yuanlu.shifts.rules import Shift as Duty
 from yuanlu.sim.books import Order, Refusal
 from yuanlu.sim.faults import Fault
 from yuanlu.sim.faults import Kind as Trouble
@@ -66,6 +69,8 @@ ADRIFT = 9.0
 """Seconds a request of a service that died is still on its way: less than the shortest deadline of a call."""
 DAYS_MAX = 4
 """How far the clock may go until everything must be at rest."""
+
+CASHIER = Person("cashier", Role.CASHIER)
 
 BORN: ContextVar[int] = ContextVar("born")
 """Which service of its run the present task belongs to."""
@@ -444,6 +449,39 @@ class Till:
         )
         return await self.request(lambda: payments.request(self.world.desk, ask))
 
+    async def cash(self, fen: int = 12800, handed_fen: int = 20000) -> Payment:
+        """Take cash."""
+        ask = ChargeAsk(
+            merchant_id=self.run.merchant_id,
+            id=self.new(Kind.PAYMENT),
+            till_id=self.run.till_id,
+            amount=Money(fen),
+            who="cashier",
+            channel=Channel.CASH,
+            handed_fen=handed_fen,
+        )
+        return await self.request(lambda: payments.request(self.world.desk, ask))
+
+    async def pay_out(self, refund: Refund) -> Refund:
+        """Give the cash of a refund back."""
+        desk, run = self.world.desk, self.run
+        return await self.request(lambda: refunds.pay_out(desk, run.merchant_id, refund.id, run.till_id, CASHIER))
+
+    async def open_shift(self, float_fen: int) -> Duty:
+        ask = ShiftAsk(
+            merchant_id=self.run.merchant_id,
+            id=self.new(Kind.SHIFT),
+            till_id=self.run.till_id,
+            float_fen=float_fen,
+            by=CASHIER,
+        )
+        return (await self.request(lambda: shifts.open_shift(self.world.desk, ask))).row
+
+    async def close_shift(self, shift: Duty, cash_fen: int, why: str = "") -> Duty:
+        desk, run = self.world.desk, self.run
+        ask = CountAsk(by=CASHIER, counted={"cash": cash_fen}, reasons={"cash": why}, version=shift.version)
+        return await self.request(lambda: shifts.close(desk, run.merchant_id, shift.id, ask, cash_fen // 2, 0))
+
     async def show(self, fen: int = 12800, payment_id: str = "") -> Payment:
         """Show a QR code for the payer to scan."""
         ask = ChargeAsk(
@@ -506,6 +544,15 @@ class Till:
         found = await self.world.desk.see(refund_store.by_id(self.run.merchant_id, refund.id))
         assert isinstance(found, Refund)
         return found
+
+    async def refund_made(self, refund_id: str) -> Refund:
+        """Wait until a case has asked for its refund."""
+        for _ in range(2000):
+            found = await self.world.desk.see(refund_store.by_id(self.run.merchant_id, refund_id))
+            if isinstance(found, Refund):
+                return found
+            await self.wait(5)
+        raise AssertionError(f"{refund_id} is not asked for")
 
     async def refund_at(self, refund: Refund, *states: str) -> Refund:
         """Wait until a refund is in one of these states."""

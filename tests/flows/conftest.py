@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from tests.flows.mailbox import Mailbox, certificates, mailbox
 from tests.flows.receivers import Receiver, receiving
 from tests.flows.shop import Shop, opened
 from yuanlu.db import Database, Pools
@@ -22,4 +24,17 @@ async def shop(database: Database, pools: Pools) -> AsyncIterator[Shop]:
 async def receiver() -> AsyncIterator[Receiver]:
     """An endpoint that takes everything."""
     async with receiving() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The test authority and the mail server's certificate."""
+    return certificates(tmp_path_factory.mktemp("papers"))
+
+
+@pytest.fixture
+async def box(papers: tuple[Path, Path]) -> AsyncIterator[Mailbox]:
+    """A mail server that wants STARTTLS and a login."""
+    async with mailbox(papers[1]) as made:
         yield made

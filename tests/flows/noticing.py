@@ -52,6 +52,7 @@ class Noticing(Scene):
         return Desk(
             self.reader, self.recorder, self._ask, self.clock,
             mark_key=b"k" * 32, followers=FOLLOWERS, seal=self.seal, tell=self._tell,
+            mails=self.settings.mails,
         )  # fmt: skip
 
     async def _tell(self, letter: Letter) -> Receipt:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from yuanlu import ids, jobs
 from yuanlu.app import FOLLOWED, FOLLOWERS, ROWS
-from yuanlu.channels.contract import Channel, Evidence, Operation, Outcome, Reason, Step, Word
+from yuanlu.channels.contract import REMOTE, Channel, Evidence, Operation, Outcome, Reason, Step, Word
 from yuanlu.clock import SetClock
 from yuanlu.db import Database, Pools, Role, connect
 from yuanlu.desk import Desk
@@ -118,7 +118,7 @@ async def standing(database: Database, pools: Pools) -> AsyncIterator[Scene]:
     scene.merchant_id = await merchants.add_merchant(pool, "Shop", NOON)
     store_id = await merchants.add_store(pool, scene.merchant_id, "store", NOON)
     scene.till_id = await merchants.add_till(pool, scene.merchant_id, store_id, "till", NOON)
-    for channel in Channel:
+    for channel in REMOTE:
         await merchants.set_channel(pool, scene.merchant_id, channel, {}, NOON)
     yield scene
     await scene.reader.close()

@@ -122,6 +122,19 @@ async def test_what_a_thief_does_to_the_records_is_named(
     assert told(await verdict(shop, thief)) == [each.replace("{id}", payment.id) for each in wanted]
 
 
+async def test_no_chain_at_all_does_not_pass_for_a_good_one(shop: Shop, thief: asyncpg.Connection) -> None:
+    """S57: all of it taken away, with no anchor at hand."""
+    await shop.paid(1280)
+    await chained(shop)
+    assert (await flow.verify(thief, shop.merchant_id, late=AT_ONCE)).ok
+    await thief.execute("delete from audit_pages")
+    assert (await verdict(shop, thief)).ok
+    assert (await flow.verify(thief, shop.merchant_id, late=timedelta(hours=1))).ok, "a worker may still come to it"
+    lines = await thief.fetchval("select (select count(*) from facts) + (select count(*) from moves)")
+    (found,) = (await flow.verify(thief, shop.merchant_id, late=AT_ONCE)).problems
+    assert (found.wrong, found.name.partition(" since ")[0]) == ("unchained", f"{lines} lines")
+
+
 async def test_the_service_itself_cannot_mend_the_chain(shop: Shop) -> None:
     await shop.paid(1280)
     await chained(shop)
@@ -133,6 +146,8 @@ async def test_the_service_itself_cannot_mend_the_chain(shop: Shop) -> None:
 async def test_anchors_are_written_down_once_a_day_and_find_an_end_that_was_cut(
     shop: Shop, thief: asyncpg.Connection, tmp_path: Path
 ) -> None:
+    await flow.keep_anchors(shop.pools.recorder, tmp_path / "anchors", shop.clock.now())
+    assert not (tmp_path / "anchors").exists(), "an empty file would be the first day's, and anchor nothing"
     await shop.paid(1280)
     await chained(shop)
     await shop.paid(500)

@@ -8,17 +8,27 @@ import shutil
 import tarfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.flows.noticing import Noticing, noticing
-from yuanlu import backup, db
+from yuanlu import backup, db, ids
+from yuanlu.app import running
 from yuanlu.audit import flow as audit
 from yuanlu.config import Settings
 from yuanlu.errors import Denied
+from yuanlu.ids import Kind
+from yuanlu.merchants import store as merchants
+from yuanlu.people import flow as people
+from yuanlu.people import signing, signing_store, stepup
+from yuanlu.people.signin import By
+from yuanlu.people.signing import Means
+from yuanlu.people.stepup import Act, Proof, StepUp
 from yuanlu.postgres import Server
 from yuanlu.seal import Seal
+from yuanlu.terminal import backups
 
 CONTENT = b"a sealed content, as it lies"
 LYING = "YM0000000000000000000000000AB/ab/YF0000000000000000000000000AB.0123456789abcdef"
@@ -213,3 +223,55 @@ async def test_what_cannot_be_backed_up_says_why(made: tuple[Settings, Path, Pat
     with pytest.raises(Denied, match=r"backup\.unwritable"):
         await backup.back_up(settings, tmp_path / "none" / "x.tar", None, datetime.now(UTC))
     assert not list(tmp_path.iterdir())
+
+
+async def test_a_restored_backup_revives_no_session_no_step_up_and_no_invitation(
+    spot: Path,
+) -> None:
+    """S35, S33: what was ended after the backup does not act again; keys are kept, and counted for whoever restores."""
+    home = _elsewhere(spot, "signed-in").state.parent
+    settings = Settings(state=home / "state")
+    async with db.ground(None, settings.state) as database, running(settings, database) as app:
+        desk, pool, now = app.desk, app.pools.recorder, app.clock.now()
+        merchant = await merchants.add_merchant(pool, "shop", now)
+        anna = (await people.add(desk, merchant, role="owner", name="Anna", who="boss")).id
+        dora = (await people.add(desk, merchant, role="cashier", name="Dora", who="boss")).id
+        await signing.invite(desk, merchant, dora, "boss")
+        token = await signing.invite(desk, merchant, anna, "boss")
+        await signing.accept(desk, pool, token, Means("correct 7 horses"))
+        entry = await signing.sign_in(desk, account=anna, password="correct 7 horses", code="", device="")
+        row = StepUp(
+            merchant_id=merchant, id=ids.new(Kind.STEP_UP), version=0, staff_id=anna, digest="x", by=By.CODE, proof="x",
+            made_at=now, until=now,
+        )  # fmt: skip
+        act = Act("refund", ids.new(Kind.REFUND), 30_000)
+        await desk.decide(signing_store.step_up(merchant, row.id), partial(stepup.make, row, act, False))
+        machine = await merchants.add_key(pool, merchant, "stock", now)
+        await merchants.add_key(pool, merchant, anna, now, staff_id=anna)
+        assert await desk.see(signing_store.session_key(entry.session.id)) is not None
+        epoch = await desk.see(merchants.key_epoch())
+    await backup.back_up(settings, home / "shop.tar", home / "shop.keys", datetime.now(UTC))
+    there = _elsewhere(spot, "signed-out")
+    there.state.mkdir()
+    told = await backups.restore(there, home / "shop.tar", home / "shop.keys")
+    assert told["ok"], told
+    assert told["revived"] == {
+        "sessions_ended": 1, "step_ups_ended": 1, "invitations_ended": 1, "machine_keys": 1, "personal_keys": 1,
+        "people": 2,
+    }  # fmt: skip
+    said: list[str] = []
+    backups.show_restored(told, lambda text, **_: said.append(text))
+    assert "key end" in "".join(said)
+    async with db.ground(None, there.state) as database, running(there, database) as app:
+        desk, pool = app.desk, app.pools.recorder
+        assert await desk.see(signing_store.session_key(entry.session.id)) is None
+        spent = await desk.see(signing_store.step_up(merchant, row.id))
+        assert spent is not None
+        with pytest.raises(Denied, match=r"step_up\.stale"):
+            stepup.demand(act, anna, Proof(True, spent), app.clock.now())
+        facts = await pool.fetch("select kind from facts where who = 'restore' order by kind")
+        assert [each["kind"] for each in facts] == ["InvitationEnded", "SignedOut", "StepUpEnded"]
+        assert await desk.see(merchants.key_by_secret(machine.secret)) is not None
+        assert await desk.see(merchants.key_epoch()) > epoch + 1_000_000
+        again = await signing.sign_in(desk, account=anna, password="correct 7 horses", code="", device="")
+        assert await desk.see(signing_store.session_key(again.session.id)) is not None

@@ -16,7 +16,7 @@ import pytest
 from tests.flows import files
 from tests.flows.files import SECRET
 from tests.flows.room import ANNA, CASHIER, Room, opened
-from yuanlu import ids
+from yuanlu import db, ids
 from yuanlu.cases import flow as cases
 from yuanlu.cases.chain import Side
 from yuanlu.cases.flow import Words
@@ -273,6 +273,19 @@ async def test_nothing_new_is_kept_for_who_was_forgotten(room: Room) -> None:
     assert not room.lying()
 
 
+async def test_whoever_hands_out_all_about_a_customer_is_on_record_without_a_file_too(room: Room) -> None:
+    """S57, S36."""
+    case = await room.case()
+    by = Person("cli:ops", Role.OPERATOR)
+    await keeping.export(room.desk, room.files, room.reader, room.merchant_id, case.payment_id, by, io.BytesIO())
+    told = await db.read(
+        room.reader, room.merchant_id, "select object_id, who, body from facts where kind = 'DataExported'"
+    )
+    assert [(row["object_id"], row["who"], row["body"]) for row in told] == [
+        (case.payment_id, "cli:ops", '{"files":0}')
+    ]
+
+
 async def test_only_the_owner_and_who_runs_the_installation_export_and_erase(room: Room) -> None:
     """S57."""
     case = await room.case()
@@ -290,7 +303,7 @@ async def test_only_the_owner_and_who_runs_the_installation_export_and_erase(roo
 
 
 async def test_the_sweep_forgets_a_case_when_its_time_is_over_and_no_day_before(room: Room) -> None:
-    """S57, S66: personal data cut when its purpose ends, trade records kept."""
+    """S24, S57, S66: personal data cut when its purpose ends, trade records kept."""
     case, still_open = await room.case(), await room.case()
     await told(room, case)
     kept = await told(room, still_open)
@@ -308,14 +321,14 @@ async def test_the_sweep_forgets_a_case_when_its_time_is_over_and_no_day_before(
     assert (row["wrapped"], row["forgotten_by"], row["forgotten_why"]) == ("", "system", "retention")
 
 
-async def test_what_is_sealed_for_a_complaint_a_handover_and_a_person_who_left_has_an_end_too(room: Room) -> None:
+async def test_what_is_sealed_for_a_complaint_a_handover_a_ticket_and_who_left_has_an_end_too(room: Room) -> None:
     """S57, S80: and a legal hold of the case keeps the complaint about its payment."""
     case = await room.case()
     await hold(room, case)
     other = await room.case()
     start = room.clock.now()
     ended = {"YN1": case.payment_id, "YN2": other.payment_id, "YN3": other.payment_id}
-    for subject in (*ended, "YV1", "YV2", "YW1", "YW2", "YX1"):
+    for subject in (*ended, "YV1", "YV2", "YW1", "YW2", "YX1", "ZT1", "ZT2", "ZT3"):
         await room.seal.of(room.merchant_id, subject, start)
     for name, payment_id in ended.items():
         await room.pool.execute(
@@ -338,8 +351,20 @@ async def test_what_is_sealed_for_a_complaint_a_handover_and_a_person_who_left_h
         " '', '', $2::timestamptz, until from (values ('YW1', $2::timestamptz), ('YW2', null)) as each (id, until)",
         room.merchant_id, start,
     )  # fmt: skip
+    till = await room.pool.fetchval("select id from tills where merchant_id = $1 limit 1", room.merchant_id)
+    await room.pool.execute(
+        "insert into tickets (merchant_id, id, version, till_id, store_id, about, cause, code, note, health, log,"
+        " fingerprint, opened_at, opened_by, state, closed_at) select $1, id, 1, $3, '', about, 'device', '', '', '',"
+        " '', '', $2::timestamptz, '', case when closed_at is null then 'OPEN' else 'CLOSED' end, closed_at"
+        " from (values ('ZT1', '', $2::timestamptz), ('ZT2', '', null), ('ZT3', $4, $2)) as each (id, about,"
+        " closed_at)",
+        room.merchant_id, start, till, case.payment_id,
+    )  # fmt: skip
     forgotten = "select array_agg(subject order by subject) from subject_keys where wrapped = ''"
-    for days, gone in ((89, None), (2, ["YV1"]), (KEPT_DAYS - 92, ["YV1"]), (2, ["YN2", "YV1", "YW1"])):
+    year = ["YV1", "ZT1"]
+    for days, gone in (
+        (89, None), (2, ["YV1"]), (273, ["YV1"]), (2, year), (KEPT_DAYS - 367, year), (2, ["YN2", "YV1", "YW1", "ZT1"]),
+    ):  # fmt: skip
         room.later(days)
         await room.sweep()
         assert await room.pool.fetchval(forgotten) == gone, days

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from tests.flows.mailbox import PASSWORD, USER, Mailbox, certificates, mailbox
 from tests.flows.noticing import Noticing, noticing, short
+from tests.flows.receivers import receiving
 from tests.flows.scene import said, settled
 from yuanlu import ids
 from yuanlu.cases import flow as cases
@@ -18,24 +22,13 @@ from yuanlu.channels.contract import Operation, Word
 from yuanlu.db import Database, Pools
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
+from yuanlu.keyring import flow as keyring
 from yuanlu.letters import Way
+from yuanlu.merchants import store as merchants
 from yuanlu.money import Money
 from yuanlu.notify import flow, rules, templates
 
 PAYER = "li.lei@example.com"  # made up
-
-
-@pytest.fixture(scope="session")
-def papers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The test authority and the mail server's certificate."""
-    return certificates(tmp_path_factory.mktemp("papers"))
-
-
-@pytest.fixture
-async def box(papers: tuple[Path, Path]) -> AsyncIterator[Mailbox]:
-    """A mail server that wants STARTTLS and a login."""
-    async with mailbox(papers[1]) as made:
-        yield made
 
 
 def settings(box: Mailbox, papers: tuple[Path, Path], place: Path, password: str = PASSWORD) -> dict[str, Any]:
@@ -95,6 +88,34 @@ async def test_a_shortage_is_mailed(shop: Noticing, box: Mailbox) -> None:
     assert "微信退款资金不足" in str(box.got[0]["subject"])
     assert "float.short wechat" in box.texts[0]
     assert len(box.got) == 1
+
+
+async def test_the_end_of_a_secret_is_mailed_and_told_to_a_hook_once_a_step(
+    shop: Noticing, box: Mailbox, papers: tuple[Path, Path]
+) -> None:
+    """S29: 30, 7 and 1 days before and at its end; looking again, or not being able to read it, changes nothing."""
+    ends_at = x509.load_pem_x509_certificate(papers[0].read_bytes()).not_valid_after_utc
+    pool, now = shop.pools.recorder, shop.clock.now()
+    certificate = papers[0].parent / "account.pem"
+    certificate.write_bytes(papers[0].read_bytes())
+    await merchants.set_channel(pool, shop.merchant_id, "wechat", {"merchant_cert": str(certificate)}, now)
+    async with receiving() as receiver:
+        await shop.hook(receiver.url, "secret.*")
+        await shop.hook("boss@shop.example", "secret.ending", way=Way.EMAIL)
+        await shop.hook("cook@shop.example", "payment.*", way=Way.EMAIL)
+        for days in (40, 29, 28, 6, 2, 0.5, -1, -2):
+            shop.clock.at = ends_at - timedelta(days=days)
+            for _ in range(2):
+                await keyring.look(shop.desk, shop.merchant_id, "system", pool)
+                await shop.work()
+            certificate.unlink(missing_ok=True)  # what is known of it is told all the same
+        told = [json.loads(each.body) for each in receiver.once]
+    assert [each["type"] for each in told] == ["secret.ending"] * 4
+    assert [each["data"]["facts"]["days"] for each in told] == [30, 7, 1, 0]
+    assert {each["data"]["id"] for each in told} == {"wechat/merchant_cert"}
+    assert [mail["to"] for mail in box.got] == ["boss@shop.example"] * 4
+    assert "wechat/merchant_cert" in str(box.got[0]["subject"])
+    assert "请确认已换新" in str(box.got[0]["subject"])
 
 
 async def test_the_payer_is_told_of_each_step_with_an_apology(shop: Noticing, box: Mailbox) -> None:

@@ -19,7 +19,7 @@ from yuanlu.cases import store as cases_store
 from yuanlu.cases import tracing
 from yuanlu.cases.handovers import HandoverAsk
 from yuanlu.cases.rules import State, What
-from yuanlu.channels.contract import Channel, Deed, Entry, Grievance, Heard, Operation, Reason, Side, Word
+from yuanlu.channels.contract import REMOTE, Channel, Deed, Entry, Grievance, Heard, Operation, Reason, Side, Word
 from yuanlu.complaints import flow as complaints
 from yuanlu.db import Database, Pools
 from yuanlu.devices import flow as devices
@@ -66,7 +66,7 @@ async def state(shop: Noticing, case_id: str) -> State:
     return seen.case.state
 
 
-@pytest.mark.parametrize("channel", list(Channel))
+@pytest.mark.parametrize("channel", list(REMOTE))
 async def test_the_float_warns_while_the_case_is_still_in_review(
     shop: Noticing, receiver: Receiver, channel: Channel
 ) -> None:

@@ -11,20 +11,26 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pypdf
 import pytest
 from click.testing import CliRunner
 
 from tests.dossiers import INNER_WORDS, OPEN_WORDS
-from tests.flows.room import ANNA, Room, opened
+from tests.flows.room import ANNA, LIMITS, Room, opened
 from tests.flows.shop import Shop
 from tests.flows.test_repayments import wish
+from tests.flows.test_wrong_payee import Street, case_there, charge, close, paid_by, side
+from tests.flows.test_wrong_payee import street as street  # noqa: PLC0414 - a fixture
+from tests.flows.test_wrong_payee import wish as handing
 from tests.making import fen, heard
-from yuanlu import ids
+from yuanlu import ids, words
 from yuanlu.cases import complaints as joining
 from yuanlu.cases import flow as cases
+from yuanlu.cases import store as case_store
+from yuanlu.cases import tracing
 from yuanlu.cases.chain import Audience, How, Side
-from yuanlu.cases.rules import CaseAsk, What
+from yuanlu.cases.rules import CaseAsk, Conclusion, What
 from yuanlu.channels.contract import Channel, Deed, Entry, Grievance, Heard, Word
 from yuanlu.channels.contract import Side as Sides
 from yuanlu.cli import main
@@ -38,7 +44,7 @@ from yuanlu.evidence.rules import Audience as FileAudience
 from yuanlu.evidence.shelves import Disk
 from yuanlu.ids import Kind
 from yuanlu.merchants import store as merchants
-from yuanlu.packs import flow, paper, press, signer, store
+from yuanlu.packs import flow, paper, press, signer, store, typeset
 from yuanlu.packs.audit import faults
 from yuanlu.packs.dossier import digest_of
 from yuanlu.packs.readers import Reader, cut
@@ -49,7 +55,7 @@ from yuanlu.repayments import flow as repayments
 from yuanlu.repayments.rules import Refusal
 
 try:
-    paper.typesetter()
+    typeset.typesetter()
     MISSING = ""
 except Denied as no:
     MISSING = str(no.facts["package"])
@@ -166,6 +172,67 @@ async def test_whoever_opens_a_pack_reads_the_complaint_in_it(room: Room, tmp_pa
     assert "很抱歉" in "".join(page.extract_text() for page in opened_pack.pages)
 
 
+async def handed_over(street: Street) -> tuple[str, str]:
+    """A request of `here` about a payment of `there`, handed over; answers its id and that of the case it opened."""
+    payment = await charge(street.there, 900, paid_by(900, "p1"))
+    done = await tracing.request(street.here.desk, handing(street, payment.id, who="askers-clerk"))
+    await street.work()
+    case = await case_there(street)
+    await close(street, case, Conclusion.NOTED)
+    await street.work()
+    return done.row.id, case.id
+
+
+async def gathered_there(street: Street, case_id: str) -> flow.Gathered:
+    there = street.there
+    return await flow.gather(
+        there.desk, Files(Disk(Path("nowhere"))), there.pools.reader, there.merchant_id, case_id, ANNA
+    )
+
+
+async def test_a_handed_over_request_is_in_the_pack_without_a_word_of_who_asked(street: Street) -> None:
+    """S47, S76: the taking side's row, its facts and its link; nothing of the asking side is read at all."""
+    handover_id, case_id = await handed_over(street)
+    made = (await gathered_there(street, case_id)).dossier
+    assert [(each["id"], each["state"], each["amount_fen"]) for each in made.handovers] == [
+        (handover_id, "DECLINED", 900)
+    ]
+    assert [link.kind for link in made.chain] == ["handover", "message"]
+    kinds = [fact.kind for fact in made.facts if fact.object == handover_id]
+    assert kinds == ["HandoverTaken", "HandoverMoved"]
+    for reader in Reader:
+        seen = cut(made, reader)
+        assert faults(seen) == []
+        told = msgspec.json.encode(seen).decode()
+        asking = await side(street.here, handover_id)
+        for secret in (street.here.merchant_id, street.here.till_id, asking.fingerprint, asking.said, "askers-clerk"):
+            assert secret not in told
+
+
+@needs_font
+@pytest.mark.parametrize("reader", list(Reader))
+async def test_whoever_opens_a_pack_reads_the_hand_over_and_a_changed_byte_is_named(
+    street: Street, tmp_path: Path, reader: Reader
+) -> None:
+    """S47, S76: on paper and among the records."""
+    handover_id, case_id = await handed_over(street)
+    found = await gathered_there(street, case_id)
+    made = await pressed(found, signer.of(Settings(state=tmp_path), street.there.clock.now()), reader)
+    assert verify(made).faults == []
+    opened_pack = pypdf.PdfReader(io.BytesIO(made))
+    (told,) = json.loads(opened_pack.attachments["handovers.json"][0])
+    assert (told["id"], told["opened_by"]) == (handover_id, "handover")
+    assert "别店转来的请求" in "".join(page.extract_text() for page in opened_pack.pages)
+    writer = pypdf.PdfWriter(clone_from=opened_pack)
+    for each in writer.attachment_list:
+        if each.name == "handovers.json":
+            each.content = each.content.replace(b"900", b"901")
+    forged = io.BytesIO()
+    writer.write(forged)
+    codes = {each.code for each in verify(forged.getvalue()).faults}
+    assert {"records.differs", "chain.handover"} <= codes
+
+
 async def talked(room: Room) -> str:
     """A case with two messages and two files, one of each for our own people; answers its id."""
     case = await room.case("oUpF8uMuAJO")
@@ -202,6 +269,36 @@ async def test_the_pack_of_a_case_people_talked_about_is_cut_and_good(room: Room
         verdict = verify(await pressed(found, ours, reader))
         assert verdict.faults == []
         assert (verdict.counts["messages"], verdict.counts["files"], verdict.counts["links"]) == (messages, messages, 4)
+
+
+@needs_font
+@pytest.mark.parametrize("reader", list(Reader))
+async def test_a_file_that_was_not_searched_surely_says_so_beside_it_to_every_reader(
+    room: Room, tmp_path: Path, reader: Reader
+) -> None:
+    """S36, S59, S76: in the record and on the page, in the reader's language; not beside one that was searched."""
+    case_id = await talked(room)
+    room.files.workshop.limits = replace(LIMITS, read_seconds=0)  # as with YUANLU_OCR=off
+    case = (await room.desk.see(case_store.by_id(room.merchant_id, case_id))).case
+    assert case is not None
+    unread = await room.take(room.ask(case, name="unread.jpg"))
+    await cases.file_taken(room.desk, room.merchant_id, unread.id)
+    found = await flow.gather(room.desk, room.files, room.reader, room.merchant_id, case_id, ANNA, reader)
+    told = {each.id: (each.searched, each.says_zh, each.says_en) for each in found.dossier.files}
+    assert told.pop(unread.id) == (False, *(words.both("file.unsearched")[each] for each in ("zh", "en")))
+    assert set(told.values()) == {(True, "", "")}
+    ours = signer.of(Settings(state=tmp_path), room.clock.now())
+    for lang in ("zh", "en"):
+        file = await asyncio.to_thread(press.press, found.dossier, found.contents, ours, reader=reader, lang=lang)
+        assert verify(file).faults == []
+        text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(file)).pages)
+        warning = words.both("file.unsearched")[lang].replace("\n", " ")
+        assert _solid(text).count(_solid(warning)) == 1
+
+
+def _solid(text: str) -> str:
+    """Text without what breaks its lines."""
+    return "".join(text.split())
 
 
 async def test_what_was_forgotten_leaves_its_digest_in_the_pack(room: Room) -> None:

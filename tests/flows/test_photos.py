@@ -17,6 +17,7 @@ from pypdf import PdfReader
 from tests.flows import files
 from tests.flows.test_blacking import ONE, WHO
 from tests.flows.test_remaking import remade
+from tests.unit.test_rows import LONG, NUMBER, embossed
 from yuanlu import ids
 from yuanlu.evidence import reading
 from yuanlu.evidence.blacking import Letter
@@ -103,6 +104,23 @@ async def test_a_page_of_a_pdf_that_is_a_picture_is_read() -> None:
     (image,) = PdfReader(io.BytesIO(kept.content)).pages[0].images
     assert image.image is not None
     assert is_black(image.image.convert("L"), PLACE)
+
+
+@needs_tesseract
+@pytest.mark.parametrize("text", [NUMBER, LONG])
+async def test_an_embossed_number_is_black_though_nobody_reads_it(text: str) -> None:
+    """S59."""
+    kept = await remade(files.png(embossed(text)), ROOMY)
+    assert (kept.masked, kept.searched_pages) == ((Found.CARD,), 1)
+    left, upper, right, lower = ImageDraw.Draw(embossed("")).textbbox((420, 800), text, font=ImageFont.load_default(78))
+    assert shown(kept).crop((round(left), round(upper), round(right), round(lower))).getextrema() == (0, 0)
+
+
+@needs_tesseract
+async def test_a_row_as_long_as_a_number_that_nobody_reads_leaves_a_picture_unsure() -> None:
+    """S59: six digits and thirteen, as some cards have them, are no four groups: left, and not called searched."""
+    kept = await remade(files.png(embossed("620000 0000000000003")), ROOMY)
+    assert kept.searched_pages == 0
 
 
 @pytest.mark.parametrize("size", [(4000, 3000), (1, 60_000), (60_000, 1), (1, 1)], ids=str)

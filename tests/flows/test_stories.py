@@ -21,7 +21,7 @@ import pytest
 
 from yuanlu.cli.trying import STORIES
 from yuanlu.demo import playbill
-from yuanlu.packs.paper import can_write_chinese
+from yuanlu.packs.typeset import can_write_chinese
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 2
@@ -151,7 +151,7 @@ def test_wrong_codes_are_told_before_money_moves(plays: Plays) -> None:
 
 @pytest.mark.skipif(not can_write_chinese(), reason="needs fonts-noto-cjk")
 def test_a_pack_is_made_and_one_flipped_byte_is_found(plays: Plays) -> None:
-    """S7, S76."""
+    """S6, S7, S76."""
     found = told(plays, "evidence-pack")
     assert (found["case"]["state"], found["case"]["conclusion"]) == ("CLOSED", "money_back")
     words = said(found)
@@ -251,6 +251,25 @@ def test_the_customers_photo_is_made_anew_before_it_counts(plays: Plays) -> None
     assert found["refund"]["amount_fen"] == found["payment"]["back_fen"] == 4500
     words = said(found)
     steps = ("manager: The customer was asked", "It is made anew", "Entered: a file", "manager: Approved")
+    assert [words.index(step) for step in steps] == sorted(words.index(step) for step in steps)
+
+
+def test_cash_goes_back_out_of_the_drawer_and_the_count_agrees(plays: Plays) -> None:
+    found = told(plays, "cash")
+    assert (found["payment"]["channel"], found["payment"]["back_fen"]) == ("cash", 11520)
+    assert (found["case"]["way"], found["case"]["conclusion"]) == ("cash", "money_back")
+    refund = found["refund"]
+    assert (refund["state"], refund["amount_fen"], refund["sent_times"]) == ("DONE", 11520, 0)
+    words = said(found)
+    steps = (
+        "manager: Opens a shift",
+        "cashier: Takes ¥128.00 in cash",
+        "Mistaken scan reported",
+        "cashier: A till without a name is stopped",
+        "¥115.20 in cash paid out of a drawer",
+        "Closed: Money back",
+        "manager: Closes the shift",
+    )
     assert [words.index(step) for step in steps] == sorted(words.index(step) for step in steps)
 
 

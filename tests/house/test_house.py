@@ -74,7 +74,7 @@ def test_an_unknown_setting_is_an_error() -> None:
 
 def test_every_job_is_in_the_docs() -> None:
     page = (ROOT / "docs/reference/jobs.md").read_text()
-    missing = [name for name in (*worker.VERBS, *worker.SWEEPS) if f"`{name}`" not in page]
+    missing = [name for name in (*worker.VERBS, *worker.WITH_FILES, *worker.SWEEPS) if f"`{name}`" not in page]
     assert not missing
 
 

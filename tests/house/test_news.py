@@ -10,7 +10,7 @@ import pytest
 from yuanlu import words
 from yuanlu.channels.contract import Channel
 from yuanlu.ids import Kind
-from yuanlu.notify.rules import PREFIXES, SILENT, TYPES
+from yuanlu.notify.rules import PREFIXES, SECRET, SILENT, TYPES
 
 ROOT = Path(__file__).resolve().parents[2] / "yuanlu"
 FACTS = {
@@ -43,6 +43,6 @@ def test_what_is_told_has_words(kind: str) -> None:
 
 
 def test_every_object_that_is_told_of_has_one_prefix_and_every_prefix_an_object() -> None:
-    assert {name.partition(".")[0] + "." for name in TYPES.values()} == set(PREFIXES.values())
+    assert {name.partition(".")[0] + "." for name in TYPES.values()} == {*PREFIXES.values(), SECRET}
     assert set(PREFIXES) <= set(Kind) | set(Channel)
     assert not {channel[:2] for channel in Channel} & set(Kind)  # a float is never mistaken for what has an id

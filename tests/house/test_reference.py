@@ -14,19 +14,22 @@ from typing import Any
 import click
 import pytest
 
-from tests.making import PAYMENT, RAILS, REFUND, after, changed, fen, heard, moved, payment, refund
+from tests.making import PAYMENT, RAILS, REFUND, TILL, after, changed, fen, heard, moved, payment, refund
 from yuanlu import ids
 from yuanlu.change import Change
-from yuanlu.channels.contract import Evidence, News, Word
+from yuanlu.channels.contract import Channel, Evidence, News, Word
 from yuanlu.cli import main
 from yuanlu.losses import rules as losses
 from yuanlu.losses.rules import LossSeen
 from yuanlu.machine import Turn
+from yuanlu.payments import cash
 from yuanlu.payments import rules as payments
+from yuanlu.people.rules import Person, Role
 from yuanlu.refunds import rules as refunds
 from yuanlu.refunds.rules import PLACE, RefundAsk, RefundSeen, Resolution, State
 from yuanlu.repayments import rules as repayments
 from yuanlu.repayments.rules import RepaymentSeen
+from yuanlu.shifts import rules as shifts
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -117,6 +120,9 @@ def test_every_turn_of_the_tables_is_in_a_mapped_row() -> None:
         ("RECALLING", "REFUSED", "STRANDED"),
         ("RECALLING", "STRANDED", "STRANDED"),
         ("EXTERNAL", "STRANDED", "STRANDED"),
+        # cash: a person's word ends it, nothing is sent
+        ("RESERVED", "pay out in cash", "DONE"),
+        ("READY", "pay out in cash", "DONE"),
     }
 
 
@@ -182,11 +188,48 @@ def settled(verb: Callable[[losses.Settling, LossSeen, datetime], Change[Any]]) 
     )
 
 
+ANNA = Person("anna", Role.CASHIER)
+
+
+def taken(*, is_counted: bool) -> Change[Any]:
+    ask = payments.ChargeAsk(
+        merchant_id=PAID.merchant_id, id=PAYMENT, till_id=TILL, amount=fen(12800), who="anna", channel=Channel.CASH
+    )
+    sees = payments.ChargeSeen(None, "s", frozenset(), None, is_counted=is_counted)
+    return changed(cash.take(ask, sees, after(0)))
+
+
+def paid_out() -> Change[Any]:
+    waits = refund(State.READY, channel=Channel.CASH)
+    return changed(refunds.pay_out(ANNA, TILL, "s", waits, after(1)))
+
+
+def shift_opened(float_fen: int = 50000, drift_fen: int = 0) -> Change[Any]:
+    ask = shifts.ShiftAsk(
+        merchant_id=PAID.merchant_id, id=ids.new(ids.Kind.SHIFT), till_id=TILL, float_fen=float_fen, by=ANNA
+    )
+    return changed(shifts.open_shift(ask, shifts.OpeningSeen(None, "s", drift_fen=drift_fen), after(0)))
+
+
+def shift_closed(counted: int, safe: int, bank: int) -> Change[Any]:
+    ask = shifts.CountAsk(by=ANNA, counted={"cash": counted}, reasons={"cash": "gone"}, version=1)
+    return changed(shifts.close(ask, safe, bank, shifts.ShiftSeen(shift_opened().row), after(9)))
+
+
 P, W = payments.State, Word
 POSTINGS = {
     "payment paid": lambda: pay(P.SENT, W.SETTLED),
     "payment late paid": lambda: pay(P.REVERSED, W.SETTLED),
     "payment late paid after all not": lambda: pay(P.LATE_PAID, W.ENDED),
+    "cash taken": lambda: taken(is_counted=False),
+    "cash told after the count": lambda: taken(is_counted=True),
+    "cash given back": paid_out,
+    "shift opened": shift_opened,
+    "shift opened, of what its last count missed": lambda: shift_opened(0, 12800),
+    "shift closed, all back as float": lambda: shift_closed(50000, 0, 0),
+    "shift closed, all to the safe": lambda: shift_closed(50000, 50000, 0),
+    "shift closed, all to the bank": lambda: shift_closed(50000, 0, 50000),
+    "shift closed, nothing there": lambda: shift_closed(0, 0, 0),
     "refund requested": requested,
     "refund cancelled": lambda: changed(refunds.cancel("cashier", refund(State.RESERVED), after(1))),
     "refund refused": lambda: hear(State.SENT, W.REFUSED),
@@ -220,7 +263,8 @@ def test_each_posting_in_the_docs_is_what_the_rules_post() -> None:
     made = {}
     for name, build in POSTINGS.items():
         change = build()
-        (move,) = moved(change)
+        ((source, target, amount),) = moved(change)
+        move = (source.replace(TILL, "till"), target.replace(TILL, "till"), amount)
         made[name] = (change.row.state.name, move, change.draw.amount.amount if change.draw else 0)
     assert told == made
 

@@ -68,7 +68,7 @@ def _row(**changes: Any) -> Callable[[Change[Any]], Change[Any]]:
 def _takes_any_version(patch: Patch) -> None:
     def decides(act: Any, verb: str, event: Any, seen: Any, at: Any) -> Any:
         case = review._there(seen)
-        rules.demand(act.by, verb, case.store_id)
+        review.demand(act.by, verb, case.store_id)
         review._demand_event(case, event)
         return case
 

@@ -528,7 +528,7 @@ def test_a_case_is_not_reopened_beside_another() -> None:
 
 
 def test_escalations_are_kept_side_by_side_with_how_far_they_are() -> None:
-    """S76."""
+    """S6, S76."""
     row = changed(review.escalate(act(), Place.COUNSEL, Status.PREPARED, seen(wish()), LATER)).row
     row = changed(review.escalate(act(), Place.HOTLINE, Status.FILED, seen(row), LATER)).row
     row = changed(review.escalate(act(), Place.COUNSEL, Status.ANSWERED, seen(row), LATER)).row

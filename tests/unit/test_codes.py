@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stdnum import ean, luhn
 from stdnum.iso7064 import mod_11_2
 
-from yuanlu import packaged, words
+from yuanlu import ids, packaged, words
 from yuanlu.channels import codes
 from yuanlu.channels.codes import CodeKind, Recognised, Wallet, masked, recognise
 
@@ -177,6 +177,12 @@ TRAPS = [
 def test_each_trap_is_seen(text: Any, how: dict[str, Any], kind: str, says: str, ok: bool) -> None:
     seen = look(text, **how)
     assert (seen.kind.value, seen.says, seen.ok) == (kind, says, ok)
+
+
+@pytest.mark.parametrize("kind", ids.Kind)
+def test_an_id_of_any_kind_is_our_number(kind: ids.Kind) -> None:
+    ours = ids.new(kind)
+    assert (look(ours).kind, look(ours).says) == (CodeKind.OUR_NUMBER, "scan.ours")
 
 
 def test_a_birth_date_to_come_is_not_plausible() -> None:

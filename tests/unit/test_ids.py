@@ -12,7 +12,7 @@ from stdnum.iso7064 import mod_37_36
 
 from tests.making import NOON
 from yuanlu import ids
-from yuanlu.channels.codes import recognise
+from yuanlu.channels.codes import CodeKind, recognise
 from yuanlu.clock import business_day
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
@@ -84,6 +84,14 @@ def test_what_only_looks_like_an_id_is_none(spoilt: str) -> None:
 def test_an_id_is_never_taken_for_a_payment_code(kind: Kind, at: datetime) -> None:
     found = recognise(ids.new(kind, at), typed=False, today=business_day(NOON), no_id_card=False)
     assert not found.ok
+
+
+@given(kinds, moments)
+def test_an_id_of_any_kind_is_recognised_as_our_number(kind: Kind, at: datetime) -> None:
+    made = ids.new(kind, at)
+    for text in (made, made.lower()):
+        found = recognise(text)
+        assert (found.kind, found.code) == (CodeKind.OUR_NUMBER, made)
 
 
 @pytest.mark.parametrize("apart", [-900, -1, 0, 1, 900])

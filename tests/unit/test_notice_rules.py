@@ -221,6 +221,10 @@ def test_a_hook_is_asked_only_about_objects_it_may_hear_of() -> None:
     assert not rules.wants(refunds_only, PAYMENT)
     assert rules.wants(refunds_only, "YR" + PAYMENT[2:])
     assert not rules.wants(HOOK, HOOK.id)
+    assert rules.wants(HOOK, "wechat/merchant_cert")
+    assert rules.wants(HOOK, f"hook/{HOOK.id}/old")  # the end of its own old secret is news to it
+    assert not rules.wants(refunds_only, "wechat/merchant_cert")
+    assert rules.wants(replace(HOOK, kinds="SecretEnding"), f"key/{PAYMENT}")
     assert not rules.wants(HOOK, DELIVERY.id)  # what was sent is never sent
     assert not rules.wants(replace(HOOK, about=PAYMENT), PAYMENT)  # a payer hears of the case and its refunds
 
@@ -233,7 +237,7 @@ def test_every_kind_that_is_told_exists_has_one_type_and_payers_hear_of_no_other
     assert len(set(TYPES.values())) == len(TYPES)
     assert set(TYPES) <= set(FOLLOWERS)
     assert set(templates.KINDS) <= set(TYPES)
-    assert all(name.startswith(tuple(rules.PREFIXES.values())) for name in TYPES.values())
+    assert all(name.startswith((*rules.PREFIXES.values(), rules.SECRET)) for name in TYPES.values())
 
 
 def test_the_page_lists_every_type() -> None:

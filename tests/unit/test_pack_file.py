@@ -32,7 +32,7 @@ from tests.dossiers import INNER_WORDS, OPEN_WORDS, dossier
 from tests.making import NOON
 from yuanlu.config import Settings
 from yuanlu.errors import Denied
-from yuanlu.packs import paper, press, records, signature, signer
+from yuanlu.packs import paper, press, records, signature, signer, typeset
 from yuanlu.packs import verify as verifying
 from yuanlu.packs.dossier import Dossier, digest_of, linked
 from yuanlu.packs.readers import Reader
@@ -41,7 +41,7 @@ from yuanlu.packs.verify import Verdict, verify
 from yuanlu.told import both
 
 try:
-    paper.typesetter()
+    typeset.typesetter()
     MISSING = ""
 except Denied as no:
     MISSING = str(no.facts["package"])
@@ -408,7 +408,7 @@ def _resigned(file: bytes, forger: Signer, **replaced: bytes) -> bytes:
         writer.root.pop(name, None)
     for name, content in enclosed.items():
         if content:
-            press._enclose(writer, name, content, "application/json", "/Data", NOON)
+            press._enclose(writer, name, zlib.compress(content), len(content), "application/json", "/Data", NOON)
     return press._signed(writer, forger)
 
 
@@ -584,6 +584,6 @@ def test_a_key_that_is_unfit_is_refused(tmp_path: Path, ours: Signer, theirs: Si
 
 
 def test_a_machine_without_a_chinese_typeface_is_told_which_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paper, "can_write_chinese", lambda: False)
+    monkeypatch.setattr(typeset, "can_write_chinese", lambda: False)
     with pytest.raises(Denied, match="fonts-noto-cjk"):
-        paper.typesetter()
+        typeset.typesetter()

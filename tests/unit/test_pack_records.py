@@ -14,11 +14,12 @@ import pytest
 
 from tests.dossiers import INNER_WORDS, OPEN_WORDS, as_read, dossier
 from tests.making import CASE, NOON, PAYMENT, REFUND
-from yuanlu import words
+from yuanlu import ids, words
+from yuanlu.cases import handovers
 from yuanlu.facts import Fact
 from yuanlu.packs import audit, paper, records, rules
 from yuanlu.packs.audit import faults
-from yuanlu.packs.dossier import Dossier, Found, digest_of, linked
+from yuanlu.packs.dossier import Complained, Dossier, Found, Link, Uttered, digest_of, linked
 from yuanlu.packs.readers import READERS, Reader, cut
 from yuanlu.packs.rules import File
 from yuanlu.told import both
@@ -81,6 +82,93 @@ def test_a_column_nobody_thought_of_is_shown_to_counsel_alone() -> None:
     made = replace(whole(), case={**whole().case, "new_column": "secret"})
     assert [reader for reader in Reader if "new_column" in cut(made, reader).case] == [Reader.COUNSEL]
     assert set(READERS) == set(Reader)
+
+
+# --- complaints and hand-overs ---
+
+HANDED = {
+    "id": ids.derived(ids.Kind.HANDOVER, NOON, "handed"), "version": 2, "side": "taking", "state": "DONE",
+    "payment_id": PAYMENT, "case_id": CASE, "amount_fen": 12800, "channel": "wechat", "happened_at": NOON,
+    "opened_at": NOON, "opened_by": "handover", "ended_at": NOON,
+}  # fmt: skip
+COMPLAINT = ids.derived(ids.Kind.COMPLAINT, NOON, "complained")
+SECRET_ALARM = "promise_broken"
+
+
+def beside() -> Dossier:
+    """A case that another shop handed over, and that was complained of at the channel: one entry, one alarm."""
+    made = whole()
+    items = [
+        ("handover", HANDED["id"], digest_of(handovers.told(HANDED).encode()), "customer"),
+        ("complaint", COMPLAINT, digest_of(b"wechat2002"), "customer"),
+        ("complaint_entry", f"{COMPLAINT}.log.1", "7" * 64, "customer"),
+        ("complaint_alarm", f"{COMPLAINT}.{SECRET_ALARM}", digest_of(SECRET_ALARM.encode()), "internal"),
+    ]
+    links, facts, at = list(made.chain), list(made.facts), max(fact.at for fact in made.facts)
+    for place, (kind, item, digest, audience) in enumerate(items):
+        chain = linked(links[-1].chain, kind, str(item), digest, at)
+        links.append(Link(kind=kind, id=str(item), digest=digest, at=at, chain=chain, audience=audience))
+        body = {"item": item, "item_kind": kind, "digest": digest, "chain": chain, "audience": audience}
+        facts.append(
+            replace(made.facts[-1], at=at, object=CASE, transition=9, seq=place + 1, kind="CaseItemAdded", body=body)
+        )
+    taken = {"amount_fen": 12800, "channel": "wechat", "case_id": CASE}
+    for place, (kind, body) in enumerate((("HandoverTaken", taken), ("HandoverMoved", {"state": "DONE"})), 1):
+        facts.append(replace(facts[-1], object=str(HANDED["id"]), transition=place, seq=0, kind=kind, body=body))
+    said = Uttered(id="log.1", at=NOON, side="payer", deed="opened", text="没人理")
+    row = {"id": COMPLAINT, "channel": "wechat", "channel_id": "2002", "complained_at": NOON, "alarm": ""}
+    return replace(
+        made, case={**made.case, "chain": links[-1].chain, "chain_length": len(links)}, chain=links, facts=facts,
+        handovers=[HANDED], complaints=[Complained(row=row, text="没人理", phone="13800000000", entries=[said])],
+    )  # fmt: skip
+
+
+def read_back(made: Dossier) -> Dossier:
+    written = records.papers(made, dossier()[1]).records
+    return records.dossier_of(made.made_at, {name: records.read_record(name, each) for name, each in written.items()})
+
+
+@pytest.mark.parametrize("reader", list(Reader))
+def test_hand_overs_and_complaints_agree_with_their_links_also_when_read_back(reader: Reader) -> None:
+    """S47, S76: an alarm that calmed since is still told by its link."""
+    assert faults(beside()) == []
+    seen = cut(beside(), reader)
+    assert faults(read_back(seen)) == []
+    is_counsel = reader is Reader.COUNSEL
+    assert [link.withheld for link in seen.chain[5:]] == [False, False, False, not is_counsel]
+
+
+@pytest.mark.parametrize("reader", list(Reader))
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_links_of_hand_overs_and_complaints_are_named(reader: Reader, lang: str) -> None:
+    """S76: on paper they say what they bind."""
+    seen = read_back(cut(beside(), reader))
+    told = [each["text"] for each in paper._links(seen, paper.Tongue(lang), {})][5:]
+    hidden = {
+        "zh": "投诉的警报（内部记录，不在本件内）",
+        "en": "an alarm about a complaint (internal, not in this pack)",
+    }
+    alarm = {
+        "zh": "投诉 2002 的警报：答应的日子过了，钱还没到账",
+        "en": "An alarm about complaint 2002: the promised day is over, the money is not there",
+    }
+    wanted = {
+        "zh": ["别店转来的请求：2026-11-23 12:00:00 以微信付的 ¥128.00",
+               "支付平台的投诉 2002，2026-11-23 12:00:00 提出",
+               "投诉 2002 中，2026-11-23 12:00:00 付款人：提出投诉"],
+        "en": ["A request handed on by another shop: ¥128.00 paid by WeChat Pay at 2026-11-23 12:00:00",
+               "Complaint 2002 at the payment provider, made at 2026-11-23 12:00:00",
+               "In complaint 2002 at 2026-11-23 12:00:00, Payer: complained"],
+    }  # fmt: skip
+    assert told == [*wanted[lang], (alarm if reader is Reader.COUNSEL else hidden)[lang]]
+
+
+def test_talk_that_was_forgotten_is_told_so_and_is_no_fault() -> None:
+    made = beside()
+    gone = replace(made, complaints=[replace(made.complaints[0], text="", phone="", entries=(), gone=True)])
+    assert faults(gone) == []
+    told = [each["text"] for each in paper._links(cut(gone, Reader.CUSTOMER), paper.Tongue("en"), {})]
+    assert told[7] == "An entry of complaint 2002; its text was deleted by rule"
 
 
 # --- what does not agree ---
@@ -165,6 +253,36 @@ def test_records_that_do_not_agree_are_found(twist: str) -> None:
     assert code in codes(change(whole()))
 
 
+def _handed(**changed: Any) -> Callable[[Dossier], Dossier]:
+    return lambda made: replace(made, handovers=[{**made.handovers[0], **changed}])
+
+
+def _complaint(**changed: Any) -> Callable[[Dossier], Dossier]:
+    return lambda made: replace(made, complaints=[replace(made.complaints[0], **changed)])
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (_handed(amount_fen=12700), "chain.handover"),
+        (_handed(channel="alipay"), "chain.handover"),
+        (_handed(payment_id="YP0"), "ids"),
+        (_handed(case_id="YC0"), "ids"),
+        (_handed(version=1), "facts.beyond"),
+        (lambda made: replace(made, handovers=()), "chain.missing"),
+        (_complaint(row={"id": COMPLAINT, "channel": "wechat", "channel_id": "2003"}), "chain.complaint"),
+        (_complaint(entries=()), "chain.missing"),
+        (lambda made: replace(made, complaints=()), "chain.missing"),
+        (_nth("chain", 8, digest="0" * 64), "chain.complaint_alarm"),
+    ],
+)
+def test_a_hand_over_or_a_complaint_that_was_changed_is_found(change: Callable[[Dossier], Dossier], code: str) -> None:
+    """S47, S71."""
+    found = [each for each in faults(change(beside())) if each.code == code]
+    assert found
+    assert all(text for each in found for text in both(f"paper.fault.{each.code}", each.facts))
+
+
 def test_records_that_agree_have_no_fault() -> None:
     assert faults(whole()) == []
 
@@ -224,7 +342,7 @@ def _files() -> list[File]:
     made, contents = dossier()
     return [
         File(id=each.id, name=each.name, media=each.media, size=each.size, digest=each.digest, who=each.who,
-             content=contents[each.id])
+             content=contents[each.id], is_searched=True)
         for each in made.files
     ]  # fmt: skip
 
@@ -272,7 +390,7 @@ def test_no_line_of_what_happened_has_a_hole_whoever_reads_it(reader: Reader) ->
     kinds = {
         each.__name__: dict.fromkeys((field.name for field in fields(each)), "1")
         for each in Fact.__subclasses__()
-        if each.__module__.startswith(rooms) and "handovers" not in each.__module__ and each.__name__ not in skipped
+        if each.__module__.startswith(rooms) and each.__name__ not in {*skipped, "HandoverAsked"}
     }
     seen = READERS[reader].facts
     for kind, body in kinds.items():

@@ -6,6 +6,7 @@ import ast
 import itertools
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from yuanlu.change import Stay
 from yuanlu.errors import Broken, Denied
 from yuanlu.policies import check, flow, rules, table
 from yuanlu.policies.rules import Facts, Line, PolicyAsk, PolicySeen, Ruling, Span
+from yuanlu.terminal import policies as checking
 
 HEAD = ",".join(table.COLUMNS)
 WHATS = ("wrong_amount", "wrong_code", "other")
@@ -350,3 +352,15 @@ def test_what_the_built_in_policy_says_names_its_version() -> None:
     )
     assert (verdict.policy, verdict.line) == (f"built-in/{built_in.digest[:12]}", 5)
     assert built_in.policy == ""  # it is no row of the merchant's
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030"])
+def test_a_table_is_read_as_the_spreadsheets_of_china_save_it(tmp_path: Path, encoding: str) -> None:
+    """S68: Excel and WPS save CSV in GBK unless they are told otherwise; what is no text is refused."""
+    saved = tmp_path / "policy.csv"
+    saved.write_bytes("amount_fen,verdict,zh,en\r\n*,review,店里有人核对,Somebody checks it\r\n".encode(encoding))
+    told = checking.check(saved)
+    assert (told.ok, told.rows, told.problems) == (True, 1, [])
+    saved.write_bytes(bytes(range(256)))
+    with pytest.raises(Denied, match=r"policy\.file_unreadable"):
+        checking.check(saved)

@@ -12,7 +12,7 @@ import pytest
 from tests.making import MERCHANT, NOON, PAYMENT, RAILS, REFUND, after, changed, fen, moved, payment, refund
 from yuanlu import ids
 from yuanlu.change import Change, Stay
-from yuanlu.channels.contract import Channel, Evidence
+from yuanlu.channels.contract import REMOTE, Evidence
 from yuanlu.errors import Denied
 from yuanlu.payments import rules as payments
 from yuanlu.refunds.rules import State as RefundState
@@ -248,4 +248,4 @@ def test_names_that_differ_need_a_statement() -> None:
 
 
 def test_every_channel_knows_its_window() -> None:
-    assert set(RAILS) == set(Channel)
+    assert set(RAILS) == set(REMOTE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 
@@ -10,6 +11,7 @@ import pytest
 from tests.making import ALIPAY, NOON, WECHAT, after, payment, refund, shown
 from yuanlu import words
 from yuanlu.channels.contract import Channel, Facts
+from yuanlu.channels.registry import FACTS
 from yuanlu.lawbook import shelf
 from yuanlu.payments.rules import HAS_MONEY, Mode, Payment, State
 from yuanlu.refunds.routes import Route, Way, route
@@ -103,7 +105,7 @@ def test_a_window_is_warned_of_with_the_latest_lead_time_that_has_come_and_never
 TIMES = [NOON, after(days=1), after(days=8), after(days=366)]
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", [Mode.SCANNED, Mode.SHOWN])
 @pytest.mark.parametrize("state", State)
 def test_every_payment_with_every_refund_has_a_way_and_words_for_it(state: State, mode: Mode) -> None:
     """S53. S64: total over the states; a refund only for what is paid, a reverse or close only for what is not."""
@@ -177,3 +179,13 @@ def test_what_went_back_whole_needs_nothing() -> None:
 def test_what_contradicts_our_books_waits_for_a_person(state: State) -> None:
     assert way(payment(state, incident="two words")) == Route(Way.WAIT, "incident")
     assert way(payment(state), refund(incident="two words")) == Route(Way.WAIT, "incident")
+
+
+def test_what_was_paid_in_cash_goes_back_in_cash_for_as_long_as_books_are_kept() -> None:
+    paid = payment(State.PAID, channel=Channel.CASH, mode=Mode.HANDED)
+    bound = FACTS[Channel.CASH]
+    for at in TIMES:
+        assert way(paid, at=at, bound=bound).way is Way.CASH
+    assert words.both("route.cash")
+    assert words.both("way.cash")
+    assert way(replace(paid, back_fen=12800), at=NOON, bound=bound).way is Way.NONE

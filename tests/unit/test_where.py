@@ -13,7 +13,7 @@ from tests.unit.test_words import width
 from yuanlu import words
 from yuanlu.cases.rules import State as CaseState
 from yuanlu.cases.where import NOBODY, OF_CASE, OF_PAYMENT, OF_REFUND, CaseNow, Where, where
-from yuanlu.channels.contract import Channel
+from yuanlu.channels.contract import REMOTE, Channel
 from yuanlu.lawbook import shelf
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.payments.rules import State as PaymentState
@@ -48,7 +48,7 @@ def test_the_tables_know_every_state() -> None:
 def test_there_is_an_answer_for_every_refund_case_and_payment_at_any_time(state: State | None) -> None:
     """S78."""
     stages = {code.removeprefix("where.") for code in words.catalogue() if code.startswith("where.")}
-    for payment_state, case, when, channel in product(PaymentState, cases(), TIMES, Channel):
+    for payment_state, case, when, channel in product(PaymentState, cases(), TIMES, REMOTE):
         for into in ("", "零钱", "招商银行信用卡0403"):
             one = None if state is None else refund(state, received_into=into, channel=channel)
             found = at(when, one, case, payment(payment_state, channel=channel))

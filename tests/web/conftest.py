@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from yuanlu import ids
 from yuanlu.app import App, running
+from yuanlu.clock import SystemClock
 from yuanlu.config import Settings
 from yuanlu.db import Database
 from yuanlu.ids import Kind
@@ -115,6 +119,14 @@ class Shop:
         return tuple(found)
 
 
+@contextlib.contextmanager
+def logged() -> Iterator[list[Any]]:
+    """What is logged meanwhile, whatever level a command that ran in this process before has set."""
+    structlog.reset_defaults()
+    with capture_logs() as lines:
+        yield lines
+
+
 @pytest.fixture(scope="session")
 def keys_of_sim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the simulated providers keep their keys, which take long to make."""
@@ -144,11 +156,11 @@ async def opened(
     said: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> AsyncIterator[Shop]:
-    """A shop, served until the block ends. `on_loopback`: its hooks may lead to this machine. `said`: more settings."""
+    """A shop, served until the block ends. `on_loopback`: its hooks may lead to this machine. `said`: more settings;
+    without, tills do not practise: no test starts a practice ground unasked."""
     port = free_port()
-    settings = Settings(
-        state=state, public_url=f"http://127.0.0.1:{port}", hooks_on_loopback=int(on_loopback), **(said or {})
-    )
+    usual = {"public_url": f"http://127.0.0.1:{port}", "hooks_on_loopback": int(on_loopback), "practice": 0}
+    settings = Settings(state=state, **{**usual, **(said or {})})
     async with running(settings, database) as app, aiohttp.ClientSession() as session:
         pool, now = app.pools.recorder, app.clock.now()
         shops = {}
@@ -188,3 +200,20 @@ async def bare_shop(database: Database, tmp_path: Path) -> AsyncIterator[Shop]:
     """A shop that no channel knows."""
     async with opened(database, tmp_path) as each:
         yield each
+
+
+class Clock(SystemClock):
+    """The real clock, ahead by so much."""
+
+    later = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.later
+
+
+@pytest.fixture
+def clock(shop: Shop) -> Clock:
+    """The shop's clock, to be put ahead."""
+    made = Clock()
+    shop.app.desk.clock = shop.app.clock = made
+    return made

@@ -9,8 +9,9 @@ import json
 import socket
 import zipfile
 from base64 import b64encode
+from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -63,6 +64,30 @@ async def test_a_file_is_handed_in_listed_and_opened_safely(shop: Shop) -> None:
     shown = await shop.get(f"/v1/files/{told['id']}?show=inline")
     assert shown.headers["content-disposition"].startswith("inline;")
     assert (await shop.get(f"/v1/cases/{case}/files")).told["items"][0]["opened_times"] == 2
+
+
+async def test_whoever_opens_a_file_that_was_not_searched_surely_is_told_so_plainly(shop: Shop) -> None:
+    """S36, S57, S59: in its record, beside its bytes, in the customer's export; of one that was searched, nothing."""
+    payment, case = await case_of(shop)
+    sheet = (await add(shop, case, files.pdf([files.page(b"nothing to hide")]), kind="application/pdf")).told
+    assert (sheet["searched"], sheet["says_zh"], sheet["says_en"]) == (True, "", "")
+    workshop = shop.app.files.workshop
+    workshop.limits = replace(workshop.limits, read_seconds=0)  # as with YUANLU_OCR=off
+    photo = (await add(shop, case, files.jpeg())).told
+    assert (photo["searched"], photo["searched_pages"]) == (False, 0)
+    assert "卡号" in photo["says_zh"]
+    assert "may still be seen" in photo["says_en"]
+    opened = [await shop.get(f"/v1/files/{each['id']}") for each in (sheet, photo)]
+    assert [each.headers["searched"] for each in opened] == ["true", "false"]
+    assert [unquote(opened[1].headers[f"says-{each}"]) for each in ("zh", "en")] == [photo["says_zh"], photo["says_en"]]
+    assert "says-zh" not in opened[0].headers
+    await owner_of(shop)
+    exported = await shop.get(f"/v1/payments/{payment}/data", who="owner")
+    with zipfile.ZipFile(io.BytesIO(exported.raw)) as zipped:
+        listed = {each["id"]: each for each in json.loads(zipped.read("data.json"))["files"]}
+    assert listed[sheet["id"]]["searched"]
+    assert "says_zh" not in listed[sheet["id"]]
+    assert (listed[photo["id"]]["searched"], listed[photo["id"]]["says_zh"]) == (False, photo["says_zh"])
 
 
 @pytest.mark.parametrize(

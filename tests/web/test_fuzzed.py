@@ -26,8 +26,9 @@ from yuanlu.web.server import ROUTES
 BATCH = 25
 TRIES = {"tries"}
 """What a refused call may write: that somebody tried a password or a code, which is how tries are counted."""
-SEALS_NOTHING = {"subject_keys", "merchant_keys"}
-"""A key is made for words before it is decided whether they are taken. One whose words were refused seals nothing."""
+SEALS_NOTHING = {"subject_keys", "merchant_keys", "key_uses"}
+"""A key is made for words before it is decided whether they are taken. One whose words were refused seals nothing.
+When a key was last used is written now and then, by any call that knew it."""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "M-SEARCH", "PROPFIND")
 VALUES: Sequence[Any] = (
     None, True, False, 0, -1, 1, 2**31, 2**53 + 1, 2**63, 2**64, -(2**63) - 1, 10**40, 0.5, 1e308, "", " ", "\x00",
@@ -202,6 +203,7 @@ async def fuzzed(shop: Shop, many: int, seed: int) -> Counter[int]:
                 written = wrote.get(number, set())
                 assert status < 400 or written <= TRIES, ("refused, and yet recorded", status, written, call[:3000])
                 taken |= 0 < status < 400 and not call.startswith(b"GET ")
+                taken |= bool(written - TRIES)  # nobody waited for the answer
                 was_tried |= bool(written)
                 statuses[status] += 1
             after = await rows_of(shop.app.pools)

@@ -19,6 +19,9 @@ from yuanlu.people import flow as people
 from yuanlu.web.parts import auth
 from yuanlu.web.server import ROUTES
 
+NAMED = {kind.name.lower(): kind for kind in Kind} | {"object": Kind.PAYMENT, "receipt": Kind.PAYMENT}
+"""What the parts of paths are ids of."""
+
 
 async def hired(shop: Shop, role: str, store_id: str = "") -> str:
     """A member of staff of this role, with a key under the role's name; their id."""
@@ -166,8 +169,7 @@ async def test_a_key_for_reading_changes_nothing_anywhere(owned: Shop) -> None:
     for route in ROUTES:
         if route.is_open or route.method == "GET" or route.may == "see":
             continue
-        kinds = {"evidence": Kind.EVIDENCE} | {kind.name.lower(): kind for kind in Kind}
-        path = "/".join(ids.new(kinds[p[1:-1]]) if p[:1] == "{" else p for p in route.path.split("/"))
+        path = "/".join(ids.new(NAMED[p[1:-1]]) if p[:1] == "{" else p for p in route.path.split("/"))
         raw = b"x" if route.takes_kinds else msgspec.json.encode(dict(route.example))
         query = f"?id={ids.new(Kind.FILE)}" if route.takes_kinds else ""
         answer = await owned.call("POST", path + query, raw=raw, who="reader")
@@ -220,8 +222,7 @@ async def test_a_stolen_token_alone_opens_nothing(owned: Shop, device: Device) -
     for route in ROUTES:
         if route.is_open:
             continue
-        kinds = {"evidence": Kind.EVIDENCE, "object": Kind.PAYMENT} | {kind.name.lower(): kind for kind in Kind}
-        path = "/".join(ids.new(kinds.get(p[1:-1], Kind.CODE)) if p[:1] == "{" else p for p in route.path.split("/"))
+        path = "/".join(ids.new(NAMED.get(p[1:-1], Kind.CODE)) if p[:1] == "{" else p for p in route.path.split("/"))
         raw = None if route.method == "GET" else msgspec.json.encode(dict(route.example))
         answer = await owned.call(route.method, path, raw=raw, who="thief")
         assert (answer.status, answer.code) == (401, "signature.missing"), route.path

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.flows import files
-from tests.web import test_complaints, test_devices, test_signin
+from tests.web import signing_in, test_complaints, test_devices
 from tests.web.conftest import Shop, opened
 from tests.web.test_policies_and_repayments import STRICT
 from tests.web.test_refunds_and_cases import later
@@ -81,8 +81,8 @@ async def patient(database: Database, tmp_path: Path, sim: Sim) -> AsyncIterator
 
 async def signed_in(shop: Shop, name: str) -> str:
     """An owner who is signed in under this name; their account."""
-    account = await test_signin.invited(shop, "owner")
-    await test_signin.entered(shop, account, name)
+    account = await signing_in.invited(shop, "owner")
+    await signing_in.entered(shop, account, name)
     return account
 
 
@@ -239,6 +239,39 @@ async def test_a_review_names_who_may_do_what_and_whom_to_look_at(shop: Shop) ->
     assert found[anna]["look_at"] == ["unused", "long_in_role"]
 
 
+async def test_a_machines_key_that_a_leaver_was_told_is_to_be_looked_at_until_it_is_rotated(shop: Shop) -> None:
+    """S95: leaving ends people's own keys; a machine's goes on, and so may they with it."""
+    olga, gone = await hire(shop, "olga", "owner"), await hire(shop, "gone", "owner")
+    made = await shop.post(
+        "/v1/keys", {"id": ids.new(Kind.KEY), "actor": "shop system", "scopes": ["read"]}, who="gone"
+    )
+    assert made.status == 201
+
+    async def looked_at() -> list[str]:
+        found = (await shop.get("/v1/staff/review", who="olga")).told["items"]
+        return next(one["look_at"] for one in found if one["who"] == "shop system")
+
+    assert await looked_at() == []
+    await people.end(shop.app.desk, shop.merchant_id, gone, olga)
+    assert await looked_at() == ["known_to_leaver"]
+    key = made.told["key"]["id"]
+    assert (await shop.post(f"/v1/keys/{key}/rotate", {}, who="olga")).status == 200
+    assert await looked_at() == []
+
+
+KINDS_MADE = (
+    "refund",
+    "file",
+    "repayment",
+    "loss",
+    "handover",
+    "policy",
+    "shift",
+    "printer",
+    "print",
+    "mailing",
+    "ticket",
+)
 OF_STORES = {kind.name.lower() for kind in TABLES} - {"answer"}
 """What a part of a path or a field of a wish is called that names an object of a store."""
 NOT_OF_A_STORE = {
@@ -248,10 +281,13 @@ NOT_OF_A_STORE = {
     "limits": "count for all stores (`OF_MERCHANT`)",
     "passkey": "belongs to one person, who alone may name it (`own`)",
     "session": "belongs to one person, who alone may name it (`own`)",
+    "goods": "are sold at one price in all stores; nobody of one store changes them (`OF_MERCHANT`)",
     "channel": "a name, no object",
     "object": "in a path the payment, tried with its evidence; in a step-up only compared with what is done later",
     "evidence": "goes with its object",
     "store": "a wish for another store is refused by its name, whether or not there is one",
+    "about": "of a ticket: a payment or refund that is not there, or of another store, is refused as unknown",
+    "receipt": "in a path the payment or refund it is of, tried as that",
     "voucher": "whoever holds a slip is told that this merchant has the money, and of other stores no payment, no code",
     "images": "are looked for among those of the complaint in the path",
 }
@@ -274,10 +310,11 @@ def test_what_a_route_names_belongs_to_a_store_or_says_why_not() -> None:
 
 async def standing(shop: Shop) -> dict[str, str]:
     """One of each object that belongs to the shop's store, by what it is called, made by the people of the house."""
+    shop.app.desk.mails = True  # as with a mail server: a letter is only written down here
     payment = await shop.paid()
     case = (await asked(shop)).rpartition("/")[2]
     store = (await shop.get("/v1/tills")).told["items"][0]["store"]
-    made = {name: ids.new(Kind[name.upper()]) for name in ("refund", "file", "repayment", "loss", "handover", "policy")}
+    made = {name: ids.new(Kind[name.upper()]) for name in KINDS_MADE}
     complaint, _ = await test_complaints.complained(shop)
     old, lent = await shop.paid(), await shop.paid()
     await shop.app.pools.recorder.execute(
@@ -286,7 +323,13 @@ async def standing(shop: Shop) -> dict[str, str]:
     account = {"payer_name": "张三", "account_name": "张三", "account_number": "6200000000001234"}
     for path, wish in (
         ("/v1/refunds", {"id": made["refund"], "payment": payment, "amount_fen": 100, "undo_seconds": 3600}),
+        ("/v1/shifts", {"id": made["shift"], "till": shop.till, "float_fen": 0}),
         ("/v1/policies", {"id": made["policy"], "content": STRICT, "store": store}),
+        ("/v1/printers", {"id": made["printer"], "via": "till", "store": store, "till": shop.till}),
+        ("/v1/prints", {"id": made["print"], "printer": made["printer"], "of": payment}),
+        (f"/v1/receipts/{payment}/send", {"id": made["mailing"], "way": "email", "target": "li@mail.example",
+                                          "consent": True}),
+        ("/v1/tickets", {"id": made["ticket"], "till": shop.till, "about": payment, "cause": "device"}),
         ("/v1/losses", {"id": made["loss"], "case": case, "cause": "wrong_customer", "bearer": "payer",
                        "amount_fen": 9}),
         ("/v1/repayments", {"id": made["repayment"], "payment": old, "amount_fen": 1, "because": "window_over",
@@ -308,7 +351,7 @@ async def standing(shop: Shop) -> dict[str, str]:
     )
     return {
         **made, "payment": payment, "case": case, "complaint": complaint, "code": code, "till": shop.till,
-        "object": payment, "evidence": evidence,
+        "object": payment, "evidence": evidence, "receipt": payment,
     }  # fmt: skip
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from cryptography import x509
 
 from tests.flows.receivers import receiving
-from tests.web.conftest import Shop, opened
+from tests.web.conftest import Shop, logged, opened
 from tests.web.test_review import hire
 from yuanlu import ids
 from yuanlu.audit import flow as audit
@@ -22,7 +25,7 @@ from yuanlu.ids import Kind
 from yuanlu.keyring import flow, store
 from yuanlu.merchants import store as merchants
 from yuanlu.sim.server import Sim
-from yuanlu.terminal import secrets
+from yuanlu.terminal import secrets, services, verbs
 from yuanlu.worker import Worker
 
 
@@ -95,6 +98,49 @@ async def test_a_file_that_cannot_be_read_is_neither_gone_nor_another(shop: Shop
     await merchants.set_channel(shop.app.pools.recorder, shop.merchant_id, "alipay", config, now)
     await flow.look(shop.app.desk, shop.merchant_id, "system", reader)
     assert await facts(shop, "alipay/app_private_key") == [("SecretNoted", "system")]
+
+
+async def test_key_files_that_others_may_read_are_said_with_what_to_do_and_stop_a_start_when_all_may(
+    shop: Shop, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asynccontextmanager
+    async def ground(*_: Any) -> Any:
+        yield database
+
+    monkeypatch.setattr(secrets.db, "ground", ground)
+    assert shop.sim is not None
+    key = Path(shop.sim.describe()["wechat"]["merchant_key"])
+    name, was = f"{shop.merchant_id}/wechat/merchant_key", key.stat().st_mode
+    told = await secrets.ends(shop.app.settings)
+    assert [each["name"] for each in told["open_files"] if each["name"] == name] == []
+    try:
+        key.chmod(0o640)
+        (said,) = [each for each in await services._demand_shut_keys(shop.app) if name in each]
+        assert f"chmod 600 {key}" in said
+        key.chmod(0o644)
+        with pytest.raises(Denied, match=r"settings\.key_open") as no:
+            await services._demand_shut_keys(shop.app)
+        told_of = {
+            "file": str(key),
+            "mode": "0644",
+            "open_to": "everyone",
+        }
+        assert told_of.items() <= {**no.value.facts}.items(), no.value.facts
+        shop.app.settings = replace(shop.app.settings, open_key_files="warn")
+        assert any(name in each for each in await services._demand_shut_keys(shop.app))
+        told = await secrets.ends(shop.app.settings)
+        assert name in {each["name"] for each in told["open_files"]}
+        lines: list[str] = []
+        secrets.show_ends(told, lambda text, **_: lines.append(text))
+        assert f"chmod 600 {key}" in "".join(lines)
+        with logged() as lines:
+            await Worker(shop.app)._keep_months()
+        assert ("key_file.open", str(key)) in [(each["event"], each.get("file")) for each in lines]
+    finally:
+        key.chmod(was)
+    shop.app.settings = replace(shop.app.settings, open_key_files="no")
+    with pytest.raises(Denied, match=r"settings\.invalid"):
+        await services._demand_shut_keys(shop.app)
 
 
 async def test_api_keys_and_replaced_secrets_of_hooks_are_told_before_they_end(
@@ -182,3 +228,48 @@ async def test_a_new_channel_key_is_set_at_the_terminal_from_a_file_and_one_that
     account = (await shop.app.desk.see(merchants.channels_of(shop.merchant_id)))["wechat"]
     assert (await account.opened(shop.app.desk.sealed))["apiv3_key"] == "n" * 32
     assert (await facts(shop, "wechat/apiv3_key"))[-1] == ("SecretRotated", "cli:ops")
+
+
+_MADE_BY_IMPORT = (
+    "merchants", "stores", "tills", "api_keys", "merchant_keys", "subject_keys", "channel_accounts",
+)  # fmt: skip
+
+
+async def test_an_import_that_breaks_off_at_any_of_its_writes_leaves_nothing_and_is_made_again(
+    bare_shop: Shop, sim: Sim, database: Database, tmp_path: Path
+) -> None:
+    """Each write in turn is the last: the database raises right behind it."""
+    file = tmp_path / "sim.json"
+    file.write_text(json.dumps(sim.describe(), default=str))
+    app = bare_shop.app
+
+    async def counts() -> list[int]:
+        return [await app.pools.recorder.fetchval(f"select count(*) from {table}") for table in _MADE_BY_IMPORT]
+
+    before = await counts()
+    owner = await connect(database)
+    await owner.execute("create sequence writes; grant usage on sequence writes to public")
+    await owner.execute("create table last_write as select 0 as at; grant select on last_write to public")
+    await owner.execute(
+        "create function break_off() returns trigger language plpgsql as $$ begin"
+        " if nextval('writes') = (select at from last_write) then raise exception 'broken off'; end if; return null;"
+        " end $$"
+    )
+    for table in _MADE_BY_IMPORT:
+        await owner.execute(f"create trigger t after insert on {table} for each row execute function break_off()")
+    last = 0
+    while True:
+        last += 1
+        await owner.execute("update last_write set at = $1", last)
+        await owner.execute("alter sequence writes restart")
+        try:
+            told = await verbs.import_sim(app, file, "Made", "cashier")
+            break
+        except asyncpg.RaiseError:
+            assert await counts() == before, last
+    await owner.close()
+    assert last - 1 == 1 + 1 + 2 + 1 + 1 + 1 + 2  # as many writes as it has, and each was the last once
+    assert [now - was for now, was in zip(await counts(), before, strict=True)] == [1, 1, 2, 1, 1, 1, 2]
+    account = (await app.desk.see(merchants.channels_of(told["merchant_id"])))["wechat"]
+    assert (await account.opened(app.desk.sealed))["apiv3_key"] == sim.describe()["wechat"]["apiv3_key"]
+    assert (await store.known(app.pools.reader, told["merchant_id"]))["wechat/apiv3_key"].changed_at

@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 
 from tests.flows import files
-from tests.web.conftest import Shop
+from tests.web.conftest import Shop, logged
 from tests.web.test_review import asked, hire, version
 from yuanlu import ids
 from yuanlu.ids import Kind
 from yuanlu.merchants import store as merchants
 from yuanlu.people import flow as people
-from yuanlu.web.api import sessions
+from yuanlu.web.api import sessions, stepups, training, ways
 from yuanlu.web.parts.calls import Route
 from yuanlu.web.server import ROUTES
 
 ELSEWHERE = "YS01KATE3S4000000000000000ZZ"
 CHANGES_NOTHING = {"/v1/recognise", "/v1/policies/check", "/v1/policies/try", "/v1/trace"}
-OF_ONES_OWN = {route.path for route in sessions.ROUTES}
-"""How somebody signs in and is sure: an auditor too."""
+OF_ONES_OWN = {route.path for route in (*sessions.ROUTES, *ways.ROUTES, *stepups.ROUTES, *training.ROUTES)}
+"""How somebody signs in, is sure and practises: an auditor too."""
 NO = {"staff.not_allowed", "staff.other_store"}
 NOT_THERE = {(403, "staff.not_allowed"), (404, "case.unknown")}
 
@@ -59,6 +59,20 @@ async def test_an_auditor_changes_nothing_whatever_they_post(shop: Shop) -> None
             is_made_up = "{loss}" in route.path or "{repayment}" in route.path
             assert answer.code in (*NO, *(("loss.unknown", "repayment.unknown") if is_made_up else ())), route.path
     assert await shop.counts() == before
+
+
+async def test_who_is_refused_is_named_in_the_log_and_in_no_book(shop: Shop) -> None:
+    """S57."""
+    anna = await hire(shop, "anna", "auditor")
+    before = await shop.counts()
+    with logged() as lines:
+        refused = await shop.post("/v1/refunds", {"id": ids.new(Kind.REFUND)}, who="anna")
+        assert (await shop.get(f"/v1/cases/{ids.new(Kind.CASE)}", who="anna")).status == 404
+    assert (refused.status, refused.code) == (403, "staff.not_allowed")
+    assert await shop.counts() == before
+    (line,) = [each for each in lines if each["event"] == "call.not_allowed"]
+    assert (line["who"], line["merchant"], line["code"]) == (anna, shop.merchant_id, "staff.not_allowed")
+    assert (line["method"], line["route"]) == ("POST", "/v1/refunds")
 
 
 async def test_a_manager_of_another_store_sees_and_does_nothing_about_a_case(shop: Shop) -> None:

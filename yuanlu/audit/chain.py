@@ -131,6 +131,7 @@ class Wrong(StrEnum):
     PAGE_CHANGED = "page_changed"
     PAGE_MISSING = "page_missing"
     ANCHOR_DIFFERS = "anchor_differs"
+    UNCHAINED = "unchained"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from yuanlu.audit import store
-from yuanlu.audit.chain import Anchor, Problem, Reading, anchors, pages
+from yuanlu.audit.chain import Anchor, Problem, Reading, Wrong, anchors, pages
 from yuanlu.errors import Denied
 
 
@@ -56,27 +56,37 @@ class Verdict:
         return not self.problems
 
 
-async def verify(connection: asyncpg.Connection[Any], merchant_id: str, anchored: Iterable[Anchor] = ()) -> Verdict:
+async def verify(
+    connection: asyncpg.Connection[Any],
+    merchant_id: str,
+    anchored: Iterable[Anchor] = (),
+    late: timedelta | None = None,
+) -> Verdict:
     """Compare a merchant's chain with what is recorded, and with anchors taken earlier. Changes nothing.
 
+    `late`: lines that are not chained and older than this are wrong too, so that no chain at all does not pass for a
+    good one: it was taken away whole, or no worker runs. None: not looked at (a backup that was just restored).
     It reads all of it once, in order, and holds a page at a time. The connection wants no deadline for that.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         until = await store.linked_until(connection)
         reading = Reading(each for each in anchored if each.merchant_id == merchant_id)
         await reading.compare(store.kept(connection, merchant_id), store.recorded(connection, merchant_id, until))
-    return Verdict(merchant_id, reading.pages, reading.lines, until, reading.problems)
+        lines, since = (0, None) if late is None else await store.waiting(connection, merchant_id, until, late)
+    problems = list(reading.problems)
+    if since is not None:
+        problems.append(Problem(Wrong.UNCHAINED, f"{lines} lines since {since.isoformat()}"))
+    return Verdict(merchant_id, reading.pages, reading.lines, until, problems)
 
 
 async def keep_anchors(pool: asyncpg.Pool[Any], folder: Path, at: datetime) -> Path:
     """The anchors of a day in a file of their own, made once a day: what is taken elsewhere.
 
-    Shape: `<folder>/2026-11-26.jsonl`. A day that has its file keeps it.
+    Shape: `<folder>/2026-11-26.jsonl`. A day that has its file keeps it; while there is no chain at all there is none.
     """
     file = folder / f"{at.date().isoformat()}.jsonl"
-    if not file.exists():
-        text = "".join(f"{each.text}\n" for each in await ends(pool, at))
-        await asyncio.to_thread(_written_once, file, text)
+    if not file.exists() and (taken := await ends(pool, at)):
+        await asyncio.to_thread(_written_once, file, "".join(f"{each.text}\n" for each in taken))
     return file
 
 

@@ -42,6 +42,12 @@ _NEW = f"""
 _RECORDED = f"""
   select * from ({_lines("{t}.merchant_id = $1 and {t}.recorded_at <= $2")}) t order by {_ORDER}
 """
+_WAITING = """
+  select count(*) as lines, min(recorded_at) as since from (
+    select recorded_at from facts where merchant_id = $1 and recorded_at > $2
+    union all select recorded_at from moves where merchant_id = $1 and recorded_at > $2) t
+  where recorded_at < clock_timestamp() - $3::interval
+"""
 _HORIZON = """
   select least(clock_timestamp(), min(xact_start) filter (where pid <> pg_backend_pid())) - $1::interval
   from pg_stat_activity where datname = current_database() and usename = session_user
@@ -81,6 +87,14 @@ async def linked_until(connection: asyncpg.Connection[Any]) -> datetime:
     """Up to when everything is chained."""
     found: datetime = await connection.fetchval(_LINKED_UNTIL)
     return found
+
+
+async def waiting(
+    connection: asyncpg.Connection[Any], merchant_id: str, until: datetime, late: timedelta
+) -> tuple[int, datetime | None]:
+    """How many of a merchant's lines are not chained and that late, and since when."""
+    row = await connection.fetchrow(_WAITING, merchant_id, until, late)
+    return row["lines"], row["since"]
 
 
 async def new_lines(

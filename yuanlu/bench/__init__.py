@@ -29,8 +29,11 @@ BENCHES = {
     "case": "opening",
     "pack": "pack",
     "policy": "policy",
+    "guards": "guards",
     "auth": "auth",
     "seal": "seal",
+    "till": "till",
+    "till_day": "till",
 }
 """Every bench: its name, which is its function's too, and the module it is in. One bench may give several figures."""
 

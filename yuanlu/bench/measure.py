@@ -70,6 +70,12 @@ class Size:
     """Pages of the queue a round."""
     due: int = 200
     """Cases a round whose deadline has come."""
+    sales: int = 10_000
+    """Sales that are guarded."""
+    scans: int = 40
+    """Scans of the till that are timed."""
+    taken: int = 2_000
+    """Payments at the till in a day of its own clock."""
     opened: int = 100
     """Cases a round that are opened."""
 

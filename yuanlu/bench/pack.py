@@ -21,7 +21,7 @@ from yuanlu.cases.rules import State as CaseState
 from yuanlu.channels.contract import Channel
 from yuanlu.config import Settings
 from yuanlu.ids import Kind
-from yuanlu.packs import paper, press, signer
+from yuanlu.packs import press, signer, typeset
 from yuanlu.packs.dossier import Dossier, Happened, Kept, Link, digest_of, linked
 from yuanlu.packs.readers import Reader
 from yuanlu.packs.verify import verify
@@ -70,8 +70,7 @@ def child() -> None:
     forget_peak()
     began = time.perf_counter()
     if what == "empty":
-        weasyprint = paper.typesetter()
-        weasyprint.HTML(string="<p>原路</p>").write_pdf()
+        typeset.pdf(typeset.typesetter(), "<p>原路</p>")
     else:
         file = press.press(dossier, contents, ours, reader=Reader.COUNSEL, lang="zh")
     seconds = time.perf_counter() - began

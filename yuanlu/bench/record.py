@@ -137,8 +137,8 @@ class Pgbench:
 
     async def prepare(self) -> None:
         """Make the function, and the table of batches."""
-        columns = ", ".join(f"a_{name} bench.in_{name}[]" for name in self._layout.sections)
-        plain = "; ".join(f"alter table bench.batches alter a_{name} set storage external" for name in
+        columns = ", ".join(f"{name} bench.in_{kind}[]" for name, kind in self._layout.sections.items())
+        plain = "; ".join(f"alter table bench.batches alter {name} set storage external" for name in
                           self._layout.sections)  # fmt: skip
         connection = await db.connect(self._bed.database)
         await connection.execute("create schema bench; grant all on schema bench to public")
@@ -154,7 +154,7 @@ class Pgbench:
         """Let pgbench record this many batches, half new payments and half paid ones."""
         await self._store(tills, batches)
         paid = await self._paid()
-        call = ", ".join(f"a_{name}" for name in self._layout.sections)
+        call = ", ".join(self._layout.sections)
         with tempfile.TemporaryDirectory(prefix="yuanlu-bench-") as spot:
             script = Path(spot) / "record.sql"
             script.write_text(

@@ -55,7 +55,7 @@ async def way_back(desk: Desk, merchant_id: str, payment_id: str, cause: str = "
         raise Denied("payment.unknown")
     bound, book = FACTS[payment.channel], desk.book(at)
     way = route(bound, book, payment, seen.refunds, at, is_repaying=is_repaying)
-    steps = book.one(Promises).steps if way.way is Way.REFUND else ()
+    steps = book.one(Promises).steps if way.way in (Way.REFUND, Way.CASH) else ()
     names = [step.id for step in steps]
     return WayBack(
         payment=payment,

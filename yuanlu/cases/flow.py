@@ -172,7 +172,7 @@ async def _check(desk: Desk, seen: CaseSeen) -> Case:
     assert seen.case is not None
     assert seen.payment is not None
     case, payment = seen.case, seen.payment
-    outcome = await desk.ask(payment_rules.query(payment))
+    outcome = await payments.looked(desk, payment)
     await payments.learn(desk, case.merchant_id, payment.id, outcome)
     ruling = await ruling_for(desk, seen)
     view = await beside.around(desk, case)

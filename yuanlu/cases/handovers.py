@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from yuanlu import ids
 from yuanlu.cases.causes import Whose
+from yuanlu.cases.chain import JOINT, Audience, Item
 from yuanlu.cases.rules import Case, CaseAsk, Conclusion, What
 from yuanlu.cases.rules import State as CaseState
 from yuanlu.change import Change, Look, Row, Stay
@@ -239,6 +241,22 @@ def take(payee: Payee, asking: Handover, known: Handover | None, at: datetime) -
     return Change(row=row, at=at, who=WHO, facts=(taken,))
 
 
+def told(row: Mapping[str, object]) -> str:
+    """What is linked of a taking side: id, case, payment, fen, channel, time of payment (ISO 8601), joined by U+001F.
+
+    Shape: its columns; nothing in it says who asked.
+    """
+    at = row["happened_at"]
+    moment = at.isoformat() if isinstance(at, datetime) else str(at).replace("Z", "+00:00")
+    return JOINT.join((*(str(row[name]) for name in ("id", "case_id", "payment_id", "amount_fen", "channel")), moment))
+
+
+def item_of(taking: Handover) -> Item:
+    """The hand-over as a thing that enters the case it opened: the link can be computed from the row of this side."""
+    digest = hashlib.sha256(told(asdict(taking)).encode()).hexdigest()
+    return Item(kind="handover", id=taking.id, digest=digest, who=WHO, audience=Audience.CUSTOMER)
+
+
 def case_ask(taking: Handover, said: str) -> CaseAsk:
     """The case at the shop that has the money."""
     return CaseAsk(
@@ -248,6 +266,7 @@ def case_ask(taking: Handover, said: str) -> CaseAsk:
         what=WHAT,
         who=WHO,
         said=said,
+        bringing=(item_of(taking),),
     )
 
 

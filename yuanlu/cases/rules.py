@@ -350,6 +350,8 @@ class CaseAsk:
     words: Item | None = None
     said_mark: str = ""
     masked: tuple[Found, ...] = ()
+    bringing: tuple[Item, ...] = ()
+    """What brought the case about, where that is a thing of ours: it is the first in its chain."""
 
     def __post_init__(self) -> None:
         text, found = masked(self.said.strip())
@@ -512,7 +514,7 @@ def open_case(ask: CaseAsk, seen: CaseSeen, at: datetime) -> Change[Case] | Stay
     )
     opened = CaseOpened(payment_id=payment.id, what=ask.what, meant_fen=case.meant_fen)
     change = Change(row=case, at=at, who=ask.who, facts=(opened,), looks=(Look(DRIVE, case.id, at),))
-    return change if ask.words is None else entered(change, ask.words)
+    return entered(change, *ask.bringing, *(() if ask.words is None else (ask.words,)))
 
 
 def _demand_asked(ask: CaseAsk, payment: Payment) -> None:
@@ -688,8 +690,8 @@ def _why(road: Route, seen: CaseSeen) -> str:
 
 WAYS: Mapping[Remedy, tuple[Way, ...]] = {
     Remedy.CANCEL: (Way.CLOSE, Way.REVERSE),
-    Remedy.REFUND_ALL: (Way.REFUND,),
-    Remedy.REFUND_DIFFERENCE: (Way.REFUND,),
+    Remedy.REFUND_ALL: (Way.REFUND, Way.CASH),
+    Remedy.REFUND_DIFFERENCE: (Way.REFUND, Way.CASH),
 }
 """Which ways carry a remedy out by themselves. Of a repayment people do."""
 

@@ -26,7 +26,7 @@ from stdnum import ean, luhn
 from stdnum.iso7064 import mod_11_2
 
 from yuanlu import ids, packaged, words
-from yuanlu.channels.contract import Channel
+from yuanlu.channels.contract import REMOTE
 
 
 class CodeKind(StrEnum):
@@ -60,7 +60,7 @@ class Wallet(StrEnum):
     ECNY = "ecny"
 
 
-OFFERED: Collection[str] = frozenset(Channel)
+OFFERED: Collection[str] = frozenset(REMOTE)
 """The wallets that can be charged when nobody says otherwise: those whose channel there is."""
 
 

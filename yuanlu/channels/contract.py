@@ -25,6 +25,12 @@ class Channel(StrEnum):
 
     WECHAT = "wechat"
     ALIPAY = "alipay"
+    CASH = "cash"
+    """The drawer: nobody is asked and nobody answers, what a named person wrote down is the word."""
+
+
+REMOTE = (Channel.WECHAT, Channel.ALIPAY)
+"""The channels somebody else keeps: with a codec, keys, an account of the merchant and a float."""
 
 
 class Operation(StrEnum):
@@ -131,11 +137,14 @@ class Figures:
     coupon_shop: int | None = None
     settled: int | None = None
     fee: int | None = None
+    handed: int | None = None
+    change: int | None = None
+    """Cash: what was handed over, and what was given back of it."""
 
     @property
     def text(self) -> str:
         """As it is kept: `payer=1080,coupon=200`; nothing where nothing was said."""
-        said = ((name, getattr(self, name)) for name in ("payer", "coupon", "coupon_shop", "settled", "fee"))
+        said = ((name, getattr(self, name)) for name in self.__slots__)
         return ",".join(f"{name}={fen}" for name, fen in said if fen is not None)
 
     @classmethod

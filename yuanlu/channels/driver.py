@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 from yuanlu.channels import evidence, wire
 from yuanlu.channels.contract import (
+    REMOTE,
     Call,
     Callback,
     Channel,
@@ -71,7 +72,7 @@ class Driver:
         self._fetches: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
     async def open(self) -> None:
-        self._turns = {channel: asyncio.Semaphore(self._calls_at_once) for channel in Channel}
+        self._turns = {channel: asyncio.Semaphore(self._calls_at_once) for channel in REMOTE}
 
     async def close(self) -> None:
         self._lines.close()

@@ -20,5 +20,8 @@ CODECS: Mapping[Channel, Codec] = {
     Channel.ALIPAY: AlipayCodec(rail.newest(_HERE / "alipay" / "facts", _TODAY)),
 }
 
-FACTS: Mapping[Channel, Facts] = {channel: codec.facts for channel, codec in CODECS.items()}
+FACTS: Mapping[Channel, Facts] = {
+    **{channel: codec.facts for channel, codec in CODECS.items()},
+    Channel.CASH: rail.newest(_HERE / "cash" / "facts", _TODAY),
+}
 """What binds each channel: what the rules are given."""

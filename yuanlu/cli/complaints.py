@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from yuanlu.cli.parts import Command, Seconds, at_counter, counter_options, example, wait_option
+from yuanlu.cli.parts import Command, Seconds, at_counter, counter_options, example, key_option, wait_option
 
 _ONE = "YN01KATE3S40000000000000000S8"
 
@@ -54,12 +54,15 @@ def complaint_list(
 
 @complaint.command("show", **example(f"yuanlu complaint show {_ONE}"))
 @click.argument("complaint_id", metavar="COMPLAINT")
+@key_option
 @counter_options
-def complaint_show(complaint_id: str, merchant: str, state: Path | None) -> None:
-    """Print one complaint: what was said, our answers, the images."""
+def complaint_show(complaint_id: str, key_file: Path | None, merchant: str, state: Path | None) -> None:
+    """Print one complaint: what was said (with a key of your own: else it is covered), our answers, the images."""
     from yuanlu.terminal import complained
 
-    at_counter(state, merchant, 0, lambda counter: complained.shown(counter, complaint_id), lambda told, _: told)
+    at_counter(
+        state, merchant, 0, lambda counter: complained.shown(counter, complaint_id, key_file), lambda told, _: told
+    )
 
 
 def _answer_options(command: Command) -> Command:

@@ -9,7 +9,7 @@ import click
 
 from yuanlu.cli.parts import Command, at_counter, counter_options, example
 
-SCOPES = ("charge", "read", "report", "refund", "desk", "codes", "complaints", "hooks")
+SCOPES = ("charge", "read", "report", "refund", "desk", "codes", "goods", "complaints", "hooks", "drawer", "print")
 _ONE = "YK01KATE3S4000000000000000042"
 
 

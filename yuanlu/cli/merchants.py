@@ -10,11 +10,11 @@ from typing import Any, TextIO
 import click
 
 from yuanlu.cli.parts import (
-    ask,
     at_counter,
     counter_options,
     example,
     json_option,
+    key_option,
     print_json,
     settings_of,
     state_option,
@@ -127,11 +127,15 @@ def staff_end(staff_id: str, merchant: str, state: Path | None) -> None:
     at_counter(state, merchant, 0, lambda counter: verbs.staff_ended(counter, staff_id), lambda told, _: told)
 
 
-@staff.command("review", **example("yuanlu staff review"))
+@staff.command("review", **example("yuanlu staff review", "yuanlu staff review --store 'Corner shop'"))
+@click.option("--store", default="", metavar="NAME|ID", help="Only the people of this store.")
+@key_option
 @counter_options
-def staff_review(merchant: str, state: Path | None) -> None:
+def staff_review(store: str, key_file: Path | None, merchant: str, state: Path | None) -> None:
     """Print who may do what, since when and how much, and what to look at: keys not used, years in one role."""
-    ask("staff", "GET /v1/staff/review", merchant=merchant, state=state)
+    from yuanlu.terminal import people
+
+    at_counter(state, merchant, 0, lambda counter: people.reviewed(counter, store, key_file), lambda told, _: told)
 
 
 @staff.command("invite", **example("yuanlu staff invite YW01KATE3S400000000000000061"))

@@ -40,7 +40,8 @@ def secrets_show(state: Path | None, as_json: bool) -> None:
 def secrets_ends(state: Path | None, as_json: bool) -> None:
     """What ends when: certificates, API keys, secrets in their grace; soonest first, of all merchants.
 
-    The worker looks once a day and warns 30, 7 and 1 days before. Exit code 1: something ends within 30 days.
+    Key files that others than their owner may read stand below. The worker looks once a day and warns 30, 7 and 1 days
+    before. Exit code 1: something ends within 30 days, or a key file is open.
     """
     from yuanlu.terminal import loop, secrets
 
@@ -51,7 +52,7 @@ def secrets_ends(state: Path | None, as_json: bool) -> None:
         print_json(told)
     else:
         secrets.show_ends(told, click.secho)
-    sys.exit(1 if any(each["days"] < 30 for each in told["items"]) else 0)
+    sys.exit(1 if told["open_files"] or any(each["days"] < 30 for each in told["items"]) else 0)
 
 
 @secrets.command("channel", **example("yuanlu secrets channel wechat --merchant Shop --set apiv3_key=/run/new"))

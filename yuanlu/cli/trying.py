@@ -28,6 +28,7 @@ STORIES = (
     "counter-offer",
     "named-account",
     "customer-proof",
+    "cash",
 )
 
 
@@ -63,6 +64,7 @@ def demo(story: str, once: bool, seed: int, state: Path | None, as_json: bool) -
     counter-offer     a part is offered for two days; the customer accepts
     named-account     the way back is shut: two people pay to a named account, which is forgotten
     customer-proof    asked for proof, the customer hands in a photo; made anew, chained, approved
+    cash              too much taken in cash: the difference back out of the drawer, the shift's count agrees
     """
     import os
 

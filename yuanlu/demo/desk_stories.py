@@ -12,8 +12,9 @@ from PIL import Image
 from yuanlu import ids
 from yuanlu.demo.people import Told, Wire
 from yuanlu.demo.stage import Stage
-from yuanlu.demo.stories import End, Story, charge, closed, paid, payment_of, refund_of, refused, report
+from yuanlu.demo.stories import End, Story, charge, closed, paid, payment_of, refund_of, refused, report, yuan
 from yuanlu.ids import Kind
+from yuanlu.terminal.screen import flat
 
 SECRET = b"planted in the picture: 31.2304 N"
 """What the customer's phone wrote into the picture, and nobody shall keep."""
@@ -158,10 +159,63 @@ async def customer_proof(on: Stage) -> End:
     return await ended(on, payment, case, 4500)
 
 
+async def cash(on: Stage) -> End:
+    """¥128.00 taken in cash for ¥12.80: the difference goes back from the drawer, and the count agrees at the close."""
+    till, shift_id = on.till_ids[0], ids.new(Kind.SHIFT)
+    await on.manager.post("/v1/shifts", id=shift_id, till=till, float_fen=50000)
+    on.tell("manager", "开班，点出备用金 ¥500.00", "Opens a shift, and counts a float of ¥500.00.")
+    on.tell("cashier", "收现金 ¥128.00，本来应收 ¥12.80", "Takes ¥128.00 in cash. It should have been ¥12.80.")
+    payment_id = ids.new(Kind.PAYMENT)
+    on.payments.append(payment_id)
+    payment = await on.cashier.post("/v1/payments", id=payment_id, till=till, amount_fen=12800, channel="cash",
+                                    handed_fen=20000)  # fmt: skip
+    on.expect((payment["state"], payment["change_fen"]) == ("PAID", 7200), "it is paid at once, ¥72.00 change given")
+    await on.catch_up()
+    on.tell("cashier", "发现多收了，报错：应收 ¥12.80", "Notices, and reports it: ¥12.80 was meant.")
+    case, refund = await _from_the_drawer(on, payment, till)
+    for wallet in ("wechat", "alipay"):
+        on.expect(not (await on.books(wallet))["orders"], "no provider has heard of it")
+    await _count_agrees(on, f"/v1/shifts/{shift_id}", 51280)
+    accounts = (await on.cashier.get("/v1/books"))["accounts"]
+    on.expect(not accounts.get(f"cash:{till}"), "the drawer is empty in the books")
+    on.expect(not accounts.get("difference:cash"), "nothing was missing, and nothing too much")
+    return End(await payment_of(on, payment), case, refund)
+
+
+async def _from_the_drawer(on: Stage, payment: Told, till: str) -> tuple[Told, Told]:
+    """The case of the wrong amount; its refund waits until a person has given the cash back."""
+    opened = await report(on, payment, "wrong_amount", meant_fen=1280)
+    case = await on.until(lambda: see(on, opened), lambda one: one["state"] == "REMEDY", "the money shall go back")
+    path = f"/v1/refunds/{case['refund']}"
+    refund = await on.until(
+        lambda: on.cashier.get(path), lambda one: one["waiting_for"] == "cashier", "the refund waits for a person"
+    )
+    on.tell("system", flat(refund["says_zh"]), flat(refund["says_en"]))
+    problem = await refused(on, on.cashier.post(f"{path}/pay-out", till=till), "staff.not_allowed")
+    on.tell("cashier", f"收银台没有署名，被拦下：{problem['title_zh']}",
+            f"A till without a name is stopped: {problem['title_en']}")  # fmt: skip
+    await on.manager.post(f"{path}/pay-out", till=till)
+    case = await closed(on, case)
+    return case, await refund_of(on, case, 11520)
+
+
+async def _count_agrees(on: Stage, path: str, counted_fen: int) -> None:
+    """The shift is closed with a count that is what it should be."""
+    version = (await on.manager.get(path))["shift"]["version"]
+    await on.manager.post(f"{path}/close", counted={"cash": counted_fen}, safe_fen=1280, version=version)
+    told = await on.manager.get(path)
+    (drawer,) = told["tenders"]
+    on.expect(told["shift"]["state"] == "CLOSED" and not told["still_open"], "the shift is closed, nothing is open")
+    on.expect((drawer["expected_fen"], drawer["difference_fen"]) == (counted_fen, 0), f"the count agrees: {drawer}")
+    on.tell("manager", f"收班：应有 {yuan(counted_fen)}，实点相符",
+            f"Closes the shift: {yuan(counted_fen)} counted, as it should be.")  # fmt: skip
+
+
 STORIES: Mapping[str, Story] = {
     "review-second-person": review_second_person,
     "declined-appeal": declined_appeal,
     "counter-offer": counter_offer,
     "named-account": named_account,
     "customer-proof": customer_proof,
+    "cash": cash,
 }

@@ -1,8 +1,4 @@
-"""The stage of a story: everything a shop needs, on this machine, with a time that can be stepped.
-
-Service and worker run in this process; the simulated providers have a server of their own, so that every word between
-a till, yuanlu and the providers goes over HTTP on loopback. Both keep the same time: it is stepped in both.
-"""
+"""The stage of a story: a shop on the simulated providers, with a time that can be stepped in both."""
 
 from __future__ import annotations
 
@@ -12,16 +8,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from yuanlu import db
-from yuanlu.app import App, running
+from yuanlu.app import App
 from yuanlu.clock import SystemClock
 from yuanlu.config import Settings
 from yuanlu.demo.people import Told, Wire
 from yuanlu.demo.timeline import Timeline
 from yuanlu.sim import Sim
-from yuanlu.terminal import services, verbs
+from yuanlu.terminal import simulated, verbs
 from yuanlu.terminal.screen import Screen
 
 STEP = timedelta(seconds=5)
@@ -162,49 +158,41 @@ class Stage:
 async def stage(state: Path, seed: int, screen: Screen | None) -> AsyncIterator[Stage]:
     """Build everything up on free ports, for one new merchant; and take it down again."""
     clock = SystemClock()
-    settings = Settings(state=state)
     async with AsyncExitStack() as stack:
-        sim = await stack.enter_async_context(Sim(state / "sim", seed=seed, clock=SystemClock()))
         database = await stack.enter_async_context(db.ground(None, state))
-        app = await stack.enter_async_context(running(settings, database, clock=clock))
-        shop = await verbs.import_sim(app, state / "sim" / "sim.json", "原路小店 Yuanlu's corner shop", ACTORS[0])
-        keys = {ACTORS[0]: str(shop["api_key"])}
+        name = "原路小店 Yuanlu's corner shop"
+        shop = await stack.enter_async_context(
+            simulated.shop(Settings(state=state), database, name=name, actor=ACTORS[0], seed=seed, clock=clock)
+        )
+        keys = {ACTORS[0]: str(shop.told["api_key"])}
         names: dict[str, str] = {}
         for actor in ACTORS[1:]:
             hired = await verbs.staff_added(
-                verbs.Counter(app, shop["merchant_id"], timedelta()), actor, f"{actor} (demo 演示)", ""
+                verbs.Counter(shop.app, shop.merchant_id, timedelta()), actor, f"{actor} (demo 演示)", ""
             )
             keys[actor], names[hired["id"]] = hired["api_key"], actor
-        address, _ = await stack.enter_async_context(services.answering(app, "127.0.0.1", 0))
-        app.settings = replace(settings, public_url=_numbered(address))  # the providers call back from now on
-        await stack.enter_async_context(services.working(app))
-        wires = {actor: await stack.enter_async_context(Wire(_numbered(address), key)) for actor, key in keys.items()}
-        steering = await stack.enter_async_context(Wire(sim.base_url))
-        told: dict[str, Any] = sim.describe()
+        called = simulated.numbered(shop.address)
+        wires = {actor: await stack.enter_async_context(Wire(called, key)) for actor, key in keys.items()}
+        steering = await stack.enter_async_context(Wire(shop.sim.base_url))
         timeline = Timeline(screen, clock.now)
         timeline.names = names
         yield Stage(
-            app=app,
+            app=shop.app,
             clock=clock,
-            merchant_id=shop["merchant_id"],
-            till_ids=tuple(till["id"] for till in shop["tills"]),
+            merchant_id=shop.merchant_id,
+            till_ids=tuple(till["id"] for till in shop.told["tills"]),
             keys=keys,
             cashier=wires["cashier"],
             finance=wires["finance"],
             manager=wires["manager"],
             owner=wires["owner"],
             sim=steering,
-            codes=told["payer_codes"],
+            codes=shop.sim.describe()["payer_codes"],
             timeline=timeline,
-            service_address=address,
-            sim_address=sim.base_url.replace("127.0.0.1", "localhost"),
+            service_address=shop.address,
+            sim_address=shop.sim.base_url.replace("127.0.0.1", "localhost"),
             seed=seed,
             stack=stack,
-            merchants=[shop["merchant_id"]],
+            merchants=[shop.merchant_id],
             worlds=[steering],
         )
-
-
-def _numbered(address: str) -> str:
-    """The address as it is called: `localhost` may mean IPv6 first, where nobody listens."""
-    return address.replace("localhost", "127.0.0.1")

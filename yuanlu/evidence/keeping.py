@@ -1,8 +1,8 @@
 """What is kept how long: the dated rule, the customer's own data in one file, erasure, and the two sweeps.
 
-What may name a person is sealed under the key of its subject (a case, a complaint, a repayment), or is a file sealed
-under the key of its case. Forgetting deletes the key and the files' contents: rows, books, facts, digests and chains
-stay whole, and nobody can read the rest again.
+What may name a person is sealed under the key of its subject (a case, a complaint, a repayment, a ticket), or is a file
+sealed under the key of its case. Forgetting deletes the key and the files' contents: rows, books, facts, digests and
+chains stay whole, and nobody can read the rest again.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from typing import IO, Any
 import asyncpg
 import structlog
 
-from yuanlu import db, packaged
+from yuanlu import db, packaged, words
 from yuanlu.clock import business_day
 from yuanlu.desk import Desk
 from yuanlu.errors import Broken, Denied
 from yuanlu.evidence import flow
 from yuanlu.evidence.flow import Files
-from yuanlu.evidence.rules import CaseFile, State, Why
+from yuanlu.evidence.rules import UNSEARCHED, CaseFile, State, Why, hand_out
 from yuanlu.evidence.store import made
+from yuanlu.payments import store as payments
 from yuanlu.people.rules import Person, demand
 from yuanlu.seal import Seal, Sealed
 
@@ -195,6 +196,8 @@ async def export(
     found = await held(pool, merchant_id, payment_id)
     if bytes_max is not None and sum(file.size_bytes for file in found.files) > bytes_max:
         raise Denied("data.too_large", limit_bytes=bytes_max)
+    rule = partial(hand_out, by.id, len(found.files))
+    await desk.decide(payments.by_id(merchant_id, payment_id), rule)  # on record before a byte is handed out
     seals = {subject: await desk.sealed(merchant_id, subject) for subject in await _subjects(pool, merchant_id, found)}
     now = desk.clock.now()
     listed = []
@@ -205,7 +208,9 @@ async def export(
                 shown, content = await flow.opened(desk, files, merchant_id, file.id, by, Why.EXPORT)
                 name = f"files/{file.id}-{shown.name}"
                 zipped.writestr(name, content)
-            listed.append({"id": file.id, "case": file.case_id, "sha256": file.digest_kept, "file": name})
+            listed.append(
+                {"id": file.id, "case": file.case_id, "sha256": file.digest_kept, "file": name, **_doubt(file)}
+            )
         rules = [rule_for(what, business_day(now)) for what in ("case", "trade")]
         data = {
             "payment": payment_id,
@@ -215,6 +220,12 @@ async def export(
             "files": listed,
         }
         zipped.writestr("data.json", json.dumps(data, ensure_ascii=False, indent=1, default=str))
+
+
+def _doubt(file: CaseFile) -> dict[str, Any]:
+    """Beside a file, whether numbers may still be seen in it, and the words for that."""
+    said = {} if file.is_searched else words.both(UNSEARCHED)
+    return {"searched": file.is_searched, **{f"says_{language}": text for language, text in said.items()}}
 
 
 async def _subjects(pool: asyncpg.Pool[Any], merchant_id: str, found: Held) -> Sequence[str]:
@@ -295,7 +306,7 @@ async def erase(
     return Erased(forgotten, [file.id for file in gone])
 
 
-ENDS = ("case", "complaint", "handover", "staff")
+ENDS = ("case", "complaint", "handover", "staff", "ticket")
 """What has a rule of its own for how long it is kept after its end. (A repayment forgets its account by itself.)"""
 _OVER = """
   select k.subject from subject_keys k
@@ -303,10 +314,12 @@ _OVER = """
   left join complaints n on n.merchant_id = k.merchant_id and n.id = k.subject
   left join handovers h on h.merchant_id = k.merchant_id and h.id = k.subject
   left join staff s on s.merchant_id = k.merchant_id and s.id = k.subject
+  left join tickets t on t.merchant_id = k.merchant_id and t.id = k.subject
   where k.merchant_id = $1 and k.wrapped <> ''
-    and ((c.state = 'CLOSED' and c.closed_at <= $3) or n.finished_at <= $4 or h.ended_at <= $5 or s.until <= $6)
+    and ((c.state = 'CLOSED' and c.closed_at <= $3) or n.finished_at <= $4 or h.ended_at <= $5 or s.until <= $6
+      or t.closed_at <= $7)
     and not exists (select from cases o where o.merchant_id = k.merchant_id and o.legal_hold
-      and (o.id = k.subject or o.payment_id = n.payment_id))
+      and (o.id = k.subject or o.payment_id in (n.payment_id, t.about)))
   order by k.subject limit $2
 """
 _FILES_OF = "select * from case_files where merchant_id = $1 and case_id = $2 and state = 'TAKEN' order by number"

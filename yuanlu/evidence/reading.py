@@ -7,7 +7,10 @@ A picture is evened out against its surroundings (light ink on dark and a shadow
 in several sizes and on all four sides. What a number is, `masking` says; four groups of four in a row of even gaps
 count too, since one digit that is read wrongly would save the whole of such a number.
 
-Law: a picture counts as searched when every reading of it came to its end, and not else.
+What nobody can read can still be seen to be a number: a row in four even groups (`rows.py`), embossed ones among them,
+is blacked out unread. A row as long as a number that no look could read is left, and its picture is not sure.
+
+Law: a picture counts as searched when every reading of it came to its end and no such row is left, and not else.
 """
 
 from __future__ import annotations
@@ -16,12 +19,14 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 from itertools import pairwise
+from math import cos, sin
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps, ImageStat
 
+from yuanlu.evidence import rows
 from yuanlu.evidence.blacking import ROOM, Box, Letter, found_in, spaced
 from yuanlu.masking import Found
 
@@ -39,6 +44,9 @@ _SIGNS = "0123456789X"
 _TURNS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 _EVEN = 1.8
 """How many times as wide as its narrowest gap the widest of a row of groups may be."""
+
+_WORD, _READ = 3, 0.4
+"""Signs of a word that somebody read, and the share of a row's length that has to stand in such words."""
 
 
 class Ink(Enum):
@@ -71,25 +79,57 @@ class Reader:
     def __init__(self, seconds: float) -> None:
         self._reads = seconds > 0 and PROGRAM.is_file()
         self._until = monotonic() + seconds
+        self._words: list[Box] = []
+        """What the look for all signs read: left, upper, right and lower side, as shares of the picture."""
 
     def black_out(self, image: Image.Image) -> tuple[bool, tuple[Found, ...]]:
         """Paint over the numbers that a picture shows; answers whether it was searched, and what was found."""
         kinds: dict[Found, None] = {}
+        is_sure = True
         if not self._reads:
             return False, ()
         try:
             for seen in _as_seen(image):
+                self._words = []
                 for reading in READINGS:
                     kinds |= dict.fromkeys(self._blacked(image, seen, reading))
+                is_sure &= self._rows_blacked(image, seen, kinds)
         except (subprocess.SubprocessError, OSError, MemoryError):
             return False, tuple(kinds)
-        return True, tuple(kinds)
+        return is_sure, tuple(kinds)
+
+    def _rows_blacked(self, image: Image.Image, seen: Image.Image, kinds: dict[Found, None]) -> bool:
+        """Paint over the rows that stand as a card number; answers whether no other row may be one, unread."""
+        edges = rows.relief(seen)
+        share, pen = image.width / edges.width, ImageDraw.Draw(image)
+        doubtful = []
+        for dense in (rows.DENSE, rows.THIN):
+            for row in rows.rows(edges, dense):
+                if rows.is_card_row(edges, row):
+                    pen.polygon([(x * share, y * share) for x, y in row.corners(row.thick * rows.ROOM)], fill="black")
+                    kinds[Found.CARD] = None
+                elif dense == rows.DENSE and rows.is_as_long(row) and self._read_of(row, edges.size) < _READ:
+                    doubtful.append(row)
+        now = image.convert("L")
+        return all(_is_black(now, seen, row.along(), share) for row in doubtful)
+
+    def _read_of(self, row: rows.Row, size: tuple[int, int]) -> float:
+        """The share of a row's length that stands in words somebody could read."""
+        along = (abs(cos(row.lean)), abs(sin(row.lean)))
+        widths = [
+            (right - left) * size[0] * along[0] + (lower - upper) * size[1] * along[1]
+            for left, upper, right, lower in self._words
+            if row.has((left + right) / 2 * size[0], (upper + lower) / 2 * size[1])
+        ]
+        return sum(widths) / row.length
 
     def _blacked(self, image: Image.Image, seen: Image.Image, reading: Reading) -> tuple[Found, ...]:
         share = min(1.0, reading.side / max(seen.size))
         small = seen.resize([max(1, round(side * share)) for side in seen.size], reducing_gap=2.0)
         turned = evened(small.transpose(reading.turn) if reading.turn is not None else small, reading.ink)
-        boxes, kinds = numbers(self._lines(turned, reading.signs))
+        lines = self._lines(turned, reading.signs)
+        self._words += [] if reading.signs else _words(lines, small.size)
+        boxes, kinds = numbers(lines)
         pen = ImageDraw.Draw(image)
         for box in boxes:
             corners = [_back(corner, reading.turn, small.size) for corner in _roomy(box)]
@@ -116,6 +156,25 @@ class Reader:
                 word = [Letter(sign, (x, -y - height, x + width, -y)) for sign in row[11]]
                 lines.setdefault(tuple(row[1:5]), []).extend(word)
         return list(lines.values())
+
+
+def _is_black(now: Image.Image, seen: Image.Image, places: Sequence[tuple[float, float]], share: float) -> bool:
+    """Whether a row was painted over: black where it was not."""
+    spots = [(min(now.width - 1, int(x * share)), min(now.height - 1, int(y * share))) for x, y in places]
+    return not any(now.getpixel(spot) for spot in spots) and any(seen.getpixel(spot) for spot in spots)
+
+
+def _words(lines: Sequence[Sequence[Letter]], size: tuple[int, int]) -> list[Box]:
+    """Where words of three letters or digits and more stand, as shares of the picture, lower side down."""
+    width, height = size
+    signs: dict[Box, str] = {}
+    for letter in (each for line in lines for each in line):
+        signs[letter.box] = signs.get(letter.box, "") + letter.sign
+    return [
+        (left / width, -upper / height, right / width, -lower / height)
+        for (left, lower, right, upper), word in signs.items()
+        if sum(sign.isalnum() for sign in word) >= _WORD
+    ]
 
 
 def _as_seen(image: Image.Image) -> Iterator[Image.Image]:

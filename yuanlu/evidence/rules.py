@@ -19,6 +19,7 @@ from yuanlu.change import Change, Row, Stay
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
 from yuanlu.masking import masked
+from yuanlu.payments.rules import Payment
 from yuanlu.people.rules import Person, demand, may
 
 NAME_MAX = 120
@@ -58,6 +59,9 @@ class Why(StrEnum):
     RETENTION = "retention"
     ERASURE = "erasure"
 
+
+UNSEARCHED = "file.unsearched"
+"""The words, in both languages, that go with a file in which numbers may still be seen."""
 
 OPENING = (Why.REVIEW, Why.REPLY, Why.PACK, Why.EXPORT, Why.CUSTOMER, Why.AUDIT)
 
@@ -105,6 +109,11 @@ class CaseFile(Row):
     gone_at: datetime | None = None
     gone_why: str = ""
 
+    @property
+    def is_searched(self) -> bool:
+        """Whether numbers were surely looked for in all that it shows: else whoever opens it is told so."""
+        return self.searched_pages >= self.pages
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileTaken(Fact):
@@ -127,6 +136,13 @@ class FileOpened(Fact):
 
     case_id: str
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataExported(Fact):
+    """All that is held about the payer of a payment was handed out, with so many files."""
+
+    files: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,10 +397,20 @@ def open_file(by: Person, why: Why, seen: FileThere, at: datetime) -> Change[Cas
     Raises Denied: file.unknown, file.gone, staff.not_allowed, staff.other_store.
     """
     if seen.file is not None:
-        demand(by, "note" if seen.file.audience is Audience.INTERNAL else "see", seen.store_id)
+        demand(by, "export" if why is Why.EXPORT else "open_file", seen.store_id)
+        if seen.file.audience is Audience.INTERNAL:
+            demand(by, "note", seen.store_id)
     row = there(seen.file)
     row = replace(row, version=row.version + 1, opened_times=row.opened_times + 1)
     return Change(row=row, at=at, who=by.id, facts=(FileOpened(case_id=row.case_id, why=why),))
+
+
+def hand_out(who: str, files: int, payment: Payment | None, at: datetime) -> Change[Payment]:
+    """Write down that all that is held about a payer is handed out. Raises Denied: payment.unknown."""
+    if payment is None:
+        raise Denied("payment.unknown")
+    row = replace(payment, version=payment.version + 1)
+    return Change(row=row, at=at, who=who, facts=(DataExported(files=files),))
 
 
 def forget(who: str, why: Why, file: CaseFile | None, at: datetime) -> Change[CaseFile] | Stay[CaseFile]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -11,8 +13,10 @@ import asyncpg
 import structlog
 
 from yuanlu.change import Change, Stay
+from yuanlu.config import Settings
 from yuanlu.desk import Desk
-from yuanlu.keyring import rules, store
+from yuanlu.keyring import files, rules, store
+from yuanlu.keyring.files import OpenFile
 from yuanlu.keyring.rules import Found, Secret
 from yuanlu.merchants import store as merchants
 
@@ -31,8 +35,9 @@ async def look(desk: Desk, merchant_id: str, who: str, pool: asyncpg.Pool[Any]) 
         seen = known.get(each.name)
         if not each.mark:
             log.warning("secret.unreadable", merchant=merchant_id, name=each.name)
-            rows += [seen] if seen is not None else []
-            continue
+            if seen is None or seen.gone_at is not None:
+                continue
+            each = replace(each, mark=seen.mark, ends_at=seen.ends_at)  # noqa: PLW2901 - what is known of it still ends
         decided = rules.note(merchant_id, each, who, seen, now)
         if isinstance(decided, Stay):
             rows.append(decided.row)
@@ -56,6 +61,24 @@ async def _noted(desk: Desk, merchant_id: str, found: Found, who: str, seen: Sec
     if row.warned_days is not None and (seen is None or seen.warned_days != row.warned_days):
         log.warning("secret.ending", merchant=merchant_id, name=row.id, ends_at=row.ends_at, days=row.warned_days)
     return row
+
+
+async def open_files(settings: Settings, pool: asyncpg.Pool[Any]) -> Sequence[OpenFile]:
+    """The key files, the installation's own and those of channel accounts, that others than their owner may read.
+
+    Each is a warning in the log. Raises Busy while the database is away.
+    """
+    named = {**files.own_files(settings), **await store.key_files(pool)}
+    found = await asyncio.to_thread(files.open_files, named)
+    for each in found:
+        log.warning("key_file.open", **each.told, do=f"chmod 600 {each.path}")
+    return found
+
+
+def warn_of_ends(certificates: Iterable[Found], at: datetime) -> None:
+    """Warn in the log of the installation's own certificates that end soon: they are no merchant's and have no fact."""
+    for each in (each for each in certificates if rules.due(each.ends_at, at) is not None):
+        log.warning("secret.ending", name=each.name, ends_at=each.ends_at, days=rules.due(each.ends_at, at))
 
 
 async def _found(desk: Desk, merchant_id: str, pool: asyncpg.Pool[Any]) -> list[Found]:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from yuanlu import db
+from yuanlu.keyring import files
 from yuanlu.keyring.rules import Found, Secret, Sort
 from yuanlu.merchants.store import CHANNEL_SECRETS
 from yuanlu.reading import Read, View, maker, rows_by_id
@@ -24,6 +26,7 @@ TOLD_AFTER = timedelta(days=30)
 _OF_MERCHANT = "select * from keyring where merchant_id = $1 and id > $2 order by id limit $3"
 _ALL = "select * from keyring where merchant_id = $1 order by id"
 _DATA_KEY = "select version, wrapped_by from merchant_keys where merchant_id = $1 and retired_at is null"
+_CONFIGS = "select merchant_id, channel, config from channel_accounts order by merchant_id, channel"
 _ENDING = """
   select 'key/' || id as name, 'api_key' as sort, until as ends_at from api_keys
   where merchant_id = $1 and revoked_at is null and until > $2
@@ -62,6 +65,17 @@ async def in_database(pool: asyncpg.Pool[Any], merchant_id: str, at: datetime) -
     for row in await db.read(pool, merchant_id, _ENDING, merchant_id, at - TOLD_AFTER):
         found.append(Found(row["name"], Sort(row["sort"]), row["ends_at"].isoformat(), row["ends_at"]))
     return found
+
+
+async def key_files(pool: asyncpg.Pool[Any]) -> Mapping[str, Path]:
+    """The private key files of all merchants' channel accounts. Raises Busy when the database stays away."""
+    with db.away():
+        rows = await pool.fetch(_CONFIGS)
+    return {
+        f"{row['merchant_id']}/{name}": path
+        for row in rows
+        for name, path in files.channel_files(row["channel"], msgspec.json.decode(row["config"]))
+    }
 
 
 def of_channel(channel: str, config: Mapping[str, Any], mark: Callable[[str], str]) -> Iterator[Found]:

@@ -5,11 +5,14 @@ merchant; the balance of an account is what came in less what went out.
 
     due(channel)  what the channel owes us: goes down when a payer pays (money enters our books from there), up when
                   a refund leaves. Its negative is what we expect to be paid out.
+    cash(till)    what is in a drawer, negative as `due` is: goes down when cash is taken, up when it is paid out
     owed          what we owe the merchant
     HELD          promised to payers: the sum of all open refunds, at every commit; never below zero
     SUSPENSE      left the merchant, did not reach the payer: stranded refunds; never below zero
 
     REPAID        went back by another road, by hand; never due from the channel, which has paid it out to the merchant
+    FLOAT         what stands in drawers as their opening float; SAFE and BANK, negative: cash moved there from them
+    DIFFERENCE    what drawers held less (above zero: more) than the books said, when they were counted
     loss(bearer)  what a bearer still has to make good; LOST stands against it, WRITTEN_OFF is what nobody will. These
                   three balance among themselves: a loss moves no payer's money
 
@@ -27,6 +30,10 @@ OWED = "owed"
 HELD = "held"
 SUSPENSE = "suspense"
 REPAID = "repaid:offline"
+FLOAT = "float"
+SAFE = "safe"
+BANK = "bank"
+DIFFERENCE = "difference:cash"
 LOST = "lost"
 WRITTEN_OFF = "loss:written"
 
@@ -37,6 +44,11 @@ FLOORED = (HELD, SUSPENSE)
 def due(channel: str) -> str:
     """What this channel owes us."""
     return f"due:{channel}"
+
+
+def cash(till: str) -> str:
+    """What is in this till's drawer."""
+    return f"cash:{till}"
 
 
 def loss(bearer: str) -> str:

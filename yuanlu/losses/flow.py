@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from yuanlu.change import Done
-from yuanlu.channels.contract import Channel
+from yuanlu.channels.contract import REMOTE, Channel
 from yuanlu.desk import Desk
 from yuanlu.losses import floats, rules, store
 from yuanlu.losses.floats import DAYS, Forecast
@@ -40,9 +40,7 @@ async def write_off(desk: Desk, merchant_id: str, loss_id: str, ask: Settling) -
 async def forecasts(desk: Desk, merchant_id: str, days: int = DAYS) -> list[Forecast]:
     """What each channel account will need in the next days."""
     now = desk.clock.now()
-    return [
-        floats.forecast((await desk.see(store.ahead(merchant_id, channel, days, now))).ahead) for channel in Channel
-    ]
+    return [floats.forecast((await desk.see(store.ahead(merchant_id, channel, days, now))).ahead) for channel in REMOTE]
 
 
 async def watch(desk: Desk, merchant_id: str, channel: str) -> None:

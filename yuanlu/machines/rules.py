@@ -28,8 +28,8 @@ from yuanlu.facts import Fact
 from yuanlu.masking import kept
 
 SCOPES: Mapping[str, frozenset[str]] = {
-    "charge": frozenset({"charge"}),
-    "read": frozenset({"see", "sum"}),
+    "charge": frozenset({"charge", "ticket"}),
+    "read": frozenset({"see", "sum", "open_file"}),
     "report": frozenset({"write", "open", "say", "hand_in", "withdraw", "answer", "accept", "turn_down", "object"}),
     "refund": frozenset({"refund"}),
     "desk": frozenset(
@@ -37,9 +37,12 @@ SCOPES: Mapping[str, frozenset[str]] = {
         | {"judge", "attend", "note", "write"}
     ),
     "codes": frozenset({"codes"}),
+    "goods": frozenset({"goods"}),
     "complaints": frozenset({"complaints", "pull"}),
     "hooks": frozenset({"hooks"}),
+    "drawer": frozenset({"hand_out", "shift", "count"}),
     "own": frozenset({"own"}),
+    "print": frozenset({"print", "see"}),
 }
 """Named sets of verbs (those of the table of people). A key may do what is in its scopes *and* what its role may. A
 key without scopes may do all that its role may; making keys, exports and erasing are in no scope."""

@@ -179,7 +179,7 @@ class Post:
         import aiosmtplib  # noqa: PLC0415
 
         settings = self._settings
-        if not settings.smtp_host or not settings.smtp_from:
+        if not settings.mails:
             return Receipt(why="smtp_not_set", is_ours=True)
         if settings.smtp_tls not in {"starttls", "tls", "none"}:
             return Receipt(why="smtp_tls_setting", is_ours=True)

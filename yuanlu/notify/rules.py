@@ -26,7 +26,7 @@ from zlib import crc32
 
 from yuanlu import ids
 from yuanlu.change import Change, Look, Row, Stay
-from yuanlu.channels.contract import Channel
+from yuanlu.channels.contract import REMOTE
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
 from yuanlu.letters import Receipt, Way
@@ -124,6 +124,7 @@ TYPES: Mapping[str, str] = {
     "CodeAudited": "code.audited",
     "CodeRetired": "code.retired",
     "HookDisabled": "hook.disabled",
+    "SecretEnding": "secret.ending",
 }
 """Every kind of fact that is told, and under which type: those that say that the state of an object changed."""
 
@@ -137,23 +138,39 @@ SILENT: Mapping[str, str] = {
         "nothing follows from a proposal until somebody else agrees, and that is told; it is read in the refund": (
             "RefundRescueProposed RefundResolutionProposed"
         ),
+        "what a cashier was asked before they charged is read in the payment, and counted": (
+            "GuardsConfirmed GuardAsked GuardAnswered"
+        ),
+        "practice moves nothing: it is read in the record of whoever practised": "DrillDone",
         "who works on a case, and what they note in it, is read in the case": (
             "CaseItemAdded CaseClaimed CaseReleased LegalHoldSet LegalHoldLifted FaultJudged"
         ),
         "who kept, read or erased personal data is for the custody log, not for a letter": (
             "FileTaken FileOpened FileForgotten ComplaintImageKept ComplaintImageGiven RepaymentAccountRead"
-            " RepaymentAccountForgotten"
+            " RepaymentAccountForgotten DataExported PersonalDataRead"
         ),
         "people set the installation up by it: the audit log has it": (
-            "ComplaintsWatched PolicySet StaffAdded StaffEnded KeyMade KeyRotated KeyEnded TillInvited TillEnrolled"
-            " TillClosed LimitsProposed LimitsAgreed SecretNoted SecretRotated SecretGone"
+            "ComplaintsWatched PolicySet GuardsTuned GoodsPut GoodsPriced GoodsEnded StaffAdded StaffEnded KeyMade"
+            " KeyRotated KeyEnded TillInvited TillEnrolled TillClosed"
+            " LimitsProposed LimitsAgreed SecretNoted SecretRotated SecretGone"
         ),
         "people sign in and are sure by it: the audit log has it": (
             "Invited InvitationUsed PasswordSet PinSet SecondFactorAdded PasskeyAdded PasskeyEnded PasskeyUsed CodeUsed"
             " SignInTried SignInFailed SignInLocked SignedIn SignedOut SteppedUp StepUpUsed"
+            " StepUpEnded InvitationEnded"
         ),
-        "whoever runs the installation is told by its log and its metrics; a secret has a name and no id": (
-            "SecretEnding"
+        "who answers for a drawer is read in the report of the shift": (
+            "ShiftOpened ShiftCounted ShiftHandedOver ShiftClosed"
+        ),
+        "it stands beside the fact that is told: paid, or done": "CashTaken CashPaidOut",
+        "the till itself shows it, or says it to those who look after tills": (
+            "TillWrittenTo TillLocked TillUnlocked TicketRaised TicketClosed"
+        ),
+        "it is on paper in the shop, or the till says why not": (
+            "PrintAsked PrintSent PrintDone PrintHeld PrintGone PrinterAdded PrinterClosed"
+        ),
+        "it is itself a letter, and the till that asked says what became of it": (
+            "MailingAsked MailingSent MailingHeld MailingGone"
         ),
         "it is about letters: a letter about it would bring the next": (
             "HookAdded HookChanged HookSecretRotated HookEnabled HookPinged HookReplayed NoticeSent NoticeFailed"
@@ -176,7 +193,7 @@ PREFIXES: Mapping[str, str] = {
     ids.Kind.LOSS: "loss.",
     ids.Kind.CODE: "code.",
     ids.Kind.HOOK: "hook.",
-    **dict.fromkeys(Channel, "float."),
+    **dict.fromkeys(REMOTE, "float."),
 }
 """What is said of an object, by the kind of its id. A float is named by its channel, and has no other id.
 
@@ -184,9 +201,15 @@ The pull of a channel's complaints has that name too: none of its facts may be t
 """
 
 
+SECRET = "secret."  # noqa: S105 - a prefix
+"""What is said of a secret. It has a name with a slash in it (`wechat/merchant_cert`), and no id."""
+
+
 def prefix_of(object_id: str) -> str:
     """What is said of this object; empty: nothing."""
-    return PREFIXES.get(object_id if object_id in set(Channel) else object_id[:2], "")
+    if "/" in object_id:
+        return SECRET
+    return PREFIXES.get(object_id if object_id in set(REMOTE) else object_id[:2], "")
 
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -19,6 +18,7 @@ from yuanlu.cases.rules import Case
 from yuanlu.change import Row
 from yuanlu.clock import business_day
 from yuanlu.errors import Broken
+from yuanlu.letters import Text
 from yuanlu.money import Money
 from yuanlu.refunds.rules import Refund
 
@@ -91,14 +91,6 @@ KINDS: Mapping[str, Pick] = {
     "RefundResolved": _resolved,
 }
 """The kinds of facts a payer is told about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A notice as it is read: one line, and the whole."""
-
-    line: str
-    text: str
 
 
 @lru_cache(maxsize=1)

@@ -46,6 +46,8 @@ class Pen:
 
     def write(self, letter: Letter) -> Written:
         """Write a letter."""
+        if letter.text is not None:
+            return Written("", letter.text.line, letter.text.text)
         zh, en = self.words(letter.kind, letter.facts)
         if letter.to_payer:
             told = templates.text(letter.kind, letter.facts, letter.row, shop=letter.shop, lang=letter.lang)

@@ -11,9 +11,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from yuanlu.cases.handovers import told as handed_told
 from yuanlu.clock import CHINA
-from yuanlu.ledger.accounts import OWED
-from yuanlu.packs.dossier import CHAINED_FIRST, FILE, MESSAGE, Columns, Dossier, Happened, Link, digest_of, linked
+from yuanlu.ledger.accounts import OWED, cash
+from yuanlu.packs.dossier import (
+    ALARM,
+    CHAINED_FIRST,
+    COMPLAINT,
+    ENTRY,
+    FILE,
+    HANDOVER,
+    MESSAGE,
+    Columns,
+    Dossier,
+    Happened,
+    Link,
+    digest_of,
+    linked,
+    of_complaint,
+)
 from yuanlu.payments.rules import HAS_MONEY
 from yuanlu.refunds.rules import PLACE
 from yuanlu.repayments import rules as repayments
@@ -51,6 +67,9 @@ def _ids(dossier: Dossier) -> Iterator[Fault]:
     for back in (*dossier.refunds, *dossier.repayments):
         if back.get("payment_id") != payment.get("id"):
             yield fault("ids", what=back.get("id"), of=payment.get("id"))
+    for handed in dossier.handovers:
+        if (handed.get("payment_id"), handed.get("case_id")) != (payment.get("id"), case.get("id")):
+            yield fault("ids", what=handed.get("id"), of=case.get("id"))
     known = _objects(dossier)
     if case.get("conclusion") == "money_back" and case.get("refund_id") not in known:
         yield fault("ids", what=case.get("refund_id"), of=case.get("id"))
@@ -61,7 +80,7 @@ def _ids(dossier: Dossier) -> Iterator[Fault]:
 
 
 def _objects(dossier: Dossier) -> Mapping[str, Columns]:
-    rows = (dossier.case, dossier.payment, *dossier.refunds, *dossier.repayments)
+    rows = (dossier.case, dossier.payment, *dossier.refunds, *dossier.repayments, *dossier.handovers)
     return {str(row.get("id")): row for row in rows}
 
 
@@ -85,7 +104,8 @@ def places(dossier: Dossier) -> Iterator[tuple[Columns, str]]:
 def _place(refund: Columns) -> str | None:
     """In which account this refund's money is by its state; None for what newer code knows."""
     places = {channel.value: by_state for channel, by_state in PLACE.items()}.get(str(refund.get("channel")), {})
-    return {state.value: place for state, place in places.items()}.get(str(refund.get("state")))
+    place = {state.value: place for state, place in places.items()}.get(str(refund.get("state")))
+    return cash(str(refund.get("till_id"))) if place == "cash" else place
 
 
 def _amounts(dossier: Dossier) -> Iterator[Fault]:
@@ -198,7 +218,7 @@ def _chain(dossier: Dossier) -> Iterator[Fault]:
     """Recompute the chain from what it links: each link, and what is shown of its item."""
     dated: dict[str, tuple[str, datetime | None]] = {each.id: (each.digest, each.at) for each in dossier.thread}
     dated |= {each.id: (each.digest, each.at) for each in dossier.files}
-    contents = {**{each.id: (each.digest, None) for each in dossier.evidence}, **dated}
+    contents = {**{each.id: (each.digest, None) for each in dossier.evidence}, **dated, **_beside(dossier)}
     before, broken = CHAINED_FIRST, False
     for place, link in enumerate(dossier.chain, 1):
         yield from _item(link, contents)
@@ -218,15 +238,43 @@ def _chain(dossier: Dossier) -> Iterator[Fault]:
         yield fault("chain.length", case=dossier.case.get("id"), told=length, found=len(dossier.chain))
 
 
+def _beside(dossier: Dossier) -> Mapping[str, tuple[str, datetime | None]]:
+    """What is linked of complaints and hand-overs, and its digest where the records alone give it.
+
+    The digest of what was said at the channel is keyed (so that short words cannot be guessed from it): of an entry it
+    can be told that it is there, or that all talk of its complaint was forgotten.
+    """
+    found: dict[str, tuple[str, datetime | None]] = {}
+    for handed in dossier.handovers:
+        found[str(handed["id"])] = (digest_of(handed_told(handed).encode()), None)
+    for link in dossier.chain:
+        told = of_complaint(dossier, link)
+        if told is not None and link.kind == ENTRY and (told.entry or told.complaint.gone):
+            found[link.id] = (ANY, None)
+        elif told is not None and link.kind != ENTRY:
+            row = told.complaint.row
+            text = told.part if link.kind == ALARM else f"{row.get('channel')}{row.get('channel_id')}"
+            found[link.id] = (digest_of(text.encode()), None)
+    return found
+
+
+ANY = ""
+"""A digest that cannot be computed from the records."""
+
+
 def _item(link: Link, contents: Mapping[str, tuple[str, datetime | None]]) -> Iterator[Fault]:
     if link.id not in contents:
         if not link.withheld:
             yield fault("chain.missing", id=link.id, at=clock_time(link.at))
         return
     digest, at = contents[link.id]
-    if digest != link.digest or at not in (None, link.at):
-        kind = link.kind if link.kind in (MESSAGE, FILE) else "evidence"
+    if digest not in (ANY, link.digest) or at not in (None, link.at):
+        kind = link.kind if link.kind in _NAMED else "evidence"
         yield fault(f"chain.{kind}", id=link.id, at=clock_time(at or link.at))
+
+
+_NAMED = frozenset({MESSAGE, FILE, COMPLAINT, ALARM, HANDOVER})
+"""Kinds of links with words of their own for a digest that is another."""
 
 
 def _entered(dossier: Dossier) -> Iterator[Fault]:

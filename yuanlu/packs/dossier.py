@@ -24,6 +24,9 @@ PEOPLE = "people"
 SEALED = "s1."
 """How sealed text begins."""
 CUSTOMER, INTERNAL = "customer", "internal"
+COMPLAINT, ENTRY, ALARM, HANDOVER = "complaint", "complaint_entry", "complaint_alarm", "handover"
+COMPLAINT_KINDS = (COMPLAINT, ENTRY, ALARM)
+"""Links that tell of a complaint."""
 
 
 def digest_of(content: bytes) -> str:
@@ -117,7 +120,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A file of the case. `digest` is SHA-256 of its bytes; `enclosed`: they are in the pack; `gone`: forgotten."""
+    """A file of the case. `digest` is SHA-256 of its bytes; `enclosed`: they are in the pack; `gone`: forgotten.
+
+    `searched`: numbers were surely looked for in all that it shows; False: some may still be seen, which `says_zh` and
+    `says_en` tell the reader. None: a pack from before that was said.
+    """
 
     id: str
     name: str
@@ -129,6 +136,9 @@ class Kept:
     audience: str
     enclosed: bool = True
     gone: bool = False
+    searched: bool | None = None
+    says_zh: str = ""
+    says_en: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +223,26 @@ class Dossier:
     rights: Sequence[Right] = ()
     repayments: Sequence[Columns] = ()
     complaints: Sequence[Complained] = ()
+    handovers: Sequence[Columns] = ()
+    """Our own side of a request that another shop handed over; who that was stands nowhere in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfComplaint:
+    """What a link of the chain says of a complaint: which, and of an entry or an alarm its id or name."""
+
+    complaint: Complained
+    part: str
+    entry: Uttered | None
+
+
+def of_complaint(dossier: Dossier, link: Link) -> OfComplaint | None:
+    """The complaint that a link tells of; None where it tells of something else, or of none that is here."""
+    head, _, part = link.id.partition(".")
+    for each in dossier.complaints:
+        if each.row.get("id") == head and link.kind in COMPLAINT_KINDS:
+            return OfComplaint(each, part, next((one for one in each.entries if one.id == part), None))
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,3 +259,4 @@ class Found:
     repayments: Sequence[Columns] = ()
     complaints: Sequence[Columns] = ()
     """Their words are sealed, each under the key of its own subject."""
+    handovers: Sequence[Columns] = ()

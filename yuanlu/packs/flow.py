@@ -247,6 +247,7 @@ def _handed(shown: Shown, content: bytes | None, *, is_gone: bool) -> File:
         who=file.taken_by,
         content=content,
         is_gone=is_gone,
+        is_searched=file.is_searched,
     )
 
 

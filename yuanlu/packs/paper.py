@@ -1,15 +1,13 @@
 """The pages of a pack: what a dossier says, for people to read, on A4 with the typeface embedded.
 
-The heavy libraries (WeasyPrint, Pango, Pillow) are loaded when the first page is made, and only then.
+Heavy libraries are loaded when the first page is made, and only then.
 """
 
 from __future__ import annotations
 
-import ctypes
-import gc
+import base64
 import io
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,19 +17,30 @@ from typing import Any
 from yuanlu import packaged, words
 from yuanlu.amounts.rules import Back, Explained, What, bill_of, explain
 from yuanlu.channels.contract import Figures
-from yuanlu.errors import Denied
 from yuanlu.ledger.accounts import OWED
 from yuanlu.money import Money
 from yuanlu.packs.audit import ENTERED, clock_time, places
-from yuanlu.packs.dossier import INTERNAL, PACK, PEOPLE, Columns, Decided, Dossier, Happened, Heard, Kept
+from yuanlu.packs.dossier import (
+    ALARM,
+    ENTRY,
+    INTERNAL,
+    PACK,
+    PEOPLE,
+    Columns,
+    Decided,
+    Dossier,
+    Happened,
+    Heard,
+    Kept,
+    Link,
+    of_complaint,
+)
 from yuanlu.packs.readers import Reader
 from yuanlu.packs.rules import CITED
 from yuanlu.payments.rules import HAS_MONEY
 from yuanlu.refunds.rules import State
 from yuanlu.told import both, told
 
-FONT_PACKAGE = "fonts-noto-cjk"
-PANGO_PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0"
 QUOTED_MAX = 4000
 """Letters of one message on paper. The record has all of it."""
 THUMB = (160, 160)
@@ -61,92 +70,19 @@ class Tongue:
         return self.say(code) if code in words.catalogue() else code.rpartition(".")[2]
 
 
-def pages(
-    dossier: Dossier, thumbs: Mapping[str, bytes], *, reader: Reader, lang: str, certificates: Sequence[str]
-) -> bytes:
-    """Draw the pages: a PDF/A-3 with nothing enclosed yet.
-
-    Shape: `thumbs` is id of a file to a small picture of it.
-
-    Raises Denied: pack.no_font.
-    """
-    weasyprint = typesetter()
-    html = _html(dossier, thumbs, Tongue(words.language(lang), dossier.merchant.get(PEOPLE, {})), reader, certificates)
-    document = weasyprint.HTML(string=html, url_fetcher=_fetcher(thumbs))
-    sheet = weasyprint.CSS(string=packaged.text("packs/pack.css"))
-    with warnings.catch_warnings():  # it leaves the file of its colour profile to be closed by itself
-        warnings.simplefilter("ignore", ResourceWarning)
-        drawn: bytes = document.write_pdf(stylesheets=[sheet], pdf_variant="pdf/a-3u")
-        del document
-        gc.collect()
-    return drawn
-
-
-def typesetter() -> Any:
-    """WeasyPrint, if it can draw and this machine can write Chinese.
-
-    Raises Denied: pack.no_font, with the Debian package that is missing.
-    """
-    try:
-        import weasyprint  # noqa: PLC0415 - see the top
-    except OSError as missing:
-        raise Denied("pack.no_font", package=PANGO_PACKAGES) from missing
-    if not can_write_chinese():
-        raise Denied("pack.no_font", package=FONT_PACKAGE)
-    return weasyprint
-
-
-class _Fonts(ctypes.Structure):
-    """FcFontSet."""
-
-    _fields_ = (("nfont", ctypes.c_int), ("sfont", ctypes.c_int), ("fonts", ctypes.c_void_p))
-
-
-def can_write_chinese() -> bool:
-    """Whether this machine has a typeface for Chinese, as fontconfig sees it."""
-    try:
-        config = ctypes.CDLL("libfontconfig.so.1")
-    except OSError:
-        return False
-    config.FcNameParse.restype = config.FcObjectSetCreate.restype = ctypes.c_void_p
-    config.FcFontList.restype = ctypes.POINTER(_Fonts)
-    pattern = ctypes.c_void_p(config.FcNameParse(b":lang=zh-cn"))
-    wanted = ctypes.c_void_p(config.FcObjectSetCreate())
-    found = config.FcFontList(None, pattern, wanted)
-    has_any = bool(found) and found.contents.nfont > 0
-    config.FcFontSetDestroy(found)
-    config.FcObjectSetDestroy(wanted)
-    config.FcPatternDestroy(pattern)
-    return has_any
-
-
-def _fetcher(thumbs: Mapping[str, bytes]) -> Any:
-    """Nothing is fetched but the small pictures we made ourselves: no file, no address."""
-    from weasyprint.urls import URLFetcher, URLFetcherResponse  # noqa: PLC0415 - see the top
-
-    class Thumbs(URLFetcher):  # type: ignore[misc]
-        def fetch(self, url: str, headers: object = None) -> Any:
-            scheme, _, name = url.partition(":")
-            if scheme != "thumb" or name not in thumbs:
-                raise ValueError("nothing is fetched")
-            return URLFetcherResponse(url, thumbs[name], {"Content-Type": "image/jpeg"})
-
-    return Thumbs()
-
-
-# --- what the page says ---
-
-
-def _html(
-    dossier: Dossier, thumbs: Mapping[str, bytes], tongue: Tongue, reader: Reader, certificates: Sequence[str]
+def page(
+    dossier: Dossier, contents: Mapping[str, bytes], *, reader: Reader, lang: str, certificates: Sequence[str]
 ) -> str:
+    """The pages of a dossier that was cut already: one document of HTML, its style and small pictures in it."""
     import jinja2  # noqa: PLC0415 - see the top
 
+    tongue = Tongue(words.language(lang), dossier.merchant.get(PEOPLE, {}))
     space = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=seen)
     case, marks, told_amounts = dossier.case, _marks(dossier), _explained(dossier)
     return space.from_string(packaged.text("packs/pack.html")).render(
         lang=tongue.lang,
         t=tongue.pair,
+        style=packaged.text("packs/pack.css"),
         title=f"{tongue.say('paper.title')} {case['id']}",
         merchant=dossier.merchant,
         case=case,
@@ -160,7 +96,7 @@ def _html(
         decisions=[_decision(each, tongue) for each in dossier.decisions],
         cited=_rights(dossier, tongue, at_stage=False),
         timeline=_timeline(dossier, tongue, marks),
-        files=[_file(each, thumbs, tongue, marks) for each in dossier.files],
+        files=[_file(each, contents, tongue, marks) for each in dossier.files],
         evidence=list(_evidence(dossier, tongue, marks)),
         given=list(_given(dossier, tongue, marks)),
         chain=list(_links(dossier, tongue, marks)),
@@ -411,44 +347,57 @@ def _given(dossier: Dossier, tongue: Tongue, marks: Mapping[str, str]) -> Iterat
 
 def _links(dossier: Dossier, tongue: Tongue, marks: Mapping[str, str]) -> Iterator[dict[str, str]]:
     for link in dossier.chain:
-        text = tongue.known(f"paper.chained.{link.kind}")
+        text = _linked(dossier, link, tongue)
         if link.withheld:
             text = tongue.say("paper.withheld", what=text)
         yield {"mark": marks.get(link.id, "—"), "at": _time(link.at), "text": text, "id": link.id, "chain": link.chain}
 
 
-def _file(kept: Kept, thumbs: Mapping[str, bytes], tongue: Tongue, marks: Mapping[str, str]) -> dict[str, str]:
+def _linked(dossier: Dossier, link: Link, tongue: Tongue) -> str:
+    """What a link binds, in words: of a complaint which, and who did what in it when; of a hand-over its payment."""
+    told = of_complaint(dossier, link)
+    if told is not None and not link.withheld:
+        number = told.complaint.row.get("channel_id")
+        if link.kind == ALARM:
+            return tongue.say("paper.link.alarm", number=number, alarm=told.part)
+        if link.kind == ENTRY and told.entry is None:
+            return tongue.say("paper.link.gone", number=number)
+        if told.entry is not None:
+            who, at = _who(told.entry.side, tongue), _time(told.entry.at)
+            return tongue.say("paper.link.entry", number=number, at=at, by=who, deed=told.entry.deed)
+        return tongue.say("paper.link.complaint", number=number, at=_time(told.complaint.row.get("complained_at")))
+    handed = next((each for each in dossier.handovers if each["id"] == link.id), None)
+    if handed is not None:
+        at = _time(handed["happened_at"])
+        return tongue.say("paper.link.handover", amount_fen=handed["amount_fen"], channel=handed["channel"], at=at)
+    return tongue.known(f"item.{link.kind}")
+
+
+def _file(kept: Kept, contents: Mapping[str, bytes], tongue: Tongue, marks: Mapping[str, str]) -> dict[str, str]:
     size = f"{kept.size / 1024:,.0f}\u00a0KB"
     about = f"{kept.media} · {size}"
     if not kept.enclosed:
         about += " · " + tongue.say("paper.gone" if kept.gone else "paper.not_enclosed")
-    thumb = f"thumb:{kept.id}" if thumbs.get(kept.id) else ""
+    thumb = _thumb(contents[kept.id]) if kept.enclosed and kept.media.startswith("image/") else ""
+    is_doubtful = kept.enclosed and kept.searched is False
+    doubt = (kept.says_zh if tongue.lang == "zh" else kept.says_en).replace("\n", " ") if is_doubtful else ""
     return {"mark": marks[kept.id], "name": kept.name, "id": kept.id, "about": about, "digest": kept.digest,
-            "thumb": thumb}  # fmt: skip
+            "doubt": doubt, "thumb": thumb}  # fmt: skip
 
 
-def thumbs(dossier: Dossier, contents: Mapping[str, bytes]) -> dict[str, bytes]:
-    """A small picture of each picture that is enclosed."""
-    return {each.id: _thumb(contents[each.id]) for each in dossier.files if _is_picture(each)}
-
-
-def _is_picture(kept: Kept) -> bool:
-    return kept.enclosed and kept.media.startswith("image/")
-
-
-def _thumb(content: bytes) -> bytes:
-    """A small picture of a picture; nothing where it cannot be drawn."""
+def _thumb(content: bytes) -> str:
+    """A small picture of a picture, as an address that holds it; nothing where it cannot be drawn."""
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - see the top
 
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as picture:
             if picture.width * picture.height > THUMB_PIXELS_MAX:
-                return b""
+                return ""
             picture.draft("RGB", THUMB)
             small = picture.convert("RGB")
         small.thumbnail(THUMB)
         out = io.BytesIO()
         small.save(out, "JPEG", quality=72)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return b""
-    return out.getvalue()
+        return ""
+    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"

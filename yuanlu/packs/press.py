@@ -6,20 +6,23 @@ Blocking: not for an event loop's own thread. The heaviest part, the pages, is d
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
 import logging
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from yuanlu.packs import records, typeset
+from yuanlu.packs import paper, records, typeset
 from yuanlu.packs.dossier import Dossier, digest_of
 from yuanlu.packs.readers import READERS, Reader, cut
 from yuanlu.packs.signer import Signer
 
 _FIELD = "Pack"
+_LIBRARIES = ("pyhanko.pdf_utils.embed", "pyhanko.sign.signers", "pyhanko_certvalidator.registry")
 _SQUEEZE = 1
 """How hard attachments are compressed: pictures hardly shrink, and must not cost seconds."""
 
@@ -33,18 +36,25 @@ def press(dossier: Dossier, contents: Mapping[str, bytes], signer: Signer, *, re
     shown = cut(dossier, reader)
     audiences = {each.audience for each in shown.thread} | {each.audience for each in shown.files}
     assert audiences <= READERS[reader].audiences
-    drawn = typeset.drawn(shown, contents, reader=reader, lang=lang, certificates=signer.fingerprints)
-    enclosed = records.papers(shown, contents)
-    writer = _opened(drawn)
+    with typeset.begun() as typesetter:
+        drawn = typesetter(paper.page(shown, contents, reader=reader, lang=lang, certificates=signer.fingerprints))
+        for each in _LIBRARIES:  # while it draws: a second to load, and what is enclosed
+            importlib.import_module(each)
+        enclosed = records.papers(shown, contents)
+        squeezed = {
+            name: zlib.compress(each, _SQUEEZE) for name, each in {**enclosed.records, **enclosed.files}.items()
+        }
+        writer = _opened(drawn())
     listed = records.manifest(
         shown, enclosed, reader=reader, lang=lang, certificates=signer.fingerprints, pages=list(page_digests(writer))
     )
+    squeezed[records.MANIFEST] = zlib.compress(listed, _SQUEEZE)
     at = dossier.made_at
     for name, content in {records.MANIFEST: listed, **enclosed.records}.items():
-        _enclose(writer, name, content, "application/json", "/Data", at)
+        _enclose(writer, name, squeezed[name], len(content), "application/json", "/Data", at)
     media = {records.file_name(each): each.media for each in shown.files}
     for name, content in enclosed.files.items():
-        _enclose(writer, name, content, media[name], "/Source", at)
+        _enclose(writer, name, squeezed[name], len(content), media[name], "/Source", at)
     writer.output_version = (1, 7)  # PDF/A-3 is that; enclosing had set 2.0
     return _signed(writer, signer)
 
@@ -94,18 +104,18 @@ def _walked(found: Any, seen: set[int]) -> Iterator[bytes]:
             yield from _walked(found.raw_get(place), seen)
 
 
-def _enclose(writer: Any, name: str, content: bytes, media: str, relation: str, at: Any) -> None:
+def _enclose(writer: Any, name: str, squeezed: bytes, size: int, media: str, relation: str, at: Any) -> None:
     from pyhanko.pdf_utils import embed, generic  # noqa: PLC0415 - see the top
 
     data = embed.EmbeddedFileObject(
         writer,
         dict_data={generic.pdf_name("/Filter"): generic.pdf_name("/FlateDecode")},
-        encoded_data=zlib.compress(content, _SQUEEZE),
+        encoded_data=squeezed,
         mime_type=media,
     )
     data["/Params"] = generic.DictionaryObject(
         {
-            generic.pdf_name("/Size"): generic.NumberObject(len(content)),
+            generic.pdf_name("/Size"): generic.NumberObject(size),
             generic.pdf_name("/CreationDate"): generic.pdf_date(at),
             generic.pdf_name("/ModDate"): generic.pdf_date(at),
         }
@@ -115,19 +125,26 @@ def _enclose(writer: Any, name: str, content: bytes, media: str, relation: str, 
 
 
 def _signed(writer: Any, signer: Signer) -> bytes:
-    from asn1crypto import keys, x509  # noqa: PLC0415 - see the top
+    from asn1crypto import x509  # noqa: PLC0415 - see the top
     from pyhanko.sign import fields, signers  # noqa: PLC0415
     from pyhanko_certvalidator.registry import SimpleCertificateStore  # noqa: PLC0415
 
     ours, *others = (
         x509.Certificate.load(each.public_bytes(serialization.Encoding.DER)) for each in signer.certificates
     )
-    key = signer.key.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
     store = SimpleCertificateStore()
     store.register_multiple(others)
-    hand = signers.SimpleSigner(ours, keys.PrivateKeyInfo.load(key), store)
+
+    class Hand(signers.Signer):
+        """Signs with the key as it is loaded: pyHanko's own reads and checks it anew each time, a third of a second."""
+
+        async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
+            assert digest_algorithm == meta.md_algorithm
+            if isinstance(signer.key, rsa.RSAPrivateKey):
+                return signer.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+            return signer.key.sign(data, ec.ECDSA(hashes.SHA256()))
+
+    hand = Hand(signing_cert=ours, cert_registry=store)
     meta = signers.PdfSignatureMetadata(
         field_name=_FIELD,
         md_algorithm="sha256",

@@ -13,7 +13,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from yuanlu.packs.dossier import PACK, PEOPLE, Columns, Complained, Decided, Dossier, Happened, Heard, Kept, Said
+from yuanlu.cases.handovers import WHO as HANDED_OVER
+from yuanlu.packs.dossier import (
+    PACK,
+    PEOPLE,
+    Columns,
+    Complained,
+    Decided,
+    Dossier,
+    Happened,
+    Heard,
+    Kept,
+    Said,
+    of_complaint,
+)
 
 
 class Reader(StrEnum):
@@ -64,18 +77,21 @@ _COMPLAINT = _names_in(
     " asked_fen paid_fen times is_refunded complained_at heard_at reply_by answered_at promised_at"
     " promised_by declined_at finished_at"
 )
+_HANDOVER = _names_in(
+    "id version side state payment_id case_id amount_fen channel happened_at opened_at opened_by ended_at"
+)
 _FACTS = _names_in(
-    "account_tail amount_fen asked_fen attempt audience because_zh because_en by chain"
-    " channel channel_number code conclusion digest due end holder item"
+    "account_tail amount_fen asked_fen change_fen attempt audience because_zh because_en by case_id chain"
+    " channel channel_number code conclusion digest due end guards handed_fen holder item"
     " item_kind law line meant_fen mode needs_second next_holder number object_until offer on payment_id place policy"
-    " reason reason_code received_into refund_id remedy route shuts_at status step suggested_fen times to until"
+    " reason reason_code received_into refund_id remedy route shuts_at state status step suggested_fen times to until"
     " verdict was way what window word"
 )
 _PEOPLE = _names_in(
     "who made_by opened_by proposed_by approved_by approver decided_by seconded_by claimed_by done_by fault_by paid_by"
 )
 """Columns and fields that name a person, wherever they stand."""
-_KNOWN = frozenset({"", "system", "customer", "payer", "channel", "worker", "machine"})
+_KNOWN = frozenset({"", "system", "customer", "payer", "channel", "worker", "machine", HANDED_OVER})
 """Whoever is no person of the shop."""
 
 
@@ -95,6 +111,7 @@ class Cut:
     facts: frozenset[str] | None
     complaint: frozenset[str] | None = _COMPLAINT
     """Of its columns. What was said at the channel everybody reads who was there; the phone, counsel alone."""
+    handover: frozenset[str] | None = _HANDOVER
 
 
 READERS: Mapping[Reader, Cut] = {
@@ -131,6 +148,7 @@ READERS: Mapping[Reader, Cut] = {
         repayment=None,
         facts=None,
         complaint=None,
+        handover=None,
     ),
 }
 
@@ -143,6 +161,8 @@ def cut(dossier: Dossier, reader: Reader) -> Dossier:
     kept = [_kept(each, called) for each in dossier.files if each.audience in may.audiences]
     heard = [_heard(each, may, called) for each in dossier.evidence if _is_for(each, reader, may)]
     shown = {*(each.id for each in said), *(each.id for each in kept), *(each.id for each in heard)}
+    shown |= {str(each["id"]) for each in dossier.handovers}
+    shown |= {link.id for link in dossier.chain if link.audience in may.audiences and of_complaint(dossier, link)}
     return replace(
         dossier,
         merchant={name: each for name, each in dossier.merchant.items() if name != PEOPLE or may.naming is Naming.NAME},
@@ -152,6 +172,7 @@ def cut(dossier: Dossier, reader: Reader) -> Dossier:
         facts=[_happened(each, may, called) for each in dossier.facts],
         repayments=[_columns(each, may.repayment, called) for each in dossier.repayments],
         complaints=[_complained(each, may, called) for each in dossier.complaints],
+        handovers=[_columns(each, may.handover, called) for each in dossier.handovers],
         evidence=heard,
         moves=dossier.moves if may.books else (),
         thread=said,

@@ -18,7 +18,7 @@ _HINTS = get_type_hints(Dossier)
 _NAMES = {each.name: f"{each.name}.json" for each in fields(Dossier) if each.name != "made_at"}
 RECORDS = tuple(_NAMES.values())
 """The names of the records, in the order of the dossier."""
-LATER = frozenset({"repayments.json", "complaints.json"})
+LATER = frozenset({"repayments.json", "complaints.json", "handovers.json"})
 """Records that the first packs did not have: a pack that neither lists nor encloses them lacks nothing."""
 _MEDIA = {
     "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "application/pdf": "pdf", "text/plain": "txt",

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from yuanlu import words
 from yuanlu.cases.citing import STAGES
+from yuanlu.evidence.rules import UNSEARCHED
 from yuanlu.lawbook import law
 from yuanlu.lawbook.shapes import Law, Rule, Stage
 from yuanlu.lawbook.shelf import Book
@@ -64,6 +66,7 @@ class File:
     who: str
     content: bytes | None
     is_gone: bool = False
+    is_searched: bool = False
 
 
 Opened = Callable[[str], str | None]
@@ -99,6 +102,7 @@ def dossier(
         rights=rights,
         repayments=found.repayments,
         complaints=complaints,
+        handovers=found.handovers,
     )
 
 
@@ -144,7 +148,8 @@ def _heard(heard: Heard, opened: Opened) -> Heard:
 
 
 def _kept(file: File, link: Link) -> Kept:
-    """A file, with the time and the reader with which it was chained."""
+    """A file, with the time and the reader with which it was chained, and whether numbers may still be seen in it."""
+    says = dict.fromkeys(words.LANGUAGES, "") if file.is_searched else words.both(UNSEARCHED)
     return Kept(
         id=file.id,
         name=file.name,
@@ -156,6 +161,9 @@ def _kept(file: File, link: Link) -> Kept:
         audience=link.audience,
         enclosed=file.content is not None,
         gone=file.is_gone,
+        searched=file.is_searched,
+        says_zh=says["zh"],
+        says_en=says["en"],
     )
 
 

@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 
 from yuanlu import db
+from yuanlu.cases.handovers import Handover, Side
 from yuanlu.cases.rules import Case
 from yuanlu.complaints.rules import Complaint
 from yuanlu.errors import Denied
@@ -19,7 +20,7 @@ from yuanlu.refunds.rules import Refund
 from yuanlu.repayments.rules import Repayment
 
 FACTS_MAX, EVIDENCE_MAX, MOVES_MAX, REFUNDS_MAX = 5000, 2000, 2000, 200
-GIVEN_MAX, COMPLAINTS_MAX = 200, 100
+GIVEN_MAX, COMPLAINTS_MAX, HANDOVERS_MAX = 200, 100, 10
 
 
 def _names(row_type: type, *without: str) -> str:
@@ -36,6 +37,10 @@ _REPAYMENTS = f"""
 _COMPLAINTS = f"""
   select {_names(Complaint)} from complaints where merchant_id = $1 and payment_id = $2
   order by complained_at, id limit $3
+"""
+_HANDOVERS = f"""
+  select {_names(Handover, "fingerprint", "voucher", "said")} from handovers
+  where merchant_id = $1 and case_id = $2 and side = '{Side.TAKING}' order by id limit $3
 """
 _MERCHANT = """
   select m.merchant_id as id, m.name, coalesce(s.name, '') as store, coalesce(t.name, '') as till from merchants m
@@ -87,7 +92,8 @@ async def _read(connection: Any, merchant_id: str, case_id: str) -> Found:
 
     refunds = await bounded("refunds", _REFUNDS, payment["id"], REFUNDS_MAX)
     repayments = await bounded("repayments", _REPAYMENTS, payment["id"], REFUNDS_MAX)
-    objects = [case["id"], payment["id"], *(each["id"] for each in (*refunds, *repayments))]
+    handovers = await bounded("handovers", _HANDOVERS, case["id"], HANDOVERS_MAX)
+    objects = [case["id"], payment["id"], *(each["id"] for each in (*refunds, *repayments, *handovers))]
     return Found(
         merchant=dict(merchant),
         case=dict(case),
@@ -98,6 +104,7 @@ async def _read(connection: Any, merchant_id: str, case_id: str) -> Found:
         moves=[Moved(**each) for each in await bounded("moves", _MOVES, objects, MOVES_MAX)],
         repayments=repayments,
         complaints=await bounded("complaints", _COMPLAINTS, payment["id"], COMPLAINTS_MAX),
+        handovers=handovers,
     )
 
 

@@ -1,72 +1,128 @@
-"""Draws the pages in a process of its own: the typesetter needs 130 MB for a moment, which then go back to the machine.
+"""Sets HTML on A4 pages, in a process of its own: it needs 130 MB for a moment, which then go back to the machine.
 
-A service, a worker or a command that asks for a pack stays as small as it was.
+That process is begun first and told its page later: it loads the typesetter while the page is written, and whoever
+began it does other work while it draws. A service, a worker or a command that asks for a pack stays as small as it was.
 """
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
+import gc
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-
-import msgspec
+from typing import Any
 
 from yuanlu.errors import Broken, Denied
-from yuanlu.packs import paper
-from yuanlu.packs.dossier import Dossier
-from yuanlu.packs.readers import Reader
 
+FONT_PACKAGE = "fonts-noto-cjk"
+PANGO_PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0"
 WITHIN_SECONDS = 120
 _ROOT = Path(__file__).resolve().parents[2]
 _DENIED = 3
 
 
-class _Wish(msgspec.Struct):
-    dossier: Dossier
-    thumbs: Mapping[str, bytes]
-    reader: Reader
-    lang: str
-    certificates: Sequence[str]
+@contextmanager
+def begun() -> Iterator[Callable[[str], Callable[[], bytes]]]:
+    """A typesetter that has begun to load; it is gone when the block ends.
 
-
-def drawn(
-    dossier: Dossier, contents: Mapping[str, bytes], *, reader: Reader, lang: str, certificates: Sequence[str]
-) -> bytes:
-    """The pages of a dossier that was cut already: see `paper.pages`.
-
-    Raises Denied: pack.no_font, pack.too_slow; Broken when the process ends in another way than it should.
+    Shape: give it a page of HTML, and it answers at once with a call that waits for the file: PDF/A-3, with nothing
+    enclosed yet. That call raises Denied: pack.no_font, pack.too_slow; Broken when the process ends
+    in another way than it should.
     """
-    wish = _Wish(dossier, paper.thumbs(dossier, contents), reader, lang, certificates)
     path = os.pathsep.join(each for each in (str(_ROOT), os.environ.get("PYTHONPATH", "")) if each)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "yuanlu.packs.typeset"],
-            input=msgspec.msgpack.encode(wish), capture_output=True, timeout=WITHIN_SECONDS, check=False,
-            env={**os.environ, "PYTHONPATH": path},
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as late:
-        raise Denied("pack.too_slow") from late
-    if done.returncode == _DENIED:
-        raise Denied("pack.no_font", package=done.stderr.decode().strip().splitlines()[-1])
-    if done.returncode:
-        raise Broken(f"the typesetter ended with {done.returncode}: {done.stderr[-300:].decode(errors='replace')}")
-    return done.stdout
+    process = subprocess.Popen(
+        [sys.executable, "-m", "yuanlu.packs.typeset"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    with process, ThreadPoolExecutor(1) as beside:
+
+        def told(html: str) -> Callable[[], bytes]:
+            telling = beside.submit(process.communicate, html.encode(), WITHIN_SECONDS)
+            return lambda: _file(process, *telling.result())
+
+        try:
+            yield told
+        except subprocess.TimeoutExpired as late:
+            raise Denied("pack.too_slow") from late
+        finally:
+            process.kill()  # nothing, where it has ended
+
+
+def _file(process: subprocess.Popen[bytes], file: bytes, cried: bytes) -> bytes:
+    ended = process.returncode
+    if ended == _DENIED:
+        raise Denied("pack.no_font", package=cried.decode().strip().splitlines()[-1])
+    if ended:
+        raise Broken(f"the typesetter ended with {ended}: {cried[-300:].decode(errors='replace')}")
+    return file
 
 
 def main() -> int:
-    """What that process does: a wish on standard input, a PDF on standard output."""
-    wish = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Wish)
+    """What that process does: HTML on standard input, a PDF on standard output."""
+    gc.disable()  # it lives for one page
+    # WeasyPrint tries the names of seven libraries on each platform; gcc and ld would be asked about most, for 0.3 s.
+    ctypes.util.find_library = lambda name: None  # noqa: ARG005
     try:
-        file = paper.pages(
-            wish.dossier, wish.thumbs, reader=wish.reader, lang=wish.lang, certificates=wish.certificates
-        )
+        weasyprint = typesetter()
     except Denied as no:
         sys.stderr.write(f"{no.facts['package']}\n")
         return _DENIED
-    sys.stdout.buffer.write(file)
+    sys.stdout.buffer.write(pdf(weasyprint, sys.stdin.buffer.read().decode()))
     return 0
+
+
+def pdf(weasyprint: Any, html: str) -> bytes:
+    """The page as a file. Nothing is fetched for it: no file, no address, only what it holds itself (`data:`)."""
+    with warnings.catch_warnings():  # it leaves the file of its colour profile to be closed by itself
+        warnings.simplefilter("ignore", ResourceWarning)
+        fetcher = weasyprint.urls.URLFetcher(allowed_protocols={"data"})
+        drawn: bytes = weasyprint.HTML(string=html, url_fetcher=fetcher).write_pdf(pdf_variant="pdf/a-3u")
+    return drawn
+
+
+def typesetter() -> Any:
+    """WeasyPrint, if it can draw and this machine can write Chinese.
+
+    Raises Denied: pack.no_font, with the Debian package that is missing.
+    """
+    try:
+        import weasyprint  # noqa: PLC0415 - heavy, and only where pages are made
+    except OSError as missing:
+        raise Denied("pack.no_font", package=PANGO_PACKAGES) from missing
+    if not can_write_chinese():
+        raise Denied("pack.no_font", package=FONT_PACKAGE)
+    return weasyprint
+
+
+class _Fonts(ctypes.Structure):
+    """FcFontSet."""
+
+    _fields_ = (("nfont", ctypes.c_int), ("sfont", ctypes.c_int), ("fonts", ctypes.c_void_p))
+
+
+def can_write_chinese() -> bool:
+    """Whether this machine has a typeface for Chinese, as fontconfig sees it."""
+    try:
+        config = ctypes.CDLL("libfontconfig.so.1")
+    except OSError:
+        return False
+    config.FcNameParse.restype = config.FcObjectSetCreate.restype = ctypes.c_void_p
+    config.FcFontList.restype = ctypes.POINTER(_Fonts)
+    pattern = ctypes.c_void_p(config.FcNameParse(b":lang=zh-cn"))
+    wanted = ctypes.c_void_p(config.FcObjectSetCreate())
+    found = config.FcFontList(None, pattern, wanted)
+    has_any = bool(found) and found.contents.nfont > 0
+    config.FcFontSetDestroy(found)
+    config.FcObjectSetDestroy(wanted)
+    config.FcPatternDestroy(pattern)
+    return has_any
 
 
 if __name__ == "__main__":

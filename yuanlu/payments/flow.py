@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import partial
 
 from yuanlu.change import Done
-from yuanlu.channels.contract import Outcome
+from yuanlu.channels.contract import Channel, Outcome
 from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
-from yuanlu.payments import rules, store
+from yuanlu.payments import cash, rules, store
 from yuanlu.payments.rules import ChargeAsk, Payment
 
 PAYER_MARK = "p1."
@@ -26,9 +26,12 @@ async def requested(desk: Desk, ask: ChargeAsk) -> Done[Payment]:
 
     The code is in the hand of this call only: it is never stored, so nobody can send it again. Asking again with the
     same id and content sends nothing and gives the same payment back, not `changed`.
-    Raises Denied: see `rules.scanned`, `rules.open_payment`.
+    Cash is paid when it is written down.
+    Raises Denied: see `rules.scanned`, `rules.open_payment`, `cash.take`.
     """
     now = desk.clock.now()
+    if ask.channel is Channel.CASH:
+        return await desk.decide(store.for_cash(ask, now, cash.when(ask, now)), partial(cash.take, ask))
     ask = rules.scanned(ask, now)
     if ask.code:
         ask = replace(ask, code_mark=desk.mark(ask.code))
@@ -48,6 +51,13 @@ async def drive(desk: Desk, merchant_id: str, payment_id: str) -> Payment:
     if done.step is None:
         return done.row
     return await learn(desk, merchant_id, payment_id, await desk.ask(done.step), done.row)
+
+
+async def looked(desk: Desk, payment: Payment) -> Outcome:
+    """What its channel says of a payment at this moment; of cash our books say it."""
+    if payment.channel is Channel.CASH:
+        return cash.word_of(payment, desk.clock.now())
+    return await desk.ask(rules.query(payment))
 
 
 async def cancel(desk: Desk, merchant_id: str, payment_id: str, who: str) -> Payment:

@@ -72,6 +72,8 @@ class Mode(StrEnum):
     """We scan the code the payer shows (被扫)."""
     SHOWN = "shown"
     """The payer scans the code we show (主扫)."""
+    HANDED = "handed"
+    """Cash over the counter."""
 
 
 HEARD = (
@@ -180,6 +182,13 @@ class PaymentOpened(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuardsConfirmed(Fact):
+    """The cashier was asked whether the amount is right, and said so: `guards` are the questions, parted by spaces."""
+
+    guards: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentShown(Fact):
     pass
 
@@ -260,6 +269,12 @@ class ChargeAsk:
     channel: Channel | None = None
     lines: tuple[Line, ...] = ()
     """What is sold: so that parts of it can go back to the fen."""
+    guards: tuple[str, ...] = ()
+    """What the cashier was asked about the amount before, and confirmed: kept as a fact, not part of the content."""
+    handed_fen: int = 0
+    """Cash: what the payer handed over."""
+    taken_at: datetime | None = None
+    """Cash: when it was taken, by the till's clock, where it is told later."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "description", masking.kept(self.description))
@@ -269,6 +284,8 @@ class ChargeAsk:
 
     @property
     def mode(self) -> Mode:
+        if self.channel is Channel.CASH:
+            return Mode.HANDED
         return Mode.SCANNED if self.code else Mode.SHOWN
 
     @property
@@ -285,6 +302,8 @@ class ChargeAsk:
         )
         if self.lines:
             content += (as_text(self.lines),)
+        if self.channel is Channel.CASH:
+            content += (str(self.handed_fen),)
         return hashlib.sha256("\x1f".join(content).encode()).hexdigest()
 
 
@@ -299,6 +318,26 @@ class ChargeSeen:
     """Id of an open payment of the same code, till and amount."""
     policy: str = ""
     """The version of the refund policy in force at this till; empty: the built-in one."""
+    is_counted: bool = False
+    """Cash: its drawer was counted since it was taken, with it in."""
+    locked_at: datetime | None = None
+    """Since when its till is locked (`stations`)."""
+
+
+def asked_before(ask: ChargeAsk, seen: ChargeSeen) -> Payment | None:
+    """The payment that this very wish made before; None: it is new, and of a sum that can be taken.
+
+    Raises Denied: payment.id_taken, payment.currency, payment.amount.
+    """
+    if seen.known is not None:
+        if seen.known.fingerprint != ask.fingerprint:
+            raise Denied("payment.id_taken", id=ask.id)
+        return seen.known
+    if ask.amount.currency != "CNY":
+        raise Denied("payment.currency", currency=ask.amount.currency)
+    if not 0 < ask.amount.amount <= AMOUNT_MAX_FEN:
+        raise Denied("payment.amount", min_fen=1, max_fen=AMOUNT_MAX_FEN)
+    return None
 
 
 def open_payment(
@@ -308,18 +347,15 @@ def open_payment(
 
     Asking again with the same id and content gives the same payment back, and no step: what was once sent is never
     sent again by a repeated wish. Raises Denied: payment.id_taken, payment.amount, payment.currency,
-    payment.till_unknown, payment.code_in_use, payment.channel_off, payment.channel_missing; see `lines.checked`.
+    payment.till_unknown, till.locked, payment.code_in_use, payment.channel_off, payment.channel_missing; see
+    `lines.checked`.
     """
-    if seen.known is not None:
-        if seen.known.fingerprint != ask.fingerprint:
-            raise Denied("payment.id_taken", id=ask.id)
-        return Stay(seen.known)
-    if ask.amount.currency != "CNY":
-        raise Denied("payment.currency", currency=ask.amount.currency)
-    if not 0 < ask.amount.amount <= AMOUNT_MAX_FEN:
-        raise Denied("payment.amount", min_fen=1, max_fen=AMOUNT_MAX_FEN)
+    if (known := asked_before(ask, seen)) is not None:
+        return Stay(known)
     if seen.store_id is None:
         raise Denied("payment.till_unknown", till=ask.till_id)
+    if seen.locked_at is not None:
+        raise Denied("till.locked", till=ask.till_id)
     if seen.same_code is not None:
         raise Denied("payment.code_in_use", payment=seen.same_code)
     channel = ask.channel
@@ -356,7 +392,7 @@ def open_payment(
         row=payment,
         at=at,
         who=ask.who,
-        facts=(opened,),
+        facts=(opened, GuardsConfirmed(guards=" ".join(ask.guards))) if ask.guards else (opened,),
         looks=(Look(DRIVE, payment.id, at + bound.pay_query_after),),
         step=_pay(payment, ask.code) if by_code else _show(payment),
     )

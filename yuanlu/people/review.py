@@ -25,11 +25,22 @@ _WHO = """
     from staff s left join api_keys k on k.merchant_id = s.merchant_id and k.staff_id = s.id and k.revoked_at is null
     where s.merchant_id = $1 and (s.until is null or s.until > $2) group by s.id, s.role, s.store_id, s.since
     union all
-    select k.actor, 'machine', '', k.created_at, array[k.id] from api_keys k
+    select k.actor, 'machine', coalesce(i.store_id, ''), k.created_at, array[k.id] from api_keys k
+    left join tills i on i.merchant_id = k.merchant_id and i.id = k.till_id
     where k.merchant_id = $1 and k.staff_id = '' and k.revoked_at is null
+  ), told as (
+    select distinct on (f.object_id) f.object_id as id, f.who from facts f
+    where f.merchant_id = $1 and f.kind in ('KeyMade', 'KeyRotated')
+      and f.object_id in (select unnest(keys) from named where role = 'machine')
+    order by f.object_id, f.transition desc
   )
-  select n.*, f.last_act_at from named n
+  select n.*, f.last_act_at, exists (
+    select from told t join api_keys k on k.merchant_id = $1 and k.id = t.id and k.till_id = ''
+    join staff s on s.merchant_id = $1 and s.id = t.who and s.until <= $2
+    where t.id = any(n.keys) and n.role = 'machine') as is_known_to_leaver
+  from named n
   left join (select who, max(at) as last_act_at from facts where merchant_id = $1 group by who) f on f.who = n.who
+  where $4 = '' or n.store_id = $4
   order by n.role, n.who, n.keys limit $3
 """
 
@@ -45,6 +56,8 @@ class Reviewed:
     limit: Limit
     keys: Sequence[str]
     last_act_at: datetime | None
+    is_known_to_leaver: bool = False
+    """A machine's key whose secret was last told to somebody who has left since: it should be rotated."""
 
     @property
     def may(self) -> Sequence[str]:
@@ -59,11 +72,15 @@ class Reviewed:
             found.append("unused")
         if at - self.since >= LONG_AFTER and self.role is not Role.MACHINE:
             found.append("long_in_role")
+        if self.is_known_to_leaver:
+            found.append("known_to_leaver")
         return found
 
 
-async def reviewed(desk: Desk, pool: asyncpg.Pool[Any], merchant_id: str, at: datetime) -> Sequence[Reviewed]:
-    """Everybody who may act for a merchant now, machines too, by role."""
+async def reviewed(
+    desk: Desk, pool: asyncpg.Pool[Any], merchant_id: str, at: datetime, store_id: str = ""
+) -> Sequence[Reviewed]:
+    """Everybody who may act for a merchant now, machines too, by role. `store_id`: only who belongs to that store."""
     purse = await desk.see(store.purse(merchant_id, business_day(at)))
     return [
         Reviewed(
@@ -74,6 +91,7 @@ async def reviewed(desk: Desk, pool: asyncpg.Pool[Any], merchant_id: str, at: da
             limit=purse.of(Role(row["role"])),
             keys=row["keys"],
             last_act_at=row["last_act_at"],
+            is_known_to_leaver=row["is_known_to_leaver"],
         )
-        for row in await pool.fetch(_WHO, merchant_id, at, MOST)
+        for row in await pool.fetch(_WHO, merchant_id, at, MOST, store_id)
     ]

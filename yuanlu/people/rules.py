@@ -35,7 +35,7 @@ class Role(StrEnum):
     They hold the disk and the keys anyhow, so they may do here, under their name, what needs no second look: take money
     and send it back within the merchant's limits, report, speak for the shop at channels, make keys, hand out and erase
     what is held about a customer. What one person decides about another's wish takes a key file: they approve nothing,
-    and set no limits and no policy."""
+    and set no limits and no policy. What customers wrote is covered for them, and no file is opened."""
 
 
 OF_STAFF = tuple(role for role in Role if role not in (Role.MACHINE, Role.OPERATOR))
@@ -48,6 +48,7 @@ _TABLE = """
 | withdraw, answer, accept | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | yes      |
 | turn_down, object        | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | yes      |
 | own                      | yes   | yes     | yes  | yes     | yes     | yes     | yes     | ·       | ·        |
+| teach                    | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 | note                     | yes   | yes     | yes  | yes     | yes     | yes     | yes     | ·       | yes      |
 | claim, release, ask      | yes   | yes     | yes  | yes     | ·       | ·       | ·       | ·       | ·        |
 | approve, confirm         | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
@@ -56,11 +57,16 @@ _TABLE = """
 | reopen, escalate         | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 | hold                     | yes   | yes     | yes  | ·       | ·       | ·       | ·       | ·       | ·        |
 | export, erase            | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | yes      |
+| open_file                | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | ·        |
 | pack                     | yes   | yes     | yes  | yes     | ·       | ·       | ·       | ·       | yes      |
 | attend                   | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 | charge                   | yes   | yes     | ·    | yes     | yes     | ·       | ·       | yes     | yes      |
 | refund                   | yes   | yes     | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
+| hand_out, shift          | yes   | yes     | ·    | yes     | yes     | ·       | ·       | ·       | ·        |
+| count                    | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 | codes, complaints, pull  | yes   | yes     | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
+| goods                    | yes   | yes     | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
+| tune                     | yes   | ·       | yes  | yes     | ·       | ·       | ·       | ·       | yes      |
 | hooks                    | yes   | ·       | ·    | yes     | ·       | ·       | ·       | yes     | yes      |
 | policy                   | yes   | ·       | yes  | yes     | ·       | ·       | ·       | ·       | ·        |
 | lose                     | yes   | yes     | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
@@ -69,19 +75,29 @@ _TABLE = """
 | limit                    | yes   | yes     | yes  | ·       | ·       | ·       | ·       | ·       | ·        |
 | agree_limit              | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
 | staff                    | yes   | ·       | ·    | ·       | ·       | ·       | yes     | ·       | yes      |
+| print                    | yes   | yes     | ·    | yes     | yes     | ·       | ·       | yes     | yes      |
+| printers                 | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
 | keys                     | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | yes      |
 | enrol                    | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
+| ticket                   | yes   | yes     | ·    | yes     | yes     | yes     | ·       | yes     | yes      |
+| oversee                  | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
 """
 """`see`: reads, and asks what something would be. `sum`: reads what is summed over all stores. `write`: adds words or
 files to a case, where `say` or `hand_in` (the customer's side of the thread) or `note` (the inner one) is asked
-besides. `attend`: a remedy is in trouble. `export`, `erase`: all that is held about one customer. `pack`: gives the
-records of a case out of the house, under a name. `charge`: takes money. `refund`: sends it back without a case.
-`codes`: says which codes are the shop's. `complaints`: speaks for the shop at a channel. `pull`: asks a channel for all
-complaints now. `hooks`: says whom facts of the merchant are told to. `policy`: says what goes back without a person.
-`lose`: keeps the losses. `repay`: proposes and refuses another road for money; `pay_out` agrees to it, reads the
-account and says that it was paid. `limit`: proposes who may send back how much; `agree_limit` puts it in force. `own`:
-signs out, says what one proves oneself by and that one is sure. `staff`: reads who may do what. `keys`: makes and ends
-the keys of machines. `enrol`: lets a device become a till, and closes tills.
+besides. `open_file`: opens a file of a case whole; that it is there, its kind and size `see` tells. `attend`: a remedy
+is in trouble. `export`, `erase`: all that is held about one customer. `pack`: gives the records of a case out of the
+house, under a name. `charge`: takes money. `refund`: sends it back without a case. `hand_out`: pays the cash of a
+refund out of a drawer. `shift`: answers for a drawer: opens, hands over and closes what is their own. `count`: counts,
+hands over and closes a drawer that somebody else answers for. `codes`: says which codes are the shop's. `goods`: says
+what is sold at which price. `tune`: says what tills ask before a charge. `complaints`: speaks for the shop at a
+channel. `pull`: asks a channel for all complaints now. `hooks`: says whom facts of the merchant are told to. `policy`:
+says what goes back without a person. `lose`: keeps the losses. `repay`: proposes and refuses another road for money;
+`pay_out` agrees to it, reads the account and says that it was paid. `limit`: proposes who may send back how much;
+`agree_limit` puts it in force. `teach`: reads what others practised. `own`: signs out, says what one proves oneself by
+and that one is sure, practises. `staff`: reads
+who may do what. `print`: has slips printed, and speaks for a printer; `printers`: says which there are. `keys`: makes
+and ends the keys of machines. `enrol`: lets a device become a till, and closes tills. `ticket`: tells of a
+fault, with a till's log. `oversee`: writes to a till, locks and unlocks it, closes tickets.
 
 A machine decides nothing that needs a name. It may `refund` because shops' own systems do so with a key: how much, the
 merchant's own limits say."""
@@ -99,18 +115,20 @@ def _parsed(text: str) -> Mapping[str, frozenset[Role]]:
 
 MAY: Mapping[str, frozenset[Role]] = _parsed(_TABLE)
 
-OF_MERCHANT = frozenset({"sum", "export", "erase", "pull", "hooks", "limit", "agree_limit", "staff", "keys"})
+OF_MERCHANT = frozenset({"sum", "export", "erase", "pull", "goods", "hooks", "limit", "agree_limit", "staff", "keys"})
 """What concerns all stores at once: who belongs to one of them does not do it."""
 
 SEES: Mapping[str, frozenset[Role]] = _parsed("""
 | personal field | owner | finance | risk | manager | cashier | trainee | auditor | machine | operator |
 | -------------- | ----- | ------- | ---- | ------- | ------- | ------- | ------- | ------- | -------- |
-| words          | yes   | yes     | yes  | yes     | yes     | ·       | yes     | yes     | yes      |
-| contact        | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | yes      |
+| words          | yes   | yes     | yes  | yes     | yes     | ·       | yes     | yes     | ·        |
+| contact        | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | ·        |
 | account        | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 """)
 """Who sees what of a customer, of what is told at all: `words` they wrote or that were written about them, the tail
-of a `contact`, the tail of an `account`. For the others it is covered, wherever it stands."""
+of a `contact`, the tail of an `account`. For the others it is covered, wherever it stands. Whoever runs the
+installation reads a customer's words with a key file of their own; without one they hand out all that is held about a
+customer (`export`) or of a case (`pack`), which is on record."""
 
 
 @dataclass(frozen=True, slots=True)

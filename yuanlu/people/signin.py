@@ -31,7 +31,7 @@ PIN_TRIES_MAX = 5
 LOCKED_FOR = timedelta(minutes=30)
 """Source: PCI DSS 4.0.1, 8.3.4: after at most 10 wrong tries, for at least 30 minutes."""
 PIN_LENGTH = 6
-PIN_SCOPES = "charge,own,read,refund,report"
+PIN_SCOPES = "charge,drawer,own,print,read,refund,report"
 """What somebody may who changed in at a till by PIN: the work of a till, never more than their role."""
 INVITED_FOR = timedelta(hours=24)
 IDLE = timedelta(minutes=15)
@@ -190,6 +190,11 @@ class SignedOut(Fact):
     how: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvitationEnded(Fact):
+    """An invitation counts no more, though nobody took it up."""
+
+
 def tidied(password: str) -> str:
     """A password as it is compared: two keyboards' ways to write one text are one."""
     return unicodedata.normalize("NFKC", password)
@@ -262,6 +267,15 @@ def is_invited(secret: str, seen: Credential | None, at: datetime) -> bool:
     if seen is None or seen.invited_until is None or at >= seen.invited_until:
         return False
     return is_secret(seen.invitation, secret)
+
+
+def end_invitation(who: str, seen: Credential | None, at: datetime) -> Change[Credential] | Stay[Credential]:
+    """Let an invitation count no more."""
+    assert seen is not None  # rows are never taken away
+    if not seen.invitation:
+        return Stay(seen)
+    row = replace(seen, version=seen.version + 1, invitation="", invited_until=None, forgets_second=False)
+    return Change(row=row, at=at, who=who, facts=(InvitationEnded(),))
 
 
 def accept(secret: str, hashed: str, seen: Credential | None, at: datetime) -> Change[Credential]:

@@ -133,6 +133,11 @@ def new_step_up(merchant_id: str, step_up_id: str, proof: str) -> View[tuple[Ste
     return View(reads, lambda found: (_one(StepUp, found[0]), bool(found[1])))
 
 
+def step_up(merchant_id: str, step_up_id: str) -> View[StepUp | None]:
+    """One step-up."""
+    return View((Read(STEP_UP, merchant_id, step_up_id),), lambda found: _one(StepUp, found[0]))
+
+
 def proof_reads(merchant_id: str, staff_id: str, step_up_id: str) -> tuple[Read, ...]:
     """What is read beside the ground of an act that may need a step-up."""
     return (

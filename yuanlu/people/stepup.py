@@ -73,6 +73,11 @@ class StepUpUsed(Fact):
     step_up: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepUpEnded(Fact):
+    """A step-up permits nothing any more, though its time was not over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What a rule sees of a step-up: whether one is demanded of this person, and the one they name."""
@@ -134,6 +139,15 @@ def guarded(
     if spent is None:
         return decision
     return replace(decision, step_up=spent.id, facts=(*decision.facts, StepUpUsed(step_up=spent.id)))
+
+
+def end(who: str, seen: StepUp | None, at: datetime) -> Change[StepUp] | Stay[StepUp]:
+    """Let a step-up permit nothing any more."""
+    assert seen is not None  # rows are never taken away
+    if at >= seen.until:
+        return Stay(seen)
+    row = replace(seen, version=seen.version + 1, until=at)
+    return Change(row=row, at=at, who=who, facts=(StepUpEnded(),))
 
 
 def spend(act: Act, who: str, proof: Proof, at: datetime) -> Change[StepUp] | None:

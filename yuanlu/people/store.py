@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from yuanlu import db
 from yuanlu.people.limits import LimitTable, limits_of
 from yuanlu.people.rules import LIMITS, Purse, Staff
 from yuanlu.reading import Read, View, maker, over_keys, rows_by_id
@@ -61,6 +62,21 @@ def limits_by_id(merchant_id: str, table_id: str) -> View[LimitTable | None]:
 def limits_in_force(merchant_id: str) -> View[LimitTable | None]:
     """The merchant's own limits that count now; None: the built-in ones."""
     return View((Read(LIMITS_IN_FORCE, merchant_id),), lambda found: _limits(found[0]))
+
+
+_LIMIT_TABLES = f"""
+  select {", ".join(each.name for each in fields(LimitTable))} from limits
+  where merchant_id = $1 and ($2 = '' or state = $2) and ($3 = '' or id < $3) order by id desc limit $4
+"""
+
+
+async def limit_tables(
+    pool: asyncpg.Pool[Any], merchant_id: str, state: str, after: str, most: int
+) -> Sequence[LimitTable]:
+    """Tables of limits, newest first. Raises Busy when the database stays away."""
+    return [
+        made_limits(row) for row in await db.read(pool, merchant_id, _LIMIT_TABLES, merchant_id, state, after, most)
+    ]
 
 
 def _limits(found: Sequence[Mapping[str, Any]]) -> LimitTable | None:

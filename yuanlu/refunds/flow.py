@@ -13,9 +13,9 @@ from yuanlu.clock import business_day
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
 from yuanlu.payments import flow as payments
-from yuanlu.payments import rules as payment_rules
 from yuanlu.payments import store as payments_store
 from yuanlu.people import signing
+from yuanlu.people.rules import Person
 from yuanlu.people.signing import Sure
 from yuanlu.people.stepup import REFUND_FREE_FEN, Act
 from yuanlu.reading import View
@@ -63,7 +63,7 @@ async def requested_alone(desk: Desk, ask: RefundAsk, sure: Sure | None = None) 
     decision = rules.open_refund(FACTS, ask, seen, desk.clock.now())
     if isinstance(decision, Stay) or seen.payment is None:
         return Done(decision.row)
-    outcome = await desk.ask(payment_rules.query(seen.payment))
+    outcome = await payments.looked(desk, seen.payment)
     if outcome.word is Word.UNKNOWN:
         raise Busy("refund.unchecked")
     await payments.learn(desk, ask.merchant_id, ask.payment_id, outcome)
@@ -127,6 +127,15 @@ async def cancel(desk: Desk, merchant_id: str, refund_id: str, who: str) -> Refu
     """
     done = await desk.decide(store.by_id(merchant_id, refund_id), partial(rules.cancel, who))
     return done.row
+
+
+async def pay_out(desk: Desk, merchant_id: str, refund_id: str, till_id: str, by: Person) -> Refund:
+    """A named person gave the cash of a refund back, out of this till's drawer.
+
+    Raises Denied: see `rules.pay_out`.
+    """
+    view = store.with_till(merchant_id, refund_id, till_id)
+    return (await desk.decide(view, lambda seen, at: rules.pay_out(by, till_id, seen[1], seen[0], at))).row
 
 
 def _sure_of_plan(verb: str, plan: str, row: Refund) -> Act:

@@ -3,6 +3,7 @@
     CLOSE     not paid, our order is on the screen: end it, nothing has to go back
     REVERSE   scanned and not certain: end it whatever became of it
     REFUND    paid: back the way it came, no account has to be named
+    CASH      paid in cash: a named person gives it back out of a drawer
     RESCUE    it left and cannot reach the payer: to another card, by two people
     OFFLINE   the channel takes no refund any more: a manager approves a repayment with proof
     WAIT      something is under way, by whichever road, or contradicts our books: a second way now could pay twice
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from yuanlu.channels.contract import Facts
+from yuanlu.channels.contract import Channel, Facts
 from yuanlu.lawbook.shelf import Book
 from yuanlu.payments.rules import Mode, Payment
 from yuanlu.payments.rules import State as PaymentState
@@ -30,6 +31,7 @@ class Way(StrEnum):
     CLOSE = "close"
     REVERSE = "reverse"
     REFUND = "refund"
+    CASH = "cash"
     RESCUE = "rescue"
     OFFLINE = "offline"
     WAIT = "wait"
@@ -88,4 +90,6 @@ def _back(bound: Facts, payment: Payment, refunds: Sequence[Refund], at: datetim
         return Route(Way.OFFLINE, "too_late")
     if parts_left(bound, payment) == 0:
         return Route(Way.OFFLINE, "no_parts_left")
+    if payment.channel is Channel.CASH:
+        return Route(Way.CASH, "cash", until)
     return Route(Way.REFUND, "came_back" if State.RETURNED in states else "paid", until)

@@ -45,10 +45,11 @@ from yuanlu.channels.contract import (
 )
 from yuanlu.errors import Broken, Denied
 from yuanlu.facts import Fact
-from yuanlu.ledger.accounts import HELD, OWED, SUSPENSE, Move, due
+from yuanlu.ledger.accounts import HELD, OWED, SUSPENSE, Move, cash, due
 from yuanlu.machine import Turn, parse
 from yuanlu.masking import kept
 from yuanlu.money import Money
+from yuanlu.payments.cash import person_said
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.people.rules import Person, Purse, demand
 from yuanlu.refunds.windows import parts_left, refund_shuts_at
@@ -57,6 +58,8 @@ DRIVE = "refunds.drive"
 UNCLEAR_MAX = timedelta(hours=24)
 """After this long without a clear word a person is asked too; the channel goes on being asked."""
 SLOW = timedelta(hours=1)
+LOOK_IN_CASH = timedelta(days=1)
+"""How often a refund in cash is looked at that nobody has paid out yet."""
 PROVE_AFTER = timedelta(hours=24)
 """When a refund that is DONE is asked about once more: final is never sealed against the channel's own word."""
 
@@ -108,6 +111,8 @@ COMMANDS: Mapping[tuple[State, str], State] = {
     (State.RESERVED, "cancel"): State.CANCELLED,
     (State.READY, "cancel"): State.CANCELLED,
     (State.READY, "send"): State.SENT,
+    (State.RESERVED, "pay out in cash"): State.DONE,
+    (State.READY, "pay out in cash"): State.DONE,
     (State.WAITING, "try again"): State.READY,
     (State.SENT, "unclear too long"): State.MANUAL,
     (State.MANUAL, "resolve as done"): State.DONE,
@@ -120,8 +125,8 @@ COMMANDS: Mapping[tuple[State, str], State] = {
 """What we decide ourselves; for the picture."""
 
 
-def _placed(channel: str) -> dict[State, str]:
-    held, out, stranded, back = HELD, due(channel), SUSPENSE, OWED
+def _placed(out: str) -> dict[State, str]:
+    held, stranded, back = HELD, SUSPENSE, OWED
     return {
         State.RESERVED: held,
         State.READY: held,
@@ -141,8 +146,21 @@ def _placed(channel: str) -> dict[State, str]:
     }
 
 
-PLACE: Mapping[Channel, Mapping[State, str]] = {channel: _placed(channel) for channel in Channel}
+PLACE: Mapping[Channel, Mapping[State, str]] = {
+    channel: _placed("cash" if channel is Channel.CASH else due(channel)) for channel in Channel
+}
 """In which account a refund's money is, by state. OWED: with the merchant, and no part of the payment is drawn."""
+
+
+def place(refund: Refund, state: State) -> str:
+    """Where its money is in this state; that of cash that was paid out left the drawer it was paid from."""
+    found = PLACE[refund.channel][state]
+    if found != "cash":
+        return found
+    if not refund.till_id:
+        raise Broken(f"{refund.id} is {state}, and no drawer paid it")
+    return cash(refund.till_id)
+
 
 OPEN = tuple(state for state, place in PLACE[Channel.WECHAT].items() if place in (HELD, SUSPENSE))
 DRIVEN = (
@@ -188,7 +206,7 @@ class Refund(Row):
     last_word: str = ""
     code: str = ""
     waiting_for: str = ""
-    """Who or what holds it: gap, channel, funds_short, too_many_calls, people; empty when it has an end."""
+    """Who or what holds it: gap, channel, cashier, funds_short, too_many_calls, people; empty when it has an end."""
     channel_number: str = ""
     received_into: str = ""
     done_at: datetime | None = None
@@ -206,6 +224,8 @@ class Refund(Row):
     """Which pieces it is for (`amounts.lines`), if it was asked for by line."""
     line_turn: int = 0
     """Which refund by line of its payment it is: one after the other, so no piece goes back twice."""
+    till_id: str = ""
+    """Cash: from which drawer it was paid."""
 
     @property
     def amount(self) -> Money:
@@ -272,6 +292,14 @@ class RefundDone(Fact):
     amount_fen: int
     channel_number: str
     received_into: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashPaidOut(Fact):
+    """Somebody counted it into the customer's hand."""
+
+    amount_fen: int
+    till_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -486,6 +514,8 @@ def next_step(facts: Mapping[Channel, Facts], seen: RefundSeen, at: datetime) ->
     refund = seen.refund
     if refund is None:
         raise Denied("refund.unknown")
+    if refund.channel is Channel.CASH and refund.state not in (State.RESERVED, State.READY):
+        return Stay(refund)  # there is nobody to ask
     bound = facts[refund.channel]
     match refund.state:
         case State.RESERVED | State.READY | State.WAITING if refund.incident:
@@ -496,6 +526,11 @@ def next_step(facts: Mapping[Channel, Facts], seen: RefundSeen, at: datetime) ->
             return _to(refund, State.READY, at, "system", (RefundReleased(),), look=at, waiting_for="")
         case State.WAITING:
             return _to(refund, State.READY, at, "system", (RefundReleased(),), look=at, waiting_for="")
+        case State.READY if refund.channel is Channel.CASH:
+            if refund.waiting_for == "cashier" and at < refund.release_at:
+                return Stay(refund)
+            again_at = at + LOOK_IN_CASH
+            return _to(refund, State.READY, at, "system", (), look=again_at, waiting_for="cashier", release_at=again_at)
         case State.READY:
             free_at = refund.opened_at if seen.sibling_sent_at is None else seen.sibling_sent_at + bound.refund_gap
             if at < free_at:
@@ -569,9 +604,9 @@ def _to(
     **fields: object,
 ) -> Change[Refund]:
     """Go to a state, with the posting and the draw that follow from where the money was and now is."""
-    was, now = PLACE[refund.channel][refund.state], PLACE[refund.channel][state]
-    drawn = (now != OWED) - (was != OWED)
     row = replace(refund, version=refund.version + 1, state=state, **fields)  # type: ignore[arg-type]
+    was, now = place(refund, refund.state), place(row, state)
+    drawn = (now != OWED) - (was != OWED)
     if row.state not in OPEN:
         row = replace(row, waiting_for="")
     return Change(
@@ -790,6 +825,34 @@ def cancel(who: str, refund: Refund | None, at: datetime) -> Change[Refund] | St
     if refund.state not in (State.RESERVED, State.READY) or refund.sent_times or refund.incident:
         raise Denied("refund.already_sent", id=refund.id, state=refund.state)
     return _to(refund, State.CANCELLED, at, who, (RefundCancelled(),), look=None, ended_at=at)
+
+
+def pay_out(
+    by: Person, till_id: str, store_id: str | None, refund: Refund | None, at: datetime
+) -> Change[Refund] | Stay[Refund]:
+    """A named person gave the cash of a refund back, out of this till's drawer (in `store_id`).
+
+    Law: once; again from the same drawer is the same. Nobody outside is asked: their word ends it.
+    Raises Denied: refund.unknown, refund.not_cash, refund.not_waiting, payment.till_unknown, staff.not_allowed,
+    staff.other_store.
+    """
+    if refund is None:
+        raise Denied("refund.unknown")
+    if refund.channel is not Channel.CASH:
+        raise Denied("refund.not_cash", channel=refund.channel)
+    if store_id is None:
+        raise Denied("payment.till_unknown", till=till_id)
+    demand(by, "hand_out", store_id)
+    if refund.state is State.DONE and (refund.till_id, refund.done_by) == (till_id, by.id):
+        return Stay(refund)
+    is_free = refund.state is State.READY or (refund.state is State.RESERVED and refund.release_at <= at)
+    if not is_free or refund.incident:
+        raise Denied("refund.not_waiting", id=refund.id, state=refund.state)
+    told = CashPaidOut(amount_fen=refund.amount_fen, till_id=till_id)
+    done = RefundDone(amount_fen=refund.amount_fen, channel_number="", received_into="")
+    fields = {"till_id": till_id, "done_at": at, "done_by": by.id, "ended_at": at, "last_word": Word.SETTLED}
+    evidence = person_said(refund.id, "pay_out", told, at)
+    return _to(refund, State.DONE, at, by.id, (told, done), look=None, evidence=evidence, **fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,10 @@ BY_LINE = over_keys(
     f"select k.place, {', '.join(f't.{each.name}' for each in fields(Refund))} from keys k"
     " join refunds t on t.merchant_id = k.merchant_id and t.payment_id = k.a where t.line_turn > 0"
 )
+TILL = over_keys(
+    "select k.place, t.store_id from keys k join tills t on t.merchant_id = k.merchant_id and t.id = k.a"
+    " and t.closed_at is null"
+)
 made = maker(Refund)
 
 
@@ -45,6 +49,12 @@ def one(found: Sequence[Mapping[str, Any]]) -> Refund | None:
 def by_id(merchant_id: str, refund_id: str, believed: Refund | None = None) -> View[Refund | None]:
     """One refund, or None."""
     return View((Read(BY_ID, merchant_id, refund_id),), lambda found: one(found[0]), believed)
+
+
+def with_till(merchant_id: str, refund_id: str, till_id: str) -> View[tuple[Refund | None, str | None]]:
+    """A refund, and the store of a till that is open (None: there is no such till)."""
+    reads = (Read(BY_ID, merchant_id, refund_id), Read(TILL, merchant_id, till_id))
+    return View(reads, lambda found: (one(found[0]), found[1][0]["store_id"] if found[1] else None))
 
 
 def with_payment(merchant_id: str, refund_id: str) -> View[RefundSeen]:

@@ -468,6 +468,25 @@ ALTER TABLE ONLY public.deliveries FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.deliveries OWNER TO yuanlu_owner;
 
+CREATE TABLE public.drills (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    account text NOT NULL COLLATE pg_catalog."C",
+    drill text NOT NULL COLLATE pg_catalog."C",
+    outcome text NOT NULL COLLATE pg_catalog."C",
+    seconds bigint NOT NULL,
+    mistake text NOT NULL,
+    done_at timestamp with time zone NOT NULL,
+    CONSTRAINT drills_outcome_check CHECK ((outcome = ANY (ARRAY['right'::text, 'slow'::text, 'mistake'::text, 'stopped'::text]))),
+    CONSTRAINT drills_seconds_check CHECK (((seconds >= 0) AND (seconds <= 3600))),
+    CONSTRAINT drills_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.drills FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.drills OWNER TO yuanlu_owner;
+
 CREATE TABLE public.evidence (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     recorded_at timestamp with time zone NOT NULL,
@@ -564,6 +583,62 @@ CREATE TABLE public.floats (
 ALTER TABLE ONLY public.floats FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.floats OWNER TO yuanlu_owner;
+
+CREATE TABLE public.goods (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    barcode text NOT NULL COLLATE pg_catalog."C",
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    prices text NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT goods_check CHECK (((name_zh <> ''::text) OR (name_en <> ''::text))),
+    CONSTRAINT goods_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.goods FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.goods OWNER TO yuanlu_owner;
+
+CREATE TABLE public.guard_questions (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    till_id text NOT NULL COLLATE pg_catalog."C",
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    guard text NOT NULL COLLATE pg_catalog."C",
+    amount_fen bigint NOT NULL,
+    expected_fen bigint,
+    reply text NOT NULL COLLATE pg_catalog."C",
+    sale_id text NOT NULL COLLATE pg_catalog."C",
+    asked_at timestamp with time zone NOT NULL,
+    replied_at timestamp with time zone,
+    CONSTRAINT guard_questions_amount_fen_check CHECK ((amount_fen > 0)),
+    CONSTRAINT guard_questions_check CHECK (((reply = 'open'::text) = (replied_at IS NULL))),
+    CONSTRAINT guard_questions_check1 CHECK (((sale_id = ''::text) OR (reply <> 'open'::text))),
+    CONSTRAINT guard_questions_reply_check CHECK ((reply = ANY (ARRAY['open'::text, 'confirmed'::text, 'changed'::text]))),
+    CONSTRAINT guard_questions_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.guard_questions FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.guard_questions OWNER TO yuanlu_owner;
+
+CREATE TABLE public.guard_tunings (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    content text NOT NULL,
+    set_at timestamp with time zone NOT NULL,
+    set_by text NOT NULL,
+    CONSTRAINT guard_tunings_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.guard_tunings FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.guard_tunings OWNER TO yuanlu_owner;
 
 CREATE TABLE public.handovers (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -735,6 +810,37 @@ ALTER TABLE ONLY public.losses FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.losses OWNER TO yuanlu_owner;
 
+CREATE TABLE public.mailings (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    turn bigint NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    way text NOT NULL COLLATE pg_catalog."C",
+    lang text NOT NULL COLLATE pg_catalog."C",
+    shown text NOT NULL,
+    target text NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    attempts bigint NOT NULL,
+    trouble text NOT NULL COLLATE pg_catalog."C",
+    ended_at timestamp with time zone,
+    CONSTRAINT mailings_attempts_check CHECK ((attempts >= 0)),
+    CONSTRAINT mailings_check CHECK (((state = 'QUEUED'::text) = (ended_at IS NULL))),
+    CONSTRAINT mailings_check1 CHECK (((state = 'QUEUED'::text) OR (target = ''::text))),
+    CONSTRAINT mailings_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'SENT'::text, 'GONE'::text]))),
+    CONSTRAINT mailings_turn_check CHECK (((turn >= 1) AND (turn <= 3))),
+    CONSTRAINT mailings_version_check CHECK ((version > 0)),
+    CONSTRAINT mailings_way_check CHECK ((way = ANY (ARRAY['email'::text, 'sms'::text])))
+);
+
+ALTER TABLE ONLY public.mailings FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.mailings OWNER TO yuanlu_owner;
+
 CREATE TABLE public.merchant_keys (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     version integer NOT NULL,
@@ -858,7 +964,6 @@ CREATE TABLE public.payments (
     CONSTRAINT payments_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT payments_back_only_of_paid CHECK (((back_fen = 0) OR (state = ANY (ARRAY['PAID'::text, 'LATE_PAID'::text])))),
     CONSTRAINT payments_back_within_amount CHECK (((back_fen >= 0) AND (back_fen <= amount_fen))),
-    CONSTRAINT payments_mode_check CHECK ((mode = ANY (ARRAY['scanned'::text, 'shown'::text]))),
     CONSTRAINT payments_parts_check CHECK ((parts >= 0)),
     CONSTRAINT payments_version_check CHECK ((version > 0))
 );
@@ -885,6 +990,100 @@ CREATE TABLE public.policies (
 ALTER TABLE ONLY public.policies FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.policies OWNER TO yuanlu_owner;
+
+CREATE TABLE public.printers (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    via text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    till_id text NOT NULL COLLATE pg_catalog."C",
+    address text NOT NULL,
+    paper_mm bigint NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT printers_check CHECK (((via = 'network'::text) = (address <> ''::text))),
+    CONSTRAINT printers_paper_mm_check CHECK ((paper_mm = ANY (ARRAY[(58)::bigint, (80)::bigint]))),
+    CONSTRAINT printers_version_check CHECK ((version > 0)),
+    CONSTRAINT printers_via_check CHECK ((via = ANY (ARRAY['network'::text, 'till'::text])))
+);
+
+ALTER TABLE ONLY public.printers FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.printers OWNER TO yuanlu_owner;
+
+CREATE TABLE public.prints (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL COLLATE pg_catalog."C",
+    object_id text NOT NULL COLLATE pg_catalog."C",
+    turn bigint NOT NULL,
+    again bigint NOT NULL,
+    printer_id text NOT NULL COLLATE pg_catalog."C",
+    via text NOT NULL COLLATE pg_catalog."C",
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    lang text NOT NULL COLLATE pg_catalog."C",
+    copies bigint NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    sends bigint NOT NULL,
+    unclear bigint NOT NULL,
+    waits bigint NOT NULL,
+    sent_at timestamp with time zone,
+    trouble text NOT NULL COLLATE pg_catalog."C",
+    ended_at timestamp with time zone,
+    CONSTRAINT prints_again_check CHECK ((again >= 0)),
+    CONSTRAINT prints_check CHECK (((unclear >= 0) AND (unclear <= sends))),
+    CONSTRAINT prints_check1 CHECK (((state = ANY (ARRAY['PRINTED'::text, 'GONE'::text])) = (ended_at IS NOT NULL))),
+    CONSTRAINT prints_copies_check CHECK (((copies >= 1) AND (copies <= 3))),
+    CONSTRAINT prints_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'SENT'::text, 'PRINTED'::text, 'JAMMED'::text, 'GONE'::text]))),
+    CONSTRAINT prints_turn_check CHECK ((turn > 0)),
+    CONSTRAINT prints_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.prints FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.prints OWNER TO yuanlu_owner;
+
+CREATE TABLE public.readings (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    who text NOT NULL,
+    about text NOT NULL COLLATE pg_catalog."C",
+    sorts text NOT NULL COLLATE pg_catalog."C",
+    read_at timestamp with time zone NOT NULL,
+    CONSTRAINT readings_about_check CHECK ((about <> ''::text)),
+    CONSTRAINT readings_sorts_check CHECK ((sorts <> ''::text)),
+    CONSTRAINT readings_version_check CHECK ((version = 1)),
+    CONSTRAINT readings_who_check CHECK ((who <> ''::text))
+);
+
+ALTER TABLE ONLY public.readings FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.readings OWNER TO yuanlu_owner;
+
+CREATE TABLE public.receipts (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    mark text NOT NULL COLLATE pg_catalog."C",
+    sealed text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    CONSTRAINT receipts_mark_check CHECK ((mark <> ''::text)),
+    CONSTRAINT receipts_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.receipts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.receipts OWNER TO yuanlu_owner;
 
 CREATE TABLE public.refunds (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -924,6 +1123,7 @@ CREATE TABLE public.refunds (
     figures text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     lines text DEFAULT ''::text NOT NULL,
     line_turn bigint DEFAULT 0 NOT NULL,
+    till_id text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT refunds_amount_fen_check CHECK ((amount_fen > 0)),
     CONSTRAINT refunds_check CHECK ((amount_fen <= total_fen)),
     CONSTRAINT refunds_version_check CHECK ((version > 0))
@@ -1008,6 +1208,38 @@ ALTER TABLE ONLY public.sessions FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.sessions OWNER TO yuanlu_owner;
 
+CREATE TABLE public.shifts (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    till_id text NOT NULL COLLATE pg_catalog."C",
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    cashier text NOT NULL,
+    float_fen bigint NOT NULL,
+    currency character(3) NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    closed_at timestamp with time zone,
+    closed_by text NOT NULL,
+    counted text NOT NULL,
+    expected text NOT NULL,
+    reasons text NOT NULL,
+    safe_fen bigint NOT NULL,
+    bank_fen bigint NOT NULL,
+    CONSTRAINT shifts_bank_fen_check CHECK ((bank_fen >= 0)),
+    CONSTRAINT shifts_check CHECK (((state = 'CLOSED'::text) = (closed_at IS NOT NULL))),
+    CONSTRAINT shifts_float_fen_check CHECK ((float_fen >= 0)),
+    CONSTRAINT shifts_safe_fen_check CHECK ((safe_fen >= 0)),
+    CONSTRAINT shifts_state_check CHECK ((state = ANY (ARRAY['OPEN'::text, 'CLOSED'::text]))),
+    CONSTRAINT shifts_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.shifts FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.shifts OWNER TO yuanlu_owner;
+
 CREATE TABLE public.staff (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1024,6 +1256,28 @@ CREATE TABLE public.staff (
 ALTER TABLE ONLY public.staff FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.staff OWNER TO yuanlu_owner;
+
+CREATE TABLE public.stations (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    beat_at timestamp with time zone,
+    release text NOT NULL,
+    health text NOT NULL,
+    message text NOT NULL,
+    message_at timestamp with time zone,
+    message_by text NOT NULL,
+    locked_at timestamp with time zone,
+    locked_by text NOT NULL,
+    locked_why text NOT NULL,
+    CONSTRAINT stations_version_check CHECK ((version > 0))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY public.stations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.stations OWNER TO yuanlu_owner;
 
 CREATE TABLE public.step_ups (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -1081,6 +1335,36 @@ CREATE TABLE public.subject_keys (
 ALTER TABLE ONLY public.subject_keys FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.subject_keys OWNER TO yuanlu_owner;
+
+CREATE TABLE public.tickets (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    till_id text NOT NULL COLLATE pg_catalog."C",
+    store_id text NOT NULL COLLATE pg_catalog."C",
+    about text NOT NULL COLLATE pg_catalog."C",
+    cause text NOT NULL COLLATE pg_catalog."C",
+    code text NOT NULL,
+    note text NOT NULL,
+    health text NOT NULL,
+    log text NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone NOT NULL,
+    opened_by text NOT NULL,
+    state text DEFAULT 'OPEN'::text NOT NULL COLLATE pg_catalog."C",
+    closed_at timestamp with time zone,
+    closed_by text DEFAULT ''::text NOT NULL,
+    said text DEFAULT ''::text NOT NULL,
+    CONSTRAINT tickets_check CHECK (((state = 'CLOSED'::text) = (closed_at IS NOT NULL))),
+    CONSTRAINT tickets_health_check CHECK ((length(health) <= 2000)),
+    CONSTRAINT tickets_log_check CHECK ((length(log) <= 100000)),
+    CONSTRAINT tickets_state_check CHECK ((state = ANY (ARRAY['OPEN'::text, 'CLOSED'::text]))),
+    CONSTRAINT tickets_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.tickets FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.tickets OWNER TO yuanlu_owner;
 
 CREATE TABLE public.tills (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -1165,6 +1449,9 @@ ALTER TABLE ONLY public.credentials
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.drills
+    ADD CONSTRAINT drills_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.evidence
     ADD CONSTRAINT evidence_pkey PRIMARY KEY (merchant_id, object_id, id, recorded_at);
 
@@ -1182,6 +1469,15 @@ ALTER TABLE ONLY public.first_owners
 
 ALTER TABLE ONLY public.floats
     ADD CONSTRAINT floats_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.goods
+    ADD CONSTRAINT goods_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.guard_questions
+    ADD CONSTRAINT guard_questions_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.guard_tunings
+    ADD CONSTRAINT guard_tunings_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.handovers
     ADD CONSTRAINT handovers_pkey PRIMARY KEY (merchant_id, id);
@@ -1210,6 +1506,9 @@ ALTER TABLE ONLY public.limits
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.mailings
+    ADD CONSTRAINT mailings_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.merchant_keys
     ADD CONSTRAINT merchant_keys_pkey PRIMARY KEY (merchant_id, version);
 
@@ -1231,6 +1530,18 @@ ALTER TABLE ONLY public.payments
 ALTER TABLE ONLY public.policies
     ADD CONSTRAINT policies_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.printers
+    ADD CONSTRAINT printers_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.prints
+    ADD CONSTRAINT prints_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.readings
+    ADD CONSTRAINT readings_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.receipts
+    ADD CONSTRAINT receipts_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1243,8 +1554,14 @@ ALTER TABLE ONLY public.schema_migrations
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.shifts
+    ADD CONSTRAINT shifts_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.stations
+    ADD CONSTRAINT stations_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.step_ups
     ADD CONSTRAINT step_ups_pkey PRIMARY KEY (merchant_id, id);
@@ -1257,6 +1574,9 @@ ALTER TABLE ONLY public.stores
 
 ALTER TABLE ONLY public.subject_keys
     ADD CONSTRAINT subject_keys_pkey PRIMARY KEY (merchant_id, subject);
+
+ALTER TABLE ONLY public.tickets
+    ADD CONSTRAINT tickets_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_pkey PRIMARY KEY (merchant_id, id);
@@ -1316,9 +1636,15 @@ CREATE INDEX deliveries_of_object ON public.deliveries USING btree (object_id, m
 
 CREATE INDEX deliveries_parked ON public.deliveries USING btree (hook_id, id, merchant_id) WHERE (state = 'PARKED'::text);
 
+CREATE INDEX drills_of_person ON public.drills USING btree (account, merchant_id);
+
 CREATE INDEX facts_recorded ON ONLY public.facts USING brin (recorded_at);
 
 CREATE INDEX facts_default_recorded_at_idx ON public.facts_default USING brin (recorded_at);
+
+CREATE UNIQUE INDEX goods_by_barcode ON public.goods USING btree (barcode, merchant_id) WHERE ((barcode <> ''::text) AND (ended_at IS NULL));
+
+CREATE INDEX guard_questions_of_sale ON public.guard_questions USING btree (sale_id, merchant_id);
 
 CREATE INDEX handovers_of_case ON public.handovers USING btree (case_id, merchant_id) WHERE (case_id <> ''::text);
 
@@ -1338,7 +1664,17 @@ CREATE INDEX limits_in_force ON public.limits USING btree (merchant_id, agreed_a
 
 CREATE INDEX losses_of_case ON public.losses USING btree (case_id, merchant_id);
 
+CREATE UNIQUE INDEX mailings_in_turn ON public.mailings USING btree (object_id, turn, merchant_id);
+
 CREATE UNIQUE INDEX merchant_keys_current ON public.merchant_keys USING btree (merchant_id) WHERE (retired_at IS NULL);
+
+CREATE INDEX moves_into_drawers ON ONLY public.moves USING btree (merchant_id, source) INCLUDE (amount_fen) WHERE (source ~~ 'cash:%'::text);
+
+CREATE INDEX moves_default_merchant_id_source_amount_fen_idx ON public.moves_default USING btree (merchant_id, source) INCLUDE (amount_fen) WHERE (source ~~ 'cash:%'::text);
+
+CREATE INDEX moves_out_of_drawers ON ONLY public.moves USING btree (merchant_id, target) INCLUDE (amount_fen) WHERE (target ~~ 'cash:%'::text);
+
+CREATE INDEX moves_default_merchant_id_target_amount_fen_idx ON public.moves_default USING btree (merchant_id, target) INCLUDE (amount_fen) WHERE (target ~~ 'cash:%'::text);
 
 CREATE INDEX moves_recorded ON ONLY public.moves USING brin (recorded_at);
 
@@ -1352,7 +1688,17 @@ CREATE INDEX payments_by_channel_number ON public.payments USING btree (channel_
 
 CREATE UNIQUE INDEX payments_code_once ON public.payments USING btree (till_id, code_mark, amount_fen, merchant_id) WHERE ((state = ANY (ARRAY['SENT'::text, 'REVERSING'::text, 'CLOSING'::text])) AND (code_mark <> ''::text));
 
+CREATE INDEX payments_in_cash ON public.payments USING btree (merchant_id, till_id, paid_at) WHERE (channel = 'cash'::text);
+
 CREATE INDEX policies_in_force ON public.policies USING btree (merchant_id, store_id, valid_from, id);
+
+CREATE UNIQUE INDEX prints_in_turn ON public.prints USING btree (object_id, turn, merchant_id);
+
+CREATE INDEX prints_waiting ON public.prints USING btree (merchant_id, printer_id) WHERE (state <> ALL (ARRAY['PRINTED'::text, 'GONE'::text]));
+
+CREATE UNIQUE INDEX receipts_by_mark ON public.receipts USING btree (mark, merchant_id);
+
+CREATE INDEX refunds_in_cash ON public.refunds USING btree (merchant_id, till_id, done_at) WHERE (till_id <> ''::text);
 
 CREATE UNIQUE INDEX refunds_line_turns ON public.refunds USING btree (payment_id, line_turn, merchant_id) WHERE (line_turn > 0);
 
@@ -1370,6 +1716,12 @@ CREATE INDEX sessions_of_key ON public.sessions USING btree (key_id, merchant_id
 
 CREATE INDEX sessions_of_staff ON public.sessions USING btree (staff_id, merchant_id) WHERE (ended_at IS NULL);
 
+CREATE INDEX shifts_of_till ON public.shifts USING btree (merchant_id, till_id, opened_at);
+
+CREATE UNIQUE INDEX shifts_one_open ON public.shifts USING btree (till_id, merchant_id) WHERE (state = 'OPEN'::text);
+
+CREATE INDEX stations_locked ON public.stations USING btree (id, merchant_id) WHERE (locked_at IS NOT NULL);
+
 CREATE UNIQUE INDEX step_ups_by_proof ON public.step_ups USING btree (proof, merchant_id) WHERE (proof <> ''::text);
 
 CREATE INDEX subject_keys_versions ON public.subject_keys USING btree (key_version, merchant_id) WHERE (wrapped <> ''::text);
@@ -1379,6 +1731,10 @@ ALTER INDEX public.evidence_pkey ATTACH PARTITION public.evidence_default_pkey;
 ALTER INDEX public.facts_pkey ATTACH PARTITION public.facts_default_pkey;
 
 ALTER INDEX public.facts_recorded ATTACH PARTITION public.facts_default_recorded_at_idx;
+
+ALTER INDEX public.moves_into_drawers ATTACH PARTITION public.moves_default_merchant_id_source_amount_fen_idx;
+
+ALTER INDEX public.moves_out_of_drawers ATTACH PARTITION public.moves_default_merchant_id_target_amount_fen_idx;
 
 ALTER INDEX public.moves_pkey ATTACH PARTITION public.moves_default_pkey;
 
@@ -1430,8 +1786,20 @@ ALTER TABLE ONLY public.credentials
 ALTER TABLE ONLY public.deliveries
     ADD CONSTRAINT deliveries_merchant_id_hook_id_fkey FOREIGN KEY (merchant_id, hook_id) REFERENCES public.hooks(merchant_id, id);
 
+ALTER TABLE ONLY public.drills
+    ADD CONSTRAINT drills_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.floats
     ADD CONSTRAINT floats_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.goods
+    ADD CONSTRAINT goods_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.guard_questions
+    ADD CONSTRAINT guard_questions_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
+
+ALTER TABLE ONLY public.guard_tunings
+    ADD CONSTRAINT guard_tunings_merchant_id_id_fkey FOREIGN KEY (merchant_id, id) REFERENCES public.stores(merchant_id, id);
 
 ALTER TABLE ONLY public.handovers
     ADD CONSTRAINT handovers_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -1451,6 +1819,9 @@ ALTER TABLE ONLY public.limits
 ALTER TABLE ONLY public.losses
     ADD CONSTRAINT losses_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
 
+ALTER TABLE ONLY public.mailings
+    ADD CONSTRAINT mailings_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.merchant_keys
     ADD CONSTRAINT merchant_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
@@ -1463,6 +1834,18 @@ ALTER TABLE ONLY public.payments
 ALTER TABLE ONLY public.policies
     ADD CONSTRAINT policies_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.printers
+    ADD CONSTRAINT printers_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
+
+ALTER TABLE ONLY public.prints
+    ADD CONSTRAINT prints_merchant_id_printer_id_fkey FOREIGN KEY (merchant_id, printer_id) REFERENCES public.printers(merchant_id, id);
+
+ALTER TABLE ONLY public.readings
+    ADD CONSTRAINT readings_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.receipts
+    ADD CONSTRAINT receipts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_merchant_id_payment_id_fkey FOREIGN KEY (merchant_id, payment_id) REFERENCES public.payments(merchant_id, id);
 
@@ -1472,8 +1855,17 @@ ALTER TABLE ONLY public.repayments
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_merchant_id_staff_id_fkey FOREIGN KEY (merchant_id, staff_id) REFERENCES public.staff(merchant_id, id);
 
+ALTER TABLE ONLY public.shifts
+    ADD CONSTRAINT shifts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.stations
+    ADD CONSTRAINT stations_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.stations
+    ADD CONSTRAINT stations_merchant_id_id_fkey FOREIGN KEY (merchant_id, id) REFERENCES public.tills(merchant_id, id);
 
 ALTER TABLE ONLY public.step_ups
     ADD CONSTRAINT step_ups_merchant_id_staff_id_fkey FOREIGN KEY (merchant_id, staff_id) REFERENCES public.staff(merchant_id, id);
@@ -1489,6 +1881,12 @@ ALTER TABLE ONLY public.subject_keys
 
 ALTER TABLE ONLY public.subject_keys
     ADD CONSTRAINT subject_keys_merchant_id_key_version_fkey FOREIGN KEY (merchant_id, key_version) REFERENCES public.merchant_keys(merchant_id, version);
+
+ALTER TABLE ONLY public.tickets
+    ADD CONSTRAINT tickets_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.tickets
+    ADD CONSTRAINT tickets_merchant_id_till_id_fkey FOREIGN KEY (merchant_id, till_id) REFERENCES public.tills(merchant_id, id);
 
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
@@ -1521,6 +1919,8 @@ ALTER TABLE public.credentials ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.deliveries ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.drills ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.evidence_default ENABLE ROW LEVEL SECURITY;
@@ -1530,6 +1930,12 @@ ALTER TABLE public.facts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.facts_default ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.floats ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.goods ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.guard_questions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.guard_tunings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.handovers ENABLE ROW LEVEL SECURITY;
 
@@ -1546,6 +1952,8 @@ ALTER TABLE public.keyring ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.limits ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.losses ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.mailings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.merchant_keys ENABLE ROW LEVEL SECURITY;
 
@@ -1583,6 +1991,8 @@ CREATE POLICY owner ON public.credentials TO yuanlu_owner USING (true) WITH CHEC
 
 CREATE POLICY owner ON public.deliveries TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.drills TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.evidence TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.evidence_default TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -1592,6 +2002,12 @@ CREATE POLICY owner ON public.facts TO yuanlu_owner USING (true) WITH CHECK (tru
 CREATE POLICY owner ON public.facts_default TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.floats TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.goods TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.guard_questions TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.guard_tunings TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.handovers TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1609,6 +2025,8 @@ CREATE POLICY owner ON public.limits TO yuanlu_owner USING (true) WITH CHECK (tr
 
 CREATE POLICY owner ON public.losses TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.mailings TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.merchant_keys TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.merchants TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -1623,13 +2041,25 @@ CREATE POLICY owner ON public.payments TO yuanlu_owner USING (true) WITH CHECK (
 
 CREATE POLICY owner ON public.policies TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.printers TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.prints TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.readings TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.receipts TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.refunds TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.repayments TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.sessions TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.shifts TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.staff TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.stations TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.step_ups TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1638,6 +2068,8 @@ CREATE POLICY owner ON public.step_ups_spent TO yuanlu_owner USING (true) WITH C
 CREATE POLICY owner ON public.stores TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.subject_keys TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.tickets TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.tills TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -1648,6 +2080,10 @@ ALTER TABLE public.passkeys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.policies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.printers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.prints ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -1677,11 +2113,19 @@ CREATE POLICY reader ON public.credentials FOR SELECT TO yuanlu_reader USING ((m
 
 CREATE POLICY reader ON public.deliveries FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.drills FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.evidence FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.facts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.floats FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.goods FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.guard_questions FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.guard_tunings FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.handovers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -1699,6 +2143,8 @@ CREATE POLICY reader ON public.limits FOR SELECT TO yuanlu_reader USING ((mercha
 
 CREATE POLICY reader ON public.losses FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.mailings FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.merchant_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.merchants FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -1711,13 +2157,25 @@ CREATE POLICY reader ON public.payments FOR SELECT TO yuanlu_reader USING ((merc
 
 CREATE POLICY reader ON public.policies FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.printers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.prints FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.readings FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.receipts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.refunds FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.repayments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.sessions FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.shifts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.staff FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.stations FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.step_ups FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -1727,9 +2185,15 @@ CREATE POLICY reader ON public.stores FOR SELECT TO yuanlu_reader USING ((mercha
 
 CREATE POLICY reader ON public.subject_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.tickets FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.tills FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.tries FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+ALTER TABLE public.readings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.receipts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1759,11 +2223,19 @@ CREATE POLICY recorder ON public.credentials TO yuanlu_recorder USING (true) WIT
 
 CREATE POLICY recorder ON public.deliveries TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.drills TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.facts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.floats TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.goods TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.guard_questions TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.guard_tunings TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.handovers TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1781,6 +2253,8 @@ CREATE POLICY recorder ON public.limits TO yuanlu_recorder USING (true) WITH CHE
 
 CREATE POLICY recorder ON public.losses TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.mailings TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.merchant_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.merchants TO yuanlu_recorder USING (true) WITH CHECK (true);
@@ -1793,13 +2267,25 @@ CREATE POLICY recorder ON public.payments TO yuanlu_recorder USING (true) WITH C
 
 CREATE POLICY recorder ON public.policies TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.printers TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.prints TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.readings TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.receipts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.refunds TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.repayments TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.sessions TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.shifts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.staff TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.stations TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.step_ups TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1808,6 +2294,8 @@ CREATE POLICY recorder ON public.step_ups_spent TO yuanlu_recorder USING (true) 
 CREATE POLICY recorder ON public.stores TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.subject_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.tickets TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.tills TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -1819,7 +2307,11 @@ ALTER TABLE public.repayments ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.shifts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.stations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.step_ups ENABLE ROW LEVEL SECURITY;
 
@@ -1828,6 +2320,8 @@ ALTER TABLE public.step_ups_spent ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.stores ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.subject_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.tickets ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.tills ENABLE ROW LEVEL SECURITY;
 
@@ -1886,6 +2380,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.credentials TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.deliveries TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.deliveries TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.drills TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.drills TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.evidence TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
 
@@ -1896,6 +2393,15 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.first_owners TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.floats TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.floats TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.goods TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.goods TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.guard_questions TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.guard_questions TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.guard_tunings TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.guard_tunings TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.handovers TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.handovers TO yuanlu_recorder;
@@ -1923,6 +2429,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.limits TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.losses TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.losses TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.mailings TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.mailings TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.merchant_keys TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.merchant_keys TO yuanlu_recorder;
 
@@ -1941,6 +2450,18 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.policies TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.policies TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.printers TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.printers TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.prints TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.prints TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.readings TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.readings TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.receipts TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.receipts TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.refunds TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.refunds TO yuanlu_recorder;
 
@@ -1950,8 +2471,14 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.repayments TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.sessions TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.sessions TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.shifts TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.shifts TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.staff TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.staff TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.stations TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.stations TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.step_ups TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.step_ups TO yuanlu_recorder;
@@ -1964,6 +2491,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.stores TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.subject_keys TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.subject_keys TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.tickets TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tickets TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.tills TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tills TO yuanlu_recorder;

@@ -20,7 +20,6 @@ from yuanlu.people.rules import Role
 from yuanlu.terminal.verbs import Counter, who
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.calls import Call, Route, allowed, answered
-from yuanlu.web.parts.veil import veiled
 
 _OPTIONS = {"words": "say", "text": "say", "account_number": "number", "state": "in", "types": "type"}
 """What a field is called here, where its option has another name."""
@@ -36,13 +35,14 @@ async def ask(
     makes: Kind | None = None,
     wish: Mapping[str, object] = {},
     query: Mapping[str, object] = {},
+    body: bytes = b"",
     **place: str,
 ) -> Any:
     """Ask what the API is asked, as whoever's key the file holds, and answer what it tells.
 
     Shape: `what` is a method and a path of `routes`; `wish` is the body, `query` and `place` (the ids in the path) as
     over HTTP. What is None is not said, unless it must be. `makes`: of this kind is what the wish is about, and its id
-    is made here where the wish has none.
+    is made here where the wish has none. `body`: the file, where the route takes one.
     Raises Denied: id.invalid, request.invalid, key.file_unreadable, key.file_needed, auth.key_invalid, and what the
     verb raises.
     """
@@ -57,6 +57,7 @@ async def ask(
         _shaped(route.takes, wish),
         _shaped(route.query, query),
         place,
+        body,
         step_up=step_up,
     )
     try:
@@ -68,7 +69,7 @@ async def ask(
         raise
     except msgspec.ValidationError as wrong:
         raise _invalid(wrong) from wrong
-    return veiled(told, call.by.role)
+    return told
 
 
 def _shaped(shape: type[msgspec.Struct], given: Mapping[str, object]) -> msgspec.Struct:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ async def restore(settings: Settings, file: Path, keys: Path | None) -> dict[str
         "differs": list(found.differs),
         "problems": list(found.problems),
         "has_keys": found.has_keys,
+        "revived": asdict(found.revived),
     }
 
 
@@ -69,6 +71,19 @@ def show_restored(told: dict[str, Any], say: Callable[..., None]) -> None:
         say(f"  {each}", fg="red")
     if not told["has_keys"]:
         say("  没有密钥：姓名、留言、文件都读不出。 No keys: names, messages and files cannot be read.", fg="yellow")
+    back = told["revived"]
+    say(
+        f"  全部重新登录：结束了 {back['sessions_ended']} 个会话、{back['step_ups_ended']} 次再次确认、"
+        f"{back['invitations_ended']} 份邀请。"
+        " Everybody signs in anew: these sessions, step-ups and invitations were ended."
+    )
+    say(
+        f"  又生效 Act again: {back['machine_keys']} 机器密钥 keys of machines and tills,"
+        f" {back['personal_keys']} 个人密钥 keys of people, {back['people']} 员工 people.\n"
+        "  备份之后停用过的请再停用：yuanlu key list、key end，staff list、staff end。"
+        " End again what was ended after the backup.",
+        fg="yellow",
+    )
     say(
         "  备份之后发生的收退款要用渠道对账单补齐。 What happened after the backup comes from the channels' statements."
     )

@@ -10,9 +10,11 @@ from yuanlu.channels.contract import Channel
 from yuanlu.complaints import answers, flow, store
 from yuanlu.complaints.answers import Answer, AnswerAsk, What
 from yuanlu.complaints.rules import Complaint, ComplaintPull
-from yuanlu.errors import Denied
 from yuanlu.ids import Kind
+from yuanlu.people.rules import Role
+from yuanlu.terminal.asking import ask
 from yuanlu.terminal.verbs import Counter, who
+from yuanlu.web.api.complaints import ROUTES
 from yuanlu.web.parts import lists
 from yuanlu.web.parts.complained import (
     AnswerTold,
@@ -22,8 +24,8 @@ from yuanlu.web.parts.complained import (
     answer_told,
     complaint_told,
     pull_told,
-    whole_told,
 )
+from yuanlu.web.parts.veil import disclosed
 
 
 async def pull(counter: Counter, channel: Channel) -> PullTold:
@@ -48,18 +50,15 @@ async def listed(counter: Counter, channel: str, state: str, limit: int, after: 
     return ComplaintsTold(items=[complaint_told(store.made(row)) for row in found.rows], next=found.next)
 
 
-async def shown(counter: Counter, complaint_id: str) -> ComplaintWholeTold:
+async def shown(counter: Counter, complaint_id: str, key_file: Path | None) -> ComplaintWholeTold:
     """One complaint with what was said.
 
-    Raises Denied: complaint.unknown.
+    Raises Denied: id.invalid, complaint.unknown; see `asking.ask`.
     """
-    desk, merchant_id = counter.app.desk, counter.merchant_id
-    one = await desk.see(store.by_id(merchant_id, complaint_id))
-    if one is None:
-        raise Denied("complaint.unknown")
-    given = await desk.see(store.answers(merchant_id, one.id))
-    images = await desk.see(store.images(merchant_id, one.id))
-    return whole_told(one, await flow.said(desk, one), given, await flow.words_of(desk, one, given), images)
+    told: ComplaintWholeTold = await ask(
+        counter, ROUTES, "GET /v1/complaints/{complaint}", key_file=key_file, complaint=complaint_id
+    )
+    return told
 
 
 async def answer(
@@ -100,4 +99,5 @@ async def answer(
     done = await counter.stand_by(see, lambda _: (row.id,), lambda one: one.state not in answers.OPEN)
     one = await desk.see(store.by_id(merchant_id, complaint_id))
     assert one is not None
-    return answer_told(done, (await flow.words_of(desk, one, [done]))[done.id])
+    told = answer_told(done, (await flow.words_of(desk, one, [done]))[done.id])
+    return await disclosed(desk, merchant_id, who(), Role.OPERATOR, told, one.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from yuanlu import ids
+from yuanlu import ids, sheets
 from yuanlu.change import Done
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
@@ -26,8 +26,9 @@ def _read(file: Path) -> tuple[str, Form]:
     Raises Denied: policy.file_unreadable.
     """
     try:
-        return file.read_text(encoding="utf-8"), "toml" if file.suffix == ".toml" else "csv"
-    except (OSError, UnicodeDecodeError) as wrong:
+        raw = file.read_bytes()
+        return (raw.decode(), "toml") if file.suffix == ".toml" else (sheets.text_of(raw), "csv")
+    except (OSError, ValueError) as wrong:
         raise Denied("policy.file_unreadable", file=str(file), why=type(wrong).__name__) from wrong
 
 

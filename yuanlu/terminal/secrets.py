@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import shlex
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -23,12 +24,11 @@ from yuanlu.errors import Denied
 from yuanlu.keyfile import key_text
 from yuanlu.keyring import flow as keyring
 from yuanlu.keyring import rules as keyring_rules
-from yuanlu.keyring import store as keyring_store
 from yuanlu.kms import FileKeys
 from yuanlu.merchants import store as merchants
-from yuanlu.packs import signer
 from yuanlu.payments.flow import PAYER_MARK, payer_mark
 from yuanlu.terminal.verbs import who
+from yuanlu.worker import own_certificates
 
 _ROTATING_LOCK = 0x726F746174  # "rotat": one rotates at a time
 PASSES = 5
@@ -188,23 +188,16 @@ def _masked(config: Mapping[str, Any]) -> dict[str, str]:
     return {name: "****" + (value[-4:] if len(value) >= 32 else "") for name, value in secrets.items()}
 
 
-def _own(settings: Settings) -> Iterator[keyring_rules.Found]:
-    """The installation's own certificates."""
-    if settings.tls_cert_file:
-        yield keyring_store.certificate("YUANLU_TLS_CERT_FILE", Path(settings.tls_cert_file))
-    if (pack := signer.certificate_path(settings)) is not None:
-        yield keyring_store.certificate("YUANLU_PACK_CERT_FILE", pack)
-
-
 async def ends(settings: Settings) -> dict[str, Any]:
     """Look through all secrets and certificates now; answers what ends, soonest first, the installation's own among it.
 
-    Raises Busy when the key service is away.
+    `open_files`: key files that others than their owner may read. Raises Busy when the key service is away.
     """
     async with _opened(settings) as app:
         now = app.clock.now()
         rows: list[tuple[str, str, str, str, datetime | None]]
-        rows = [("", "", each.name, each.sort, each.ends_at) for each in _own(settings)]
+        rows = [("", "", each.name, each.sort, each.ends_at) for each in own_certificates(settings)]
+        open_files = [each.told for each in await keyring.open_files(settings, app.pools.recorder)]
         for merchant_id, name in await _chosen(app.pools.recorder, ""):
             known = await keyring.look(app.desk, merchant_id, who(), app.pools.reader)
             rows += [(merchant_id, name, each.id, each.kind, each.ends_at) for each in known]
@@ -213,7 +206,8 @@ async def ends(settings: Settings) -> dict[str, Any]:
             {"merchant": merchant_id, "name": name, "secret": secret, "sort": sort, "ends_at": at.isoformat(),
              "days": (at - now).days}
             for at, merchant_id, name, secret, sort in sorted((row[4], *row[:4]) for row in rows if row[4] is not None)
-        ]
+        ],
+        "open_files": open_files,
     }  # fmt: skip
 
 
@@ -273,3 +267,14 @@ def show_ends(told: dict[str, Any], say: Callable[..., None]) -> None:
         say(f"{day}  {each['days']:>5} 天 days  {each['name'] or '本系统 installation'}  {each['secret']}", fg=colour)
     if not told["items"]:
         say("没有会到期的 nothing has an end")
+    for each in told["open_files"]:
+        say(open_file_said(each), fg="red" if each["open_to"] == "everyone" else "yellow")
+
+
+def open_file_said(told: Mapping[str, str]) -> str:
+    """A key file that others may read, and what to do."""
+    zh, en = ("本机人人", "everyone on this machine") if told["open_to"] == "everyone" else ("同组", "its group")
+    return (
+        f"! {told['name']}：{zh}可读或可改 {en} may read or change it ({told['mode']}).\n"
+        f"  请运行 Run: chmod 600 {shlex.quote(told['file'])}"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -14,8 +14,9 @@ from yuanlu.config import Settings
 from yuanlu.errors import Denied
 from yuanlu.people import signing
 from yuanlu.terminal import verbs
+from yuanlu.terminal.secrets import open_file_said
 from yuanlu.web import server
-from yuanlu.worker import Worker
+from yuanlu.worker import Worker, look_at_keys
 
 
 @asynccontextmanager
@@ -62,12 +63,15 @@ async def serve(settings: Settings, say: Callable[[str], None], *, with_worker: 
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(db.ground(settings.database_url or None, settings.state))
         app = await stack.enter_async_context(running(settings, database))
+        warnings = await _demand_shut_keys(app)
         address, serving = await stack.enter_async_context(answering(app, settings.host, settings.port))
         tasks = [serving]
         if with_worker:
             tasks.append(await stack.enter_async_context(working(app)))
         _spare_the_collector()
         say(f"ready at {address}")
+        for warning in warnings:
+            say(warning)
         await _tell_first(app, address, say)
         await _first_to_end(tasks)
 
@@ -86,11 +90,29 @@ async def work(settings: Settings, say: Callable[[str], None]) -> None:
     async with (
         db.ground(settings.database_url or None, settings.state) as database,
         running(settings, database) as app,
-        working(app) as task,
     ):
-        _spare_the_collector()
-        say("working")
-        await _first_to_end([task])
+        warnings = await _demand_shut_keys(app)
+        async with working(app) as task:
+            _spare_the_collector()
+            say("working")
+            for warning in warnings:
+                say(warning)
+            await _first_to_end([task])
+
+
+async def _demand_shut_keys(app: App) -> Sequence[str]:
+    """Start with no key that everyone on this machine may read; answers what is to be said of those that a group may.
+
+    Raises Denied: settings.key_open, settings.invalid; Busy while the database is away.
+    """
+    if app.settings.open_key_files not in {"refuse", "warn"}:
+        raise Denied("settings.invalid", name="YUANLU_OPEN_KEY_FILES", wants="refuse or warn")
+    found = await look_at_keys(app.settings, app.pools.recorder, app.clock.now())
+    for each in found if app.settings.open_key_files == "refuse" else ():
+        if each.to_everyone:
+            told = each.told
+            raise Denied("settings.key_open", name=each.name, file=told["file"], mode=told["mode"], open_to="everyone")
+    return [open_file_said(each.told) for each in found]
 
 
 def _spare_the_collector() -> None:

@@ -10,13 +10,14 @@ import asyncio
 import getpass
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from yuanlu import db, ids, jobs
 from yuanlu.app import App, running
@@ -26,10 +27,7 @@ from yuanlu.cases.rules import Case, CaseSeen
 from yuanlu.channels.contract import Channel
 from yuanlu.channels.registry import CODECS
 from yuanlu.config import Settings
-from yuanlu.errors import Denied
-from yuanlu.evidence import flow as files
-from yuanlu.evidence import keeping
-from yuanlu.evidence.rules import Audience, FileAsk, Why
+from yuanlu.errors import Busy, Denied
 from yuanlu.ids import Kind
 from yuanlu.keyring import flow as keyring
 from yuanlu.merchants import store as merchants
@@ -52,17 +50,14 @@ from yuanlu.refunds.rules import Refund, RefundAsk
 from yuanlu.web.parts import lists
 from yuanlu.web.parts.shapes import (
     CaseTold,
-    ErasedTold,
-    FilesTold,
-    FileTold,
     PaymentTold,
     RefundTold,
     TimelineTold,
     case_told,
-    file_told,
     payment_told,
     refund_told,
 )
+from yuanlu.web.parts.veil import disclosed
 from yuanlu.worker import Worker
 
 PAUSE = 0.1
@@ -291,109 +286,13 @@ async def case_of(counter: Counter, case_id: str) -> CaseSeen:
     return seen
 
 
-# --- files, and what is held about a customer ---
-
-
-async def add_file(counter: Counter, case_id: str, path: Path, file_id: str, audience: Audience) -> FileTold:
-    """Hand a file in. It is read no further than the limit.
-
-    Raises Denied: file.unreadable, id.invalid; see `evidence.flow.take`.
-    """
-    app = counter.app
-    ask = FileAsk(
-        merchant_id=counter.merchant_id,
-        case_id=ids.checked(case_id, Kind.CASE),
-        id=ids.checked(file_id, Kind.FILE) if file_id else ids.new(Kind.FILE),
-        by=operator(),
-        content=await asyncio.to_thread(_read, path, app.files.limits.bytes_max),
-        name=path.name,
-        audience=audience,
-    )
-    done = await files.take(app.desk, app.files, ask)
-    return file_told(await files.see(app.desk, counter.merchant_id, done.row.id))
-
-
-def _read(path: Path, bytes_max: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(bytes_max + 1)
-    except OSError as wrong:
-        raise Denied("file.unreadable", file=str(path), why=type(wrong).__name__) from wrong
-
-
-async def get_file(counter: Counter, file_id: str, out: Path, why: Why) -> FileTold:
-    """Open a file and write it where it is wanted; what stands there is not written over.
-
-    Raises Denied: id.invalid, file.unwritable; see `evidence.flow.opened`.
-    """
-    app = counter.app
-    with _new(out) as target:
-        shown, content = await files.opened(
-            app.desk, app.files, counter.merchant_id, ids.checked(file_id, Kind.FILE), operator(), why
-        )
-        target.write(content)
-    return file_told(shown)
-
-
-@contextmanager
-def _new(out: Path) -> Iterator[IO[bytes]]:
-    """A new file that only we may read; gone again if what was to stand in it did not come."""
-    try:
-        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as wrong:
-        raise Denied("file.unwritable", file=str(out), why=type(wrong).__name__) from wrong
-    try:
-        with os.fdopen(descriptor, "wb") as target:
-            yield target
-    except BaseException:
-        out.unlink(missing_ok=True)
-        raise
-
-
-async def files_listed(counter: Counter, case_id: str) -> FilesTold:
-    """The files of a case.
-
-    Raises Denied: id.invalid, case.unknown.
-    """
-    found = await files.of_case(counter.app.desk, counter.merchant_id, ids.checked(case_id, Kind.CASE), operator())
-    return FilesTold(items=[file_told(shown) for shown in found], next=None)
-
-
-async def export_data(counter: Counter, payment_id: str, out: Path) -> dict[str, Any]:
-    """Write all that is held about the payer of a payment into a new zip.
-
-    Raises Denied: id.invalid, file.unwritable; see `evidence.keeping.export`.
-    """
-    app = counter.app
-    with _new(out) as target:
-        await keeping.export(
-            app.desk, app.files, app.pools.reader, counter.merchant_id, ids.checked(payment_id, Kind.PAYMENT),
-            operator(), target,
-        )  # fmt: skip
-        size = target.tell()
-    return {"payment": payment_id, "file": str(out), "size_bytes": size}
-
-
-async def erase_data(counter: Counter, payment_id: str) -> ErasedTold:
-    """Erase what names the payer of a payment.
-
-    Raises Denied: id.invalid; see `evidence.keeping.erase`.
-    """
-    app = counter.app
-    done = await keeping.erase(
-        app.desk, app.files, app.seal, app.pools.reader, counter.merchant_id, ids.checked(payment_id, Kind.PAYMENT),
-        operator(),
-    )  # fmt: skip
-    return ErasedTold(subjects=done.subjects, files=done.files)
-
-
 # --- merchants ---
 
 
 async def import_sim(app: App, file: Path, name: str, actor: str) -> dict[str, Any]:
     """Make a merchant of the file that sim wrote: one store, two tills, both channels, a key.
 
-    Killed in the midst, it leaves a merchant without channels.
+    Law: one transaction, the keys that seal the channels' secrets among it: killed in the midst, it leaves nothing.
     Raises Denied: sim.file_unreadable, channel.config_invalid, key.actor_empty.
     """
     configs = _configs(file)
@@ -408,9 +307,11 @@ async def import_sim(app: App, file: Path, name: str, actor: str) -> dict[str, A
             for till in ("T1", "T2")
         ]
         key = await merchants.add_key(connection, merchant_id, actor, now)
-    for channel, config in configs.items():  # after that: whose secrets are sealed must be there
-        await merchants.set_channel(app.pools.recorder, merchant_id, channel, config, now, app.desk.sealed)
-    await keyring.look(app.desk, merchant_id, who(), app.pools.reader)
+        seal = app.seal.within(connection)
+        for channel, config in configs.items():
+            await merchants.set_channel(connection, merchant_id, channel, config, now, partial(seal.of, at=now))
+    with suppress(Busy):  # its key is told once, so nothing after this may keep it back; the worker looks again
+        await keyring.look(app.desk, merchant_id, who(), app.pools.reader)
     return {
         "api_key": key.secret,
         "key_id": key.id,
@@ -460,13 +361,17 @@ async def staff_added(counter: Counter, role: str, name: str, store: str) -> dic
     Raises Denied: staff.role_unknown, staff.name_empty, store.unknown, store.several.
     """
     desk, pool = counter.app.desk, counter.app.pools.recorder
-    store_id = await _store_of(counter, store) if store else ""
+    store_id = await store_of(counter, store) if store else ""
     one = await people.add(desk, counter.merchant_id, role=role, name=name, who=who(), store_id=store_id)
     key = await merchants.add_key(pool, counter.merchant_id, one.id, counter.app.clock.now(), staff_id=one.id)
     return {**await _staff_told(counter, one), "api_key": key.secret, "key_id": key.id}
 
 
-async def _store_of(counter: Counter, wish: str) -> str:
+async def store_of(counter: Counter, wish: str) -> str:
+    """The store with this id or name.
+
+    Raises Denied: store.unknown, store.several.
+    """
     found = await people_store.stores_called(counter.app.pools.recorder, counter.merchant_id, wish)
     if len(found) == 1:
         return found[0]
@@ -555,7 +460,8 @@ async def shown(counter: Counter, any_id: str, kinds: Sequence[Kind]) -> Payment
     if kind is Kind.REFUND:
         return refund_told(await refund_of(counter, any_id), now)
     case = _there(await case_of(counter, any_id))
-    return case_told(case, await cases.said_of(counter.app.desk, case))
+    told = case_told(case, await cases.said_of(counter.app.desk, case))
+    return await disclosed(counter.app.desk, counter.merchant_id, who(), Role.OPERATOR, told, case.id)
 
 
 def _kind(any_id: str, kinds: Sequence[Kind]) -> Kind:

@@ -13,7 +13,7 @@ import structlog
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 
-from yuanlu.channels.contract import Callback, Channel
+from yuanlu.channels.contract import REMOTE, Callback, Channel
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, is_id
 from yuanlu.web.parts import problems
@@ -43,7 +43,7 @@ _NO = {Channel.WECHAT: _no_wechat, Channel.ALIPAY: _no_alipay}
 
 def _demand_known(channel: str, merchant_id: str) -> None:
     """Raises Denied: channel.unknown."""
-    if channel not in set(Channel) or not is_id(merchant_id, Kind.MERCHANT):
+    if channel not in set(REMOTE) or not is_id(merchant_id, Kind.MERCHANT):
         raise Denied("channel.unknown", channel=channel[:32])
 
 
@@ -53,7 +53,7 @@ def handler(office: Office, limits: Limits) -> HTTPRouteHandler:
     async def overhear(request: Request[Any, Any, Any]) -> Told:
         request.scope["state"]["route"] = PATH
         name, merchant_id = request.path_params["channel"], request.path_params["merchant"]
-        channel = Channel(name) if name in set(Channel) else Channel.WECHAT
+        channel = Channel(name) if name in set(REMOTE) else Channel.WECHAT
         headers = dict(request.scope["headers"])
         try:
             _demand_known(name, merchant_id)

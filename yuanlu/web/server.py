@@ -28,7 +28,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from yuanlu.config import Settings
 from yuanlu.errors import Denied
-from yuanlu.web import callbacks, health
+from yuanlu.web import callbacks, health, practice
 from yuanlu.web.api import (
     amounts,
     books,
@@ -38,6 +38,8 @@ from yuanlu.web.api import (
     complaints,
     devices,
     files,
+    goods,
+    guards,
     hooks,
     keys,
     lawbook,
@@ -45,11 +47,22 @@ from yuanlu.web.api import (
     packs,
     payments,
     policies,
+    receipts,
     refunds,
     repayments,
     sessions,
+    shifts,
     staff,
+    stations,
+    stepups,
+    tickets,
+    tills,
+    today,
+    training,
+    ways,
+    whys,
 )
+from yuanlu.web.console import table as console
 from yuanlu.web.parts import cookies, guard, logs, openapi, problems, proxies
 from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
@@ -57,10 +70,13 @@ from yuanlu.web.parts.calls import BODY_MAX, Route, handler_of
 from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.meters import Meters
 from yuanlu.web.parts.office import Office
+from yuanlu.web.portal import receipt
+from yuanlu.web.till import pages as till_pages
 
 ROUTES: tuple[Route, ...] = (
     *payments.ROUTES,
     *refunds.ROUTES,
+    *receipts.ROUTES,
     *cases.ROUTES,
     *files.ROUTES,
     *packs.ROUTES,
@@ -71,13 +87,24 @@ ROUTES: tuple[Route, ...] = (
     *lawbook.ROUTES,
     *policies.ROUTES,
     *losses.ROUTES,
+    *shifts.ROUTES,
     *repayments.ROUTES,
     *complaints.ROUTES,
     *amounts.ROUTES,
     *causes.ROUTES,
     *devices.ROUTES,
+    *goods.ROUTES,
+    *guards.ROUTES,
+    *training.ROUTES,
     *staff.ROUTES,
     *sessions.ROUTES,
+    *ways.ROUTES,
+    *stepups.ROUTES,
+    *tills.ROUTES,
+    *stations.ROUTES,
+    *tickets.ROUTES,
+    *whys.ROUTES,
+    *today.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 
@@ -240,8 +267,12 @@ def make_asgi(office: Office, *, calls_max: int = CALLS_MAX) -> ASGIApp:
         route_handlers=[
             *(handler_of(route, office, door, limits) for route in ROUTES),
             callbacks.handler(office, limits),
+            *receipt.handlers(office, limits),
+            practice.handler(office),
             *health.handlers(office, meters, lambda: gate.in_flight),
             _description(),
+            *till_pages.handlers(),
+            *console.handlers(office, door, limits, ROUTES),
         ],
         exception_handlers={HTTPException: _no_route, Exception: _broken},
         openapi_config=None,
@@ -339,7 +370,8 @@ async def serve(
 
 def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # by this protocol asyncio knows that TCP may send at once: else each answer waits 40 ms for the reader's word
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

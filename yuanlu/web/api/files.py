@@ -6,9 +6,10 @@ from base64 import b64encode
 from io import BytesIO
 from urllib.parse import quote
 
+from yuanlu import words
 from yuanlu.evidence import flow, keeping
 from yuanlu.evidence.flow import Shown
-from yuanlu.evidence.rules import Audience, FileAsk, Media, Why
+from yuanlu.evidence.rules import UNSEARCHED, Audience, FileAsk, Media, Why
 from yuanlu.ids import Kind, checked
 from yuanlu.people import signing
 from yuanlu.people.rules import demand
@@ -68,7 +69,16 @@ def _headers(shown: Shown, disposition: str) -> dict[str, str]:
         **SAFE,
         "content-disposition": f"{disposition}; filename*=UTF-8''{quote(shown.name, safe='')}",
         "repr-digest": f"sha-256=:{digest}:",  # RFC 9530
+        **_searched(is_searched=shown.file.is_searched),
     }
+
+
+def _searched(*, is_searched: bool) -> dict[str, str]:
+    """Whether numbers may still be seen in a file: `searched` in true or false, and the words, percent-encoded."""
+    if is_searched:
+        return {"searched": "true"}
+    said = {f"says-{language}": quote(text) for language, text in words.both(UNSEARCHED).items()}
+    return {"searched": "false", **said}
 
 
 async def export(call: Call) -> Answer:
@@ -127,7 +137,7 @@ ROUTES = (
         method="GET",
         path="/v1/files/{file}",
         verb=content,
-        may="see",
+        may="open_file",
         says="Open a file",
         query=FileOpening,
         gives=FileTold,

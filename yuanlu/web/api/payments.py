@@ -27,6 +27,9 @@ async def request(call: Call) -> Answer:
     wish: PaymentWish = call.wish
     if call.key.till_id not in ("", wish.till):
         raise Denied("key.other_till")
+    is_cash = wish.channel == "cash"
+    if wish.code if is_cash else (wish.handed_fen or wish.taken_at):
+        raise Denied("payment.not_cash")
     ask = ChargeAsk(
         merchant_id=call.merchant_id,
         id=checked(wish.id, Kind.PAYMENT),
@@ -39,6 +42,9 @@ async def request(call: Call) -> Answer:
         no_id_card=wish.no_id_card,
         channel=Channel(wish.channel) if wish.channel else None,
         lines=tuple(Line(each.id, each.name, each.quantity, each.amount_fen) for each in wish.lines),
+        guards=tuple(each.value for each in wish.guards),
+        handed_fen=wish.handed_fen or 0,
+        taken_at=wish.taken_at,
     )
     done = await flow.requested(call.office.desk, ask)
     return 201 if done.changed else 200, payment_told(done.row, call.office.clock.now())
@@ -101,6 +107,8 @@ ROUTES = (
             "payment.channel_off",
             "payment.wrong_wallet",
             "payment.code_in_use",
+            "payment.not_cash",
+            "payment.handed_short",
             "lines.id_twice",
             "lines.sum",
             "scan.not_payable",

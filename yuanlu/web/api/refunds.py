@@ -18,6 +18,7 @@ from yuanlu.refunds.rules import End, Refund, RefundAsk, RescueAsk, Resolution
 from yuanlu.web.parts import lists
 from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
 from yuanlu.web.parts.shapes import (
+    PayOutWish,
     RefundsTold,
     RefundsWish,
     RefundTold,
@@ -80,6 +81,13 @@ async def page(call: Call) -> Answer:
 async def cancel(call: Call) -> Answer:
     """Take a refund back before it was sent."""
     return _told(call, await flow.cancel(call.office.desk, call.merchant_id, call.id(Kind.REFUND), call.who))
+
+
+async def pay_out(call: Call) -> Answer:
+    """A named person gave the cash of a refund back, out of a till's drawer."""
+    wish: PayOutWish = call.wish
+    refund = await flow.pay_out(call.office.desk, call.merchant_id, call.id(Kind.REFUND), wish.till, call.by)
+    return _told(call, refund)
 
 
 def _rescue(call: Call) -> RescueAsk:
@@ -205,6 +213,23 @@ ROUTES = (
         says="Take a refund back before it was sent",
         gives=RefundTold,
         denied=("refund.unknown", "refund.already_sent"),
+    ),
+    Route(
+        method="POST",
+        path="/v1/refunds/{refund}/pay-out",
+        may="hand_out",
+        verb=pay_out,
+        says="Give the cash of a refund back, out of a till's drawer",
+        takes=PayOutWish,
+        gives=RefundTold,
+        denied=(
+            "refund.unknown",
+            "refund.not_cash",
+            "refund.not_waiting",
+            "payment.till_unknown",
+            "staff.other_store",
+        ),
+        example={"till": "YT01KATE3S40000000000000000EY"},
     ),
     Route(
         method="POST",

@@ -1,4 +1,4 @@
-"""Signing in and out, what one proves oneself by, and step-ups."""
+"""Signing in and out, and where one is signed in."""
 
 from __future__ import annotations
 
@@ -7,42 +7,28 @@ from msgspec import Struct
 
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
-from yuanlu.people import signing, signing_store
-from yuanlu.people.passkeys import Site, site
+from yuanlu.people import signing
 from yuanlu.people.signin import IDLE, SESSION_FOR
 from yuanlu.people.signing import Entry, Means, Till
-from yuanlu.people.stepup import Act
 from yuanlu.web.parts import cookies
 from yuanlu.web.parts.answers import Told
 from yuanlu.web.parts.auth import csrf_key
-from yuanlu.web.parts.calls import DEVICE_COOKIE, PUBLIC, SESSION_COOKIE, STEP_UP, Answer, Call, Route
+from yuanlu.web.parts.calls import DEVICE_COOKIE, PUBLIC, SESSION_COOKIE, Answer, Call, Route
+from yuanlu.web.parts.proving import PASSKEY_DENIED, PASSWORD_DENIED, PEOPLE, site_of
 from yuanlu.web.parts.shapes import Nothing
 from yuanlu.web.parts.signin import (
     AcceptWish,
     AskedTold,
-    CodeWish,
-    CredentialWish,
     EndedTold,
     EntryTold,
     InvitationWish,
-    KnowingWish,
     PasskeySignInWish,
-    PasskeysTold,
-    PasskeyTold,
-    PasswordWish,
     PinSignInWish,
-    PinWish,
-    RecoveryTold,
     SessionsTold,
     SessionTold,
     SignInWish,
-    StepUpActWish,
-    StepUpTold,
-    StepUpWish,
-    TotpTold,
     WhoTold,
     WhoWish,
-    passkey_told,
     session_told,
 )
 
@@ -82,15 +68,6 @@ def _device(call: Call) -> str:
     return str(call.wish.device) or cookies.read(call.cookie, DEVICE_COOKIE)
 
 
-async def _demand_themselves(call: Call) -> None:
-    """Raises Denied: see `signing.demand_themselves`."""
-    await signing.demand_themselves(call.office.desk, call.sure, call.merchant_id, call.wish.password)
-
-
-def _site(call: Call) -> Site:
-    return site(call.office.settings.public_url)
-
-
 async def sign_in(call: Call) -> Answer:
     """Sign in by password. Whatever is wrong, the answer is the same, and as late."""
     wish: SignInWish = call.wish
@@ -104,14 +81,14 @@ async def sign_in(call: Call) -> Answer:
 async def ask_passkey_sign_in(call: Call) -> Answer:
     """What a browser is asked to sign in by passkey."""
     wish: WhoWish = call.wish
-    return 200, AskedTold(options=await signing.ask_sign_in(call.office.desk, _site(call), wish.account))
+    return 200, AskedTold(options=await signing.ask_sign_in(call.office.desk, site_of(call), wish.account))
 
 
 async def passkey_sign_in(call: Call) -> Answer:
     """Sign in by passkey."""
     wish: PasskeySignInWish = call.wish
     entry = await signing.sign_in_by_passkey(
-        call.office.desk, _site(call), account=wish.account, credential=wish.credential, device=_device(call)
+        call.office.desk, site_of(call), account=wish.account, credential=wish.credential, device=_device(call)
     )
     return _entered(call, entry, wish.keep)
 
@@ -135,7 +112,9 @@ async def ask_accept(call: Call) -> Answer:
     """What a browser is asked to take an invitation up by a new passkey."""
     wish: InvitationWish = call.wish
     office = call.office
-    return 200, AskedTold(options=await signing.ask_accept(office.desk, office.pools.recorder, _site(call), wish.token))
+    return 200, AskedTold(
+        options=await signing.ask_accept(office.desk, office.pools.recorder, site_of(call), wish.token)
+    )
 
 
 async def accept(call: Call) -> Answer:
@@ -145,40 +124,11 @@ async def accept(call: Call) -> Answer:
     """
     wish: AcceptWish = call.wish
     office = call.office
-    means = Means(wish.password, wish.credential, _site(call) if wish.credential else None)
+    means = Means(wish.password, wish.credential, site_of(call) if wish.credential else None)
     staff = await signing.accept(
         office.desk, office.pools.recorder, wish.token, means, name=wish.name.strip(), shop=wish.shop.strip()
     )
     return 200, WhoTold(account=staff.id)
-
-
-async def set_pin(call: Call) -> Answer:
-    """Set one's PIN for quick changes at a till."""
-    await _demand_themselves(call)
-    await signing.set_pin(call.office.desk, call.merchant_id, call.who, call.wish.pin)
-    return 200, WhoTold(account=call.who)
-
-
-async def own_passkeys(call: Call) -> Answer:
-    """One's passkeys that count."""
-    found = await call.office.desk.see(signing_store.passkeys(call.merchant_id, call.who))
-    return 200, PasskeysTold(items=[passkey_told(each) for each in found])
-
-
-async def end_passkey(call: Call) -> Answer:
-    """Let one of one's own passkeys count no more."""
-    await _demand_themselves(call)
-    row = await signing.end_passkey(call.office.desk, call.merchant_id, call.who, call.id(Kind.PASSKEY))
-    return 200, passkey_told(row)
-
-
-async def change_password(call: Call) -> Answer:
-    """Change one's password. Other sessions end."""
-    wish: PasswordWish = call.wish
-    desk = call.office.desk
-    await signing.change_password(desk, call.merchant_id, call.who, wish.password, wish.new)
-    await signing.end_all(desk, call.office.pools.recorder, call.merchant_id, call.who, but=call.key.id)
-    return 200, WhoTold(account=call.who)
 
 
 async def listed(call: Call) -> Answer:
@@ -201,71 +151,6 @@ async def end_all(call: Call) -> Answer:
     ended = await signing.end_all(call.office.desk, call.office.pools.recorder, call.merchant_id, call.who)
     return _left(call, EndedTold(ended=ended))
 
-
-async def offer_totp(call: Call) -> Answer:
-    """A new secret for an app that shows codes."""
-    await _demand_themselves(call)
-    return 200, TotpTold(uri=await signing.offer_totp(call.office.desk, call.merchant_id, call.who))
-
-
-async def confirm_totp(call: Call) -> Answer:
-    """The app shows the right code: it counts from now on."""
-    wish: CodeWish = call.wish
-    return 200, RecoveryTold(codes=await signing.confirm_totp(call.office.desk, call.merchant_id, call.who, wish.code))
-
-
-async def ask_passkey(call: Call) -> Answer:
-    """What a browser is asked for a new passkey."""
-    where = _site(call)
-    await _demand_themselves(call)
-    return 200, AskedTold(options=await signing.ask_passkey(call.office.desk, where, call.merchant_id, call.who))
-
-
-async def add_passkey(call: Call) -> Answer:
-    """Let a new passkey count from now on."""
-    wish: CredentialWish = call.wish
-    done = await signing.add_passkey(call.office.desk, _site(call), call.merchant_id, call.who, wish.credential)
-    return 201, passkey_told(done)
-
-
-def _act(wish: StepUpActWish) -> Act:
-    return Act(wish.verb, wish.object, wish.amount_fen, wish.payee)
-
-
-async def ask_step_up(call: Call) -> Answer:
-    """What a browser is asked to be sure of one act by passkey."""
-    asked = await signing.ask_step_up(call.office.desk, _site(call), call.merchant_id, call.who, _act(call.wish))
-    return 200, AskedTold(options=asked)
-
-
-async def step_up(call: Call) -> Answer:
-    """Be sure of one act, by a code or a passkey: exactly this verb, object, amount and payee, once."""
-    wish: StepUpWish = call.wish
-    desk, act = call.office.desk, _act(wish)
-    if wish.credential:
-        where = _site(call)
-        row = await signing.step_up_by_passkey(desk, where, call.merchant_id, call.who, act, wish.credential)
-    else:
-        row = await signing.step_up_by_code(desk, call.merchant_id, call.who, act, wish.code)
-    return 201, StepUpTold(id=row.id, by=row.by.value, until=row.until)
-
-
-_PEOPLE = ("staff.not_allowed", "key.out_of_scope")
-_PASSWORD = (
-    "signin.password_short",
-    "signin.password_long",
-    "signin.password_plain",
-    "signin.password_common",
-    "signin.password_used",
-)
-_THEMSELVES = ("signin.refused", *STEP_UP, *_PEOPLE)
-_PASSKEY = ("signin.passkey_wrong", "passkey.no_site")
-_ACT_EXAMPLE = {
-    "verb": "refund",
-    "object": "YR01KATE3S400000000000000000F",
-    "amount_fen": 128000,
-    "payee": "YP01KATE3S40000000000000000S8",
-}
 
 ROUTES = (
     Route(
@@ -303,7 +188,7 @@ ROUTES = (
         takes=PasskeySignInWish,
         gives=EntryTold,
         statuses=(201,),
-        denied=_PASSKEY,
+        denied=PASSKEY_DENIED,
         example={"account": "YW01KATE3S400000000000000061", "credential": "{}"},
     ),
     Route(
@@ -315,7 +200,7 @@ ROUTES = (
         says="Take an invitation up",
         takes=AcceptWish,
         gives=WhoTold,
-        denied=("signin.invitation_invalid", *_PASSWORD, *_PASSKEY),
+        denied=("signin.invitation_invalid", *PASSWORD_DENIED, *PASSKEY_DENIED),
         example={"token": "yi_YW01KATE3S400000000000000061_x", "password": "correct horse 7 battery"},
     ),
     Route(
@@ -339,39 +224,8 @@ ROUTES = (
         takes=PinSignInWish,
         gives=EntryTold,
         statuses=(201,),
-        denied=("signin.till_only", "signin.refused", *_PEOPLE),
+        denied=("signin.till_only", "signin.refused", *PEOPLE),
         example={"account": "YW01KATE3S400000000000000061", "pin": "471920"},
-    ),
-    Route(
-        method="POST",
-        path="/v1/pin",
-        verb=set_pin,
-        may="own",
-        says="Set one's PIN for quick changes at a till",
-        takes=PinWish,
-        gives=WhoTold,
-        denied=("signin.pin_plain", *_THEMSELVES),
-        example={"password": "correct horse 7 battery", "pin": "471920"},
-    ),
-    Route(
-        method="GET",
-        path="/v1/passkeys",
-        verb=own_passkeys,
-        may="own",
-        says="One's passkeys",
-        gives=PasskeysTold,
-        denied=_PEOPLE,
-    ),
-    Route(
-        method="POST",
-        path="/v1/passkeys/{passkey}/end",
-        verb=end_passkey,
-        may="own",
-        says="Let one of one's passkeys count no more",
-        takes=KnowingWish,
-        gives=PasskeyTold,
-        denied=("passkey.unknown", *_THEMSELVES),
-        example={"password": "correct horse 7 battery"},
     ),
     Route(
         method="GET",
@@ -380,7 +234,7 @@ ROUTES = (
         may="own",
         says="Where one is signed in",
         gives=SessionsTold,
-        denied=_PEOPLE,
+        denied=PEOPLE,
     ),
     Route(
         method="POST",
@@ -390,7 +244,7 @@ ROUTES = (
         says="End all of one's sessions",
         takes=Nothing,
         gives=EndedTold,
-        denied=_PEOPLE,
+        denied=PEOPLE,
     ),
     Route(
         method="POST",
@@ -400,85 +254,6 @@ ROUTES = (
         says="End one of one's sessions",
         takes=Nothing,
         gives=SessionTold,
-        denied=("session.unknown", *_PEOPLE),
-    ),
-    Route(
-        method="POST",
-        path="/v1/password",
-        verb=change_password,
-        may="own",
-        says="Change one's password",
-        takes=PasswordWish,
-        gives=WhoTold,
-        denied=("signin.refused", *_PASSWORD, *_PEOPLE),
-        example={"password": "correct horse 7 battery", "new": "another 8 battery horse"},
-    ),
-    Route(
-        method="POST",
-        path="/v1/second-factor",
-        verb=offer_totp,
-        may="own",
-        says="A new secret for an app that shows codes",
-        takes=KnowingWish,
-        gives=TotpTold,
-        denied=_THEMSELVES,
-        example={"password": "correct horse 7 battery"},
-    ),
-    Route(
-        method="POST",
-        path="/v1/second-factor/confirm",
-        verb=confirm_totp,
-        may="own",
-        says="Let the codes of an app count",
-        takes=CodeWish,
-        gives=RecoveryTold,
-        denied=("signin.code_wrong", "signin.refused", *_PEOPLE),
-        example={"code": "123456"},
-    ),
-    Route(
-        method="POST",
-        path="/v1/passkeys/options",
-        verb=ask_passkey,
-        may="own",
-        says="What a browser is asked for a new passkey",
-        takes=KnowingWish,
-        gives=AskedTold,
-        denied=("passkey.no_site", *_THEMSELVES),
-        example={"password": "correct horse 7 battery"},
-    ),
-    Route(
-        method="POST",
-        path="/v1/passkeys",
-        verb=add_passkey,
-        may="own",
-        says="Let a new passkey count",
-        takes=CredentialWish,
-        gives=PasskeyTold,
-        statuses=(201,),
-        denied=(*_PASSKEY, *_PEOPLE),
-        example={"credential": "{}"},
-    ),
-    Route(
-        method="POST",
-        path="/v1/step-ups/options",
-        verb=ask_step_up,
-        may="own",
-        says="What a browser is asked to be sure of one act",
-        takes=StepUpActWish,
-        gives=AskedTold,
-        denied=("signin.no_passkey", "passkey.no_site", *_PEOPLE),
-        example=_ACT_EXAMPLE,
-    ),
-    Route(
-        method="POST",
-        path="/v1/step-ups",
-        verb=step_up,
-        may="own",
-        says="Be sure of one act",
-        takes=StepUpWish,
-        gives=StepUpTold,
-        statuses=(201,),
-        denied=("signin.code_wrong", "signin.refused", *_PASSKEY, *_PEOPLE),
-        example={**_ACT_EXAMPLE, "code": "123456"},
+        denied=("session.unknown", *PEOPLE),
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -16,7 +16,7 @@ from yuanlu.people.limits import LimitTable, limits_of
 from yuanlu.people.rules import LIMITS, Limit, Role
 from yuanlu.people.stepup import Act
 from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
-from yuanlu.web.parts.shapes import Nothing
+from yuanlu.web.parts.shapes import END, Nothing, Page, Wish
 
 Fen = Annotated[int, Meta(ge=0, le=100_000_000_000)]
 
@@ -47,6 +47,25 @@ class LimitsTold(Struct, frozen=True, kw_only=True):
     agreed_at: datetime | None = None
 
 
+class LimitTablesTold(Struct, frozen=True, kw_only=True):
+    """Tables of limits, newest first: proposed ones, and those that counted from `agreed_at` on."""
+
+    items: Sequence[LimitsTold]
+    next: str | None
+
+
+class LimitTablesWish(Page):
+    """Which tables."""
+
+    state: Literal["", "PROPOSED", "AGREED"] = ""
+
+
+class ReviewWish(Wish):
+    """Whose: of everybody, or of who belongs to this store."""
+
+    store: Annotated[str, Meta(pattern=f"^(YS[0-9A-Z]{{27}})?{END}")] = ""
+
+
 class ReviewedTold(Struct, frozen=True, kw_only=True):
     """Somebody, or a key bound to nobody, who may act for the merchant."""
 
@@ -60,7 +79,8 @@ class ReviewedTold(Struct, frozen=True, kw_only=True):
     keys: Sequence[str]
     last_act_at: datetime | None
     look_at: Sequence[str]
-    """Why somebody should look: `no_key`, `unused` (nothing done for 90 days), `long_in_role` (a year in one role)."""
+    """Why somebody should look: `no_key`, `unused` (nothing done for 90 days), `long_in_role` (a year in one role),
+    `known_to_leaver` (a machine's key whose secret somebody was told who left since: rotate it)."""
 
 
 class ReviewTold(Struct, frozen=True, kw_only=True):
@@ -94,6 +114,15 @@ async def in_force(call: Call) -> Answer:
     return 200, limits_told(await call.office.desk.see(store.limits_in_force(call.merchant_id)))
 
 
+async def tables(call: Call) -> Answer:
+    """All tables there were, those that are only proposed too."""
+    wish: LimitTablesWish = call.query
+    pool = call.office.pools.reader
+    found = await store.limit_tables(pool, call.merchant_id, wish.state, wish.after, wish.limit + 1)
+    items = [limits_told(row) for row in found[: wish.limit]]
+    return 200, LimitTablesTold(items=items, next=items[-1].id if len(found) > wish.limit else None)
+
+
 async def propose(call: Call) -> Answer:
     """Write a table down; it counts once another person agrees."""
     wish: LimitsWish = call.wish
@@ -118,7 +147,7 @@ async def agree(call: Call) -> Answer:
 async def reviewed(call: Call) -> Answer:
     """Who may do what, and what to look at."""
     at = call.office.clock.now()
-    found = await review.reviewed(call.office.desk, call.office.pools.recorder, call.merchant_id, at)
+    found = await review.reviewed(call.office.desk, call.office.pools.recorder, call.merchant_id, at, call.query.store)
     items = [
         ReviewedTold(
             who=one.who,
@@ -140,6 +169,15 @@ async def reviewed(call: Call) -> Answer:
 ROUTES = (
     Route(
         method="GET", path="/v1/limits", verb=in_force, may="see", says="Who may send back how much", gives=LimitsTold
+    ),
+    Route(
+        method="GET",
+        path="/v1/limits/tables",
+        verb=tables,
+        may="see",
+        says="All tables of limits, proposed ones too",
+        query=LimitTablesWish,
+        gives=LimitTablesTold,
     ),
     Route(
         method="POST",
@@ -176,6 +214,7 @@ ROUTES = (
         verb=reviewed,
         may="staff",
         says="Who may do what, since when, and what to look at",
+        query=ReviewWish,
         gives=ReviewTold,
     ),
 )

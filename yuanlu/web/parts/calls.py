@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+import structlog
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Receive
@@ -31,7 +32,7 @@ from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
 from yuanlu.web.parts.shapes import Nothing
 from yuanlu.web.parts.signatures import Message
-from yuanlu.web.parts.veil import veiled
+from yuanlu.web.parts.veil import disclosed
 
 PUBLIC = "public"
 """What a route may say that asks no permission of whoever has a key."""
@@ -42,9 +43,13 @@ FILE_WITHIN_SECONDS = 120.0
 STEP_UP = ("step_up.needed", "step_up.differs", "step_up.stale", "step_up.used")
 """The codes of an act that somebody must be sure of."""
 
+NOT_ALLOWED = 403
+
 SESSION_COOKIE, DEVICE_COOKIE = "session", "device"
 
 W = TypeVar("W", bound=Struct)
+
+log = structlog.get_logger(__name__)
 
 Answer = tuple[int, object]
 """A status and what is told: a Struct, bytes that are already JSON, or an answer that is complete."""
@@ -143,6 +148,20 @@ def allowed(by: Person, route: Route) -> None:
 
 
 async def answered(route: Route, call: Call) -> Answer:
+    """What a route's verb answers whoever calls, as they may see it and once it is on record that they do.
+
+    Raises Denied: see `_verb_answer`.
+    """
+    status, told = await _answer(route, call)
+    if not isinstance(told, Struct):
+        return status, told
+    about = next(iter(call.place.values()), route.path)
+    fields = (each for part in (call.wish, call.query) for each in stores.fields(part).values())
+    said = frozenset(each for each in fields if isinstance(each, str))
+    return status, await disclosed(call.office.desk, call.merchant_id, call.who, call.by.role, told, about, said)
+
+
+async def _answer(route: Route, call: Call) -> Answer:
     """What a route's verb answers whoever calls. To somebody of one store, nothing of another store is there.
 
     What is not of theirs is asked about under ids that nothing has: so the answer is that to an unknown id, whatever
@@ -184,7 +203,7 @@ def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -
             key, signed = NOBODY, None
             if not route.is_open:
                 key = await _known(door, route.method, headers)
-                signed = door.signed(key, _message(scope))
+                signed = door.signed(key, message_of(scope))
                 limits.act(scope["state"], key, request.path_params)
                 allowed(person_of(key), route)
             query = asked(scope["query_string"], route.query)
@@ -209,10 +228,18 @@ def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -
             else:
                 status, told = await answered(route, call)
         except Exception as error:  # every caller gets an answer; what is our bug is logged and told as such
-            return refused(problems.of_error(error), scope["state"].get("request_id", ""), headers)
+            problem = problems.of_error(error)
+            if (
+                problem.status == NOT_ALLOWED
+            ):  # no fact: nothing was decided, and who is refused must not fill the books
+                log.warning(
+                    "call.not_allowed", code=problem.code, merchant=key.merchant_id, who=key.actor,
+                    method=route.method, route=route.path,
+                )  # fmt: skip
+            return refused(problem, scope["state"].get("request_id", ""), headers)
         if isinstance(told, Told):
             return told
-        return Told(told if isinstance(told, bytes) else encoder.encode(veiled(told, Role(key.role))), status)
+        return Told(told if isinstance(told, bytes) else encoder.encode(told), status)
 
     run.__name__ = f"{route.method.lower()} {route.path}"
     return HTTPRouteHandler(
@@ -234,7 +261,7 @@ async def _known(door: Doorkeeper, method: str, headers: Mapping[bytes, bytes]) 
     return key
 
 
-def _message(scope: Any) -> Message:
+def message_of(scope: Any) -> Message:
     """A request as it stands on the wire."""
     return Message(scope["method"], scope["raw_path"].partition(b"?")[0], scope["query_string"], scope["headers"])
 

@@ -16,7 +16,7 @@ from yuanlu.machines.rules import Key
 from yuanlu.web.parts.shapes import _ID, END, Page, Wish
 
 KeyId = Annotated[str, Meta(pattern=f"^YK{_ID}{END}", examples=["YK01KATE3S4000000000000000042"])]
-Scope = Literal["charge", "read", "report", "refund", "desk", "codes", "complaints", "hooks"]
+Scope = Literal["charge", "read", "report", "refund", "desk", "codes", "goods", "complaints", "hooks", "print"]
 Scopes = Annotated[list[Scope], Meta(max_length=8)]
 
 

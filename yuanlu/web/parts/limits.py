@@ -31,6 +31,7 @@ OWN_RATE: Mapping[str, str] = {
     "/v1/invitations": "rate_signin",
     "/v1/passkeys": "rate_signin",
     "/v1/enrolments": "rate_signin",
+    "/console/enter": "rate_signin",
     "/healthz": "rate_address",
     "/readyz": "rate_address",
     "/metrics": "rate_address",
@@ -81,7 +82,15 @@ class Limits:
     def __init__(self, settings: Settings, calls_max: int, now: Callable[[], float] = monotonic) -> None:
         self._rates: dict[str, int] = {
             name: getattr(settings, name)
-            for name in ("rate_address", "rate_signin", "rate_callback", "rate_key", "rate_person", "rate_device")
+            for name in (
+                "rate_address",
+                "rate_signin",
+                "rate_callback",
+                "rate_receipt",
+                "rate_key",
+                "rate_person",
+                "rate_device",
+            )
         }
         self._object_rate = settings.rate_object
         self._buckets = Buckets(now)
@@ -111,6 +120,13 @@ class Limits:
         Raises Denied: request.too_many.
         """
         self._demand(("callback", state["house"], channel, merchant_id), self._rates["rate_callback"], "address")
+
+    def look(self, state: dict[str, Any]) -> None:
+        """Let somebody open the page of a receipt. Their tries at tokens have a bucket of their own.
+
+        Raises Denied: request.too_many.
+        """
+        self._demand(("receipt", state["house"]), self._rates["rate_receipt"], "address")
 
     def act(self, state: dict[str, Any], key: ApiKey, place: Mapping[str, str]) -> None:
         """Let whoever shows this key act on what the path names.

@@ -14,6 +14,7 @@ from yuanlu.packs.flow import Presses
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
 from yuanlu.seal import Seal
+from yuanlu.training.ground import Ground
 
 
 class Office(Protocol):
@@ -33,6 +34,9 @@ class Office(Protocol):
 
     @property
     def seal(self) -> Seal: ...
+
+    @property
+    def ground(self) -> Ground: ...
 
     @property
     def clock(self) -> Clock: ...

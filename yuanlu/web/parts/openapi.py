@@ -25,6 +25,7 @@ _ALWAYS = (
 )
 _WITH_BODY = ("request.malformed", "request.too_large", "request.wrong_type", "request.too_slow")
 _PLACES = {
+    "goods": ("ZG", "The id of the goods."),
     "payment": ("YP", "The payment's id."),
     "refund": ("YR", "The refund's id."),
     "case": ("YC", "The case's id."),
@@ -33,6 +34,7 @@ _PLACES = {
     "hook": ("YH", "The hook's id."),
     "delivery": ("YD", "The delivery's id."),
     "policy": ("YL", "The id of the policy's version."),
+    "shift": ("ZS", "The shift's id."),
     "loss": ("YX", "The id of the loss."),
     "repayment": ("YB", "The id of the repayment."),
     "complaint": ("YN", "The complaint's id."),
@@ -45,6 +47,11 @@ _PLACES = {
     "limits": ("YI", "The id of a table of limits."),
     "passkey": ("YJ", "The passkey's id."),
     "session": ("YG", "The session's id."),
+    "receipt": ("Y[PR]", "The id of the payment or refund that the slip is of."),
+    "printer": ("ZR", "The printer's id."),
+    "print": ("ZP", "The id of the print."),
+    "mailing": ("ZM", "The id of the letter with a receipt."),
+    "ticket": ("ZT", "The ticket's id."),
 }
 
 

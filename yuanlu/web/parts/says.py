@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from yuanlu.cases.rules import Case, Conclusion, Remedy
 from yuanlu.cases.rules import State as CaseState
-from yuanlu.channels.contract import Channel, Operation, Reason, Word
+from yuanlu.channels.contract import Channel, Figures, Operation, Reason, Word
 from yuanlu.channels.diagnosis import Cause, diagnose
 from yuanlu.channels.law import diagnosis_of
 from yuanlu.payments.rules import Mode, Payment
@@ -92,6 +92,10 @@ def of_payment(payment: Payment, at: datetime) -> Says:
         return both("pay.unknown", {})
     if state is PaymentState.FAILED:
         return both(_failed(payment), {})
+    if payment.channel is Channel.CASH:
+        change_fen = Figures.of_text(payment.figures).change or 0
+        told = {"amount": shown_money(payment.amount_fen), "change": shown_money(change_fen)}
+        return both("pay.cash_change" if change_fen else "pay.cash", told)
     return both(_PAYMENT[state], {"amount": shown_money(payment.amount_fen, payment.currency)})
 
 
@@ -115,6 +119,8 @@ def of_refund(refund: Refund, at: datetime) -> Says:
         return both("refund.incident", {})
     if refund.waiting_for == Reason.FUNDS_SHORT:
         return both("refund.balance", {})
+    if refund.channel is Channel.CASH and refund.state in (RefundState.READY, RefundState.DONE):
+        return both("refund.cash_ready" if refund.state is RefundState.READY else "refund.cash_done", facts)
     if refund.state is RefundState.READY and refund.waiting_for == "gap":
         return both("refund.wait1m", facts)
     if refund.state is RefundState.SENT and refund.last_word == Word.UNKNOWN:

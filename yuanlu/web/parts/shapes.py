@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from yuanlu import words
 from yuanlu.amounts.lines import LINES_MAX, QUANTITY_MAX
 from yuanlu.cases import replies
 from yuanlu.cases.clockwork import warned_ends
@@ -19,8 +20,11 @@ from yuanlu.cases.declines import words_of
 from yuanlu.cases.flow import Thread
 from yuanlu.cases.review import escalations_of
 from yuanlu.cases.rules import Case
+from yuanlu.channels.contract import Channel, Figures
 from yuanlu.channels.law import diagnosis_of
 from yuanlu.evidence.flow import Shown
+from yuanlu.evidence.rules import UNSEARCHED
+from yuanlu.guards.rules import Guard
 from yuanlu.payments.rules import AMOUNT_MAX_FEN, HAS_MONEY, Payment
 from yuanlu.refunds.rules import Refund
 from yuanlu.web.parts import says
@@ -71,7 +75,11 @@ class PiecesWish(Wish):
 
 
 class PaymentWish(Wish):
-    """A wish to be paid. With `code` the payer's code is charged; without it our own QR is made, by `channel`."""
+    """A wish to be paid. With `code` the payer's code is charged; without it our own QR is made, by `channel`.
+
+    `channel` cash: it is paid when it is written down. `handed_fen` is what was handed over (else the amount);
+    `taken_at` when, by the till's clock, where it is told later; a time that cannot be is kept, and does not count.
+    """
 
     id: PaymentId
     till: TillId
@@ -80,9 +88,13 @@ class PaymentWish(Wish):
     code: Annotated[str, Meta(max_length=2048, examples=["130123456789012345"])] = ""
     typed: bool = False
     no_id_card: bool = False
-    channel: Literal["wechat", "alipay"] | None = None
+    channel: Literal["wechat", "alipay", "cash"] | None = None
     description: Line = ""
     lines: Annotated[tuple[LineWish, ...], Meta(max_length=LINES_MAX)] = ()
+    guards: Annotated[tuple[Guard, ...], Meta(max_length=16)] = ()
+    """What the cashier was asked about the amount (`POST /v1/guards`), and confirmed."""
+    handed_fen: Fen | None = None
+    taken_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class RefundWish(Wish):
@@ -98,6 +110,12 @@ class RefundWish(Wish):
     currency: Currency = "CNY"
     reason: Annotated[str, Meta(pattern=_LINE, max_length=80)] = ""
     undo_seconds: Annotated[int, Meta(ge=0, le=3600)] = 0
+
+
+class PayOutWish(Wish):
+    """From which drawer the cash was given back."""
+
+    till: TillId
 
 
 class RescueWish(Wish):
@@ -338,6 +356,8 @@ class PaymentTold(Struct, frozen=True, kw_only=True):
     channel_number: str
     incident: str
     policy: str
+    handed_fen: int | None
+    change_fen: int | None
     diagnosis: DiagnosisTold | None
     says_zh: str
     says_en: str
@@ -362,6 +382,7 @@ class RefundTold(Struct, frozen=True, kw_only=True):
     code: str
     channel_number: str
     received_into: str
+    till: str
     done_at: datetime | None
     ended_at: datetime | None
     proposed_by: str
@@ -505,7 +526,9 @@ class FileTold(Struct, frozen=True, kw_only=True):
 
     `stripped`: what stood beside the picture and was not kept; `masked`: what was masked in its name and
     blacked out in its pages. `searched_pages`: in so many pages numbers were looked for (in their text; where they have
-    none, in what they show; an image is one page). The others were not read: no reader was there, or its time was over.
+    none, in what they show; an image is one page). The others were not read surely: no reader was there, its time was
+    over, or a row as long as a number could not be read. `searched`: it was so in all pages; else numbers may still be
+    seen in it, and `says_zh`, `says_en` tell people so.
     """
 
     id: str
@@ -524,6 +547,9 @@ class FileTold(Struct, frozen=True, kw_only=True):
     stripped: Sequence[str]
     masked: Sequence[str]
     searched_pages: int
+    searched: bool
+    says_zh: str
+    says_en: str
     taken_at: datetime
     taken_by: str
     opened_times: int
@@ -627,9 +653,13 @@ class ProblemTold(Struct, frozen=True, kw_only=True):
     instance: str
 
 
+_NONE = Figures()
+
+
 def payment_told(payment: Payment, at: datetime) -> PaymentTold:
     """A payment as others see it."""
     says_zh, says_en = says.of_payment(payment, at)
+    cash = Figures.of_text(payment.figures) if payment.channel is Channel.CASH else _NONE
     return PaymentTold(
         id=payment.id,
         state=payment.state.value,
@@ -654,6 +684,8 @@ def payment_told(payment: Payment, at: datetime) -> PaymentTold:
         channel_number=payment.channel_number,
         incident=payment.incident,
         policy=payment.policy,
+        handed_fen=cash.handed,
+        change_fen=cash.change,
         diagnosis=_diagnosis(payment),
         says_zh=says_zh,
         says_en=says_en,
@@ -687,6 +719,7 @@ def refund_told(refund: Refund, at: datetime) -> RefundTold:
         code=refund.code,
         channel_number=refund.channel_number,
         received_into=refund.received_into,
+        till=refund.till_id,
         done_at=refund.done_at,
         ended_at=refund.ended_at,
         proposed_by=refund.proposed_by,
@@ -699,6 +732,7 @@ def refund_told(refund: Refund, at: datetime) -> RefundTold:
 def file_told(shown: Shown) -> FileTold:
     """A file as others see it."""
     file = shown.file
+    says = dict.fromkeys(words.LANGUAGES, "") if file.is_searched else words.both(UNSEARCHED)
     return FileTold(
         id=file.id,
         case=file.case_id,
@@ -716,6 +750,9 @@ def file_told(shown: Shown) -> FileTold:
         stripped=[each for each in file.stripped.split(",") if each],
         masked=[each for each in file.masked.split(",") if each],
         searched_pages=file.searched_pages,
+        searched=file.is_searched,
+        says_zh=says["zh"],
+        says_en=says["en"],
         taken_at=file.taken_at,
         taken_by=file.taken_by,
         opened_times=file.opened_times,

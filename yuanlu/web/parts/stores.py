@@ -1,8 +1,9 @@
 """Which store an object belongs to, for whoever belongs to one store: what of the others they do not see.
 
-Payments, cases, codes and tills name their store; what hangs on one of these belongs where that does. A version of a
-policy may be of no store, and so may a hand-over (the side that asks has no payment): everybody of the merchant sees
-those. A complaint about no payment of ours belongs to no store, and who belongs to one does not see it.
+Payments, cases, codes, tills, printers, prints, letters with receipts and tickets name their store; what hangs on one
+of these belongs where that does. A version of a policy may be of no store, and so may a hand-over (the side that asks
+has no payment): everybody of the merchant sees those. A complaint about no payment of ours belongs to no store, and who
+belongs to one does not see it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ IN_STORE: Mapping[str, str] = {
     "cases": "{t}.store_id = {store}",
     "codes": "{t}.store_id = {store}",
     "tills": "{t}.store_id = {store}",
+    "shifts": "{t}.store_id = {store}",
+    "printers": "{t}.store_id = {store}",
+    "prints": "{t}.store_id = {store}",
+    "mailings": "{t}.store_id = {store}",
+    "tickets": "{t}.store_id = {store}",
     "policies": "{t}.store_id in ('', {store})",
     "refunds": _PAYMENT,
     "repayments": _PAYMENT,
@@ -59,6 +65,11 @@ TABLES: Mapping[Kind, str] = {
     Kind.TILL: "tills",
     Kind.HANDOVER: "handovers",
     Kind.POLICY: "policies",
+    Kind.SHIFT: "shifts",
+    Kind.PRINTER: "printers",
+    Kind.PRINT: "prints",
+    Kind.MAILING: "mailings",
+    Kind.TICKET: "tickets",
 }
 """The kinds of object that belong to a store. The others are the merchant's: verbs of `OF_MERCHANT` are for those."""
 
@@ -70,6 +81,7 @@ _OWN = {
     for kind, table in TABLES.items()
 }
 _NAMES = {**{kind.name.lower(): (kind,) for kind in TABLES}, "object": tuple(Kind)}
+_NAMES |= dict.fromkeys(("receipt", "of", "about"), (Kind.PAYMENT, Kind.REFUND))
 """What a part of a path or a field of a wish is called that names an object. `object`: of any kind."""
 
 

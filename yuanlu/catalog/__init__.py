@@ -1,0 +1,1 @@
+"""What a shop sells: barcodes, names, and prices that count from a moment on."""

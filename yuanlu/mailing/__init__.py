@@ -1,0 +1,1 @@
+"""Receipts that a customer wants by mail or SMS: one short letter with the link of its page."""

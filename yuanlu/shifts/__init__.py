@@ -1,0 +1,1 @@
+"""Shifts: who answers for a drawer, from the opening float to the closing count."""

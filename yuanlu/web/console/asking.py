@@ -1,0 +1,119 @@
+"""Somebody at the console, and the API's routes as they may use them, without a second way to anything.
+
+Everything works without a script: a page is a GET, an act is a form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from yuanlu.errors import Busy, Denied
+from yuanlu.merchants.store import ApiKey
+from yuanlu.money import from_yuan
+from yuanlu.people.rules import demand
+from yuanlu.web.parts import cookies
+from yuanlu.web.parts.calls import Call, Route, allowed, answered, person_of
+from yuanlu.web.parts.office import Office
+
+FIELDS_MAX = 64
+NOS = (Denied, Busy, msgspec.ValidationError)
+"""What a form comes back with, and says why; anything else is a bug of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whoever looks at a page. `token`: what their forms carry (see `cookies`)."""
+
+    office: Office
+    routes: Mapping[str, Route]
+    key: ApiKey
+    token: str
+    lang: str
+    cookie: bytes = b""
+    query: Mapping[str, str] = field(default_factory=dict)
+    place: Mapping[str, str] = field(default_factory=dict)
+
+    def may(self, verb: str) -> bool:
+        """Whether they have this verb at all: what a button asks. The route asks again, and more."""
+        try:
+            demand(person_of(self.key), verb)
+        except Denied:
+            return False
+        return True
+
+    async def ask(
+        self, route: str, place: Mapping[str, str] | None = None, query: Mapping[str, Any] | None = None
+    ) -> Any:
+        """What `GET …` of the API tells them.
+
+        Shape: the route by its path as its table has it: `/v1/cases/{case}`.
+        Raises what the route raises: Denied, msgspec.ValidationError.
+        """
+        return await self._called(f"GET {route}", place or {}, query or {}, {})
+
+    async def do(
+        self,
+        route: str,
+        place: Mapping[str, str] | None = None,
+        wish: Mapping[str, Any] | None = None,
+        step_up: str = "",
+    ) -> Any:
+        """What `POST …` of the API answers them. Raises as `ask` does."""
+        return await self._called(f"POST {route}", place or {}, {}, wish or {}, step_up)
+
+    async def _called(
+        self, name: str, place: Mapping[str, str], query: Mapping[str, Any], wish: Mapping[str, Any], step_up: str = ""
+    ) -> Any:
+        route = self.routes[name]
+        if not route.is_open:
+            allowed(person_of(self.key), route)
+        call = Call(
+            self.office,
+            self.key,
+            msgspec.convert(wish, route.takes, strict=False),
+            msgspec.convert(query, route.query, strict=False),
+            place,
+            step_up=step_up,
+            cookie=self.cookie,
+        )
+        _, told = await answered(route, call)
+        return msgspec.json.decode(told) if isinstance(told, bytes) else told
+
+
+def form_of(body: bytes) -> dict[str, str]:
+    """A form as it was sent. Raises msgspec.ValidationError."""
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, strict_parsing=bool(body))
+    except ValueError as trouble:
+        raise msgspec.ValidationError("this is no form") from trouble
+    return dict(pairs)
+
+
+def demand_meant(form: Mapping[str, str], key: bytes, session: str) -> None:
+    """A form carries the token of the session it was given to. Raises Denied: session.csrf."""
+    cookies.demand_token("POST", {cookies.TOKEN_HEADER: form.get("csrf", "").encode()}, key, session)
+
+
+def wish_of(form: Mapping[str, str], route: Route, **more: Any) -> dict[str, Any]:
+    """Those fields of a form that a route takes; empty ones are left out. Of `amount_fen` a form has `amount`, in yuan.
+
+    Raises msgspec.ValidationError: it is no amount.
+    """
+    fields: dict[str, Any] = {}
+    for name in route.takes.__struct_fields__:
+        text = form.get(name.removesuffix("_fen"), "").strip()
+        if text:
+            fields[name] = _fen(text, name) if name.endswith("_fen") else text
+    return fields | more
+
+
+def _fen(text: str, name: str) -> int:
+    try:
+        return from_yuan(text.removeprefix("¥")).amount
+    except ValueError as no:
+        raise msgspec.ValidationError(f"Expected yuan such as 12.80 - at `$.{name}`") from no

@@ -1,0 +1,216 @@
+"""The pages of the console as a table, and what the server runs for them."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qsl
+
+import structlog
+from litestar import Request
+from litestar.handlers import HTTPRouteHandler
+
+from yuanlu import packaged, words
+from yuanlu.clock import CHINA
+from yuanlu.errors import Broken
+from yuanlu.money import Money
+from yuanlu.people.rules import demand
+from yuanlu.told import both
+from yuanlu.web.console.asking import Visitor, demand_meant, form_of
+from yuanlu.web.parts import cookies, problems
+from yuanlu.web.parts.answers import Told
+from yuanlu.web.parts.assets import CSP, KINDS, Asset
+from yuanlu.web.parts.auth import Doorkeeper
+from yuanlu.web.parts.calls import (
+    BODY_MAX,
+    BODY_WITHIN_SECONDS,
+    NOBODY,
+    SESSION_COOKIE,
+    Route,
+    body_of,
+    message_of,
+    person_of,
+)
+from yuanlu.web.parts.limits import Limits
+from yuanlu.web.parts.office import Office
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+ROOT, ENTER = "/console", "/console/enter"
+LANGUAGE_COOKIE = "lang"
+COOKIE_SECONDS = 400 * 86_400
+"""No browser keeps a cookie longer."""
+UNPROCESSED, SEE_OTHER = 422, 303
+_OURS = re.compile(r"/console(/[A-Za-z0-9_-]+)*(#[a-z]+)?")
+_AWAY = frozenset({"auth.key_missing", "auth.key_invalid"})
+_ASSETS = (
+    Asset("/console/static/console.css", "css", packaged.text("web/console/static/console.css").encode()),
+    Asset("/console/static/console.js", "js", packaged.text("web/console/static/console.js").encode()),
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a page shows: a template and its values. `status`: 422 where a form comes back with what is wrong."""
+
+    template: str
+    told: Mapping[str, Any]
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Go and see another page: what was asked is done. `cookies`: set on the way."""
+
+    to: str
+    cookies: Sequence[str] = ()
+
+
+Seen = View | Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, or an act of one. `may`: the verb without which it is in no menu and not shown; empty: for everyone."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    run: Callable[[Visitor, Mapping[str, str]], Awaitable[Seen]]
+    may: str = ""
+    menu: str = ""
+    """The words it has in the menu; empty: it is in none."""
+    icon: str = ""
+    is_open: bool = False
+
+
+@lru_cache(maxsize=1)
+def _space() -> Environment:
+    import jinja2  # noqa: PLC0415 - loaded when the first person comes
+
+    space = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: packaged.text(f"web/console/templates/{name}")),
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # nosec B701 - autoescape is on  # fmt: skip
+    space.filters |= {"yuan": _yuan, "plain": _plain, "moment": _moment, "iso": datetime.isoformat}
+    space.filters["lines"] = str.splitlines
+    return space
+
+
+def _yuan(fen: int | None) -> str:
+    return "" if fen is None else str(Money(fen))
+
+
+def _plain(fen: int) -> str:
+    """As it stands in a field of a form: `12.80`."""
+    return Money(fen).yuan()
+
+
+def _moment(at: datetime | None) -> str:
+    return "" if at is None else at.astimezone(CHINA).strftime("%m-%d %H:%M")
+
+
+def handlers(
+    office: Office, door: Doorkeeper, limits: Limits, routes: Sequence[Route], pages: Sequence[Page]
+) -> Sequence[HTTPRouteHandler]:
+    """What the server runs for the console."""
+    by_name = {f"{route.method} {route.path}": route for route in routes}
+    menu = [page for page in pages if page.menu]
+
+    async def visitor(request: Request[Any, Any, Any], page: Page, lang: str) -> Visitor:
+        headers = dict(request.scope["headers"])
+        key, token, cookie = NOBODY, "", headers.get(b"cookie", b"")
+        session = cookies.read(cookie, SESSION_COOKIE)
+        if not page.is_open:
+            key = await door.who(f"Bearer {session}" if session else "")
+            door.signed(key, message_of(request.scope))  # a till's session opens nothing without that till
+            limits.act(request.scope["state"], key, request.path_params)
+            limits.use(key, "")
+            token = cookies.token(door.csrf_key, session)
+        query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), max_num_fields=32))
+        return Visitor(office, by_name, key, token, lang, cookie, query, request.path_params)
+
+    async def run(request: Request[Any, Any, Any], page: Page) -> Told:
+        headers = dict(request.scope["headers"])
+        lang = _language(request, headers)
+        here, form = Visitor(office, by_name, NOBODY, "", lang), dict[str, str]()
+        try:
+            here = await visitor(request, page, lang)
+            if page.method == "POST":
+                form = form_of(await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS))
+                if not page.is_open:
+                    demand_meant(form, door.csrf_key, cookies.read(here.cookie, SESSION_COOKIE))
+            if page.may:
+                demand(person_of(here.key), page.may)
+            seen = await page.run(here, form)
+        except Exception as error:  # everybody gets a page; what is our bug is logged
+            problem = problems.of_error(error)
+            if problem.code in _AWAY:
+                return _turned(Turn(ENTER))
+            log.warning("console.refused", code=problem.code, page=page.path)
+            seen = View("sorry.html", {"problem": problem}, problem.status)
+        return _turned(seen) if isinstance(seen, Turn) else _shown(seen, here, menu, page)
+
+    def handler(page: Page) -> HTTPRouteHandler:
+        async def serve(request: Request[Any, Any, Any]) -> Told:
+            request.scope["state"]["route"] = page.path
+            return await run(request, page)
+
+        serve.__name__ = f"{page.method.lower()} {page.path}"
+        path = page.path.replace("}", ":str}")
+        return HTTPRouteHandler(path, http_method=page.method, include_in_schema=False)(serve)
+
+    return [*map(handler, pages), *map(_asset, _ASSETS)]
+
+
+def _asset(asset: Asset) -> HTTPRouteHandler:
+    async def give(request: Request[Any, Any, Any]) -> Told:
+        request.scope["state"]["route"] = asset.path
+        return asset.told(dict(request.scope["headers"]))
+
+    return HTTPRouteHandler(asset.path, http_method="GET", include_in_schema=False)(give)
+
+
+def _turned(turn: Turn) -> Told:
+    """The one place where somebody is sent on, and only to another page of the console."""
+    if not _OURS.fullmatch(turn.to):
+        raise Broken(f"nobody is sent to {turn.to!r}")
+    away = html.escape(turn.to)
+    body = f'<!doctype html><title>→</title><a href="{away}">{away}</a>'.encode()
+    return Told(body, SEE_OTHER, KINDS["html"], {"location": turn.to}, turn.cookies)
+
+
+def _shown(view: View, here: Visitor, menu: Sequence[Page], page: Page) -> Told:
+    given = {
+        "lang": {"zh": "zh-CN", "en": "en"}[here.lang],
+        "other": {"zh": "en", "en": "zh"}[here.lang],
+        "say": lambda code, **facts: words.say(code, here.lang, **facts),
+        "says": lambda told, name="says": getattr(told, f"{name}_{here.lang}"),
+        "no": lambda problem: both(f"problem.{problem.code}", problem.facts)[words.LANGUAGES.index(here.lang)],
+        "menu": [each for each in menu if not each.may or here.may(each.may)] if here.key is not NOBODY else [],
+        "page": page, "here": here, "may": here.may, "csrf": here.token,
+    }  # fmt: skip
+    body = _space().get_template(view.template).render(**given, **view.told)
+    headers = {
+        "content-security-policy": CSP,
+        "content-language": here.lang,
+        "vary": "accept-language, cookie",
+    }
+    kept = here.query.get("lang", "")
+    chosen = [cookies.made(LANGUAGE_COOKIE, kept, seconds=COOKIE_SECONDS)] if kept in words.LANGUAGES else []
+    return Told(body.encode(), view.status, KINDS["html"], headers, chosen)
+
+
+def _language(request: Request[Any, Any, Any], headers: Mapping[bytes, bytes]) -> str:
+    """What they chose now, or before (a cookie), else what the browser wants first."""
+    chosen = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), max_num_fields=32)).get("lang", "")
+    kept = cookies.read(headers.get(b"cookie", b""), LANGUAGE_COOKIE)
+    wish = next((each for each in (chosen, kept) if each in words.LANGUAGES), "")
+    return wish or words.language(headers.get(b"accept-language", b"").decode("latin-1").strip())

@@ -1,0 +1,144 @@
+"""退款审核: the queue of cases, one of them beside it, and what may be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from yuanlu import ids
+from yuanlu.cases import declines
+from yuanlu.errors import Denied
+from yuanlu.ids import Kind
+from yuanlu.web.console.asking import NOS, Visitor, wish_of
+from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
+from yuanlu.web.parts import problems
+
+LIST, ONE = "/console/refunds", "/console/refunds/{case}"
+TABS: Mapping[str, Sequence[str]] = {
+    "review": ("REVIEW", "SECOND"),
+    "needs_info": ("NEEDS_INFO", "OFFERED"),
+    "on_its_way": ("REMEDY", "OPENED"),
+    "trouble": ("ATTENTION",),
+    "declined": ("DECLINED",),
+    "closed": ("CLOSED",),
+}
+"""Tabs of the list: what they are called, and the states they hold. Those of `_ENDED`: newest first."""
+_ENDED = frozenset({"declined", "closed"})
+ACTS = ("claim", "release", "ask", "approve", "confirm", "send-back", "offer", "decline")
+"""What a form may do: the last part of the route's path."""
+_SHOWN_MAX = 50
+_MESSAGES = "/v1/cases/{case}/messages"
+
+
+async def queue(here: Visitor, tab: str) -> list[Any]:
+    """The cases of a tab: most urgent first, or newest first where they have an end."""
+    found: list[Any] = []
+    for state in TABS[tab]:
+        query = {"state": state, "limit": _SHOWN_MAX} | ({} if tab in _ENDED else {"order": "due"})
+        found += (await here.ask("/v1/cases", query=query)).items
+    if tab in _ENDED:
+        return found
+    return sorted(found, key=lambda case: (case.due_at is None, case.due_at))
+
+
+def tab_of(state: str) -> str:
+    """The tab in which a case of this state is."""
+    return next(name for name, states in TABS.items() if state in states)
+
+
+async def show(here: Visitor, _: Mapping[str, str]) -> Seen:
+    """The queue, opened on its most urgent case."""
+    tab = here.query.get("tab", "review")
+    if tab not in TABS:
+        raise Denied("request.no_such_page")
+    cases = await queue(here, tab)
+    return _beside(tab, cases, await detail(here, cases[0].id) if cases else {})
+
+
+async def show_one(here: Visitor, _: Mapping[str, str], problem: Any = None) -> Seen:
+    """One case, and beside it the queue that it is in. `problem`: what was wrong with a form of it."""
+    told = await detail(here, here.place["case"])
+    tab = tab_of(told["case"].state)
+    return _beside(tab, await queue(here, tab), {**told, "problem": problem})
+
+
+def _beside(tab: str, cases: Sequence[Any], told: Mapping[str, Any]) -> View:
+    given = {"tab": tab, "tabs": TABS, "cases": cases, "most": _SHOWN_MAX, "case": None, "problem": None}
+    return View("refunds.html", {**given, **told}, UNPROCESSED if told.get("problem") else 200)
+
+
+async def detail(here: Visitor, case_id: str) -> dict[str, Any]:
+    """All that stands on a case's page."""
+    place = {"case": case_id}
+    case = await here.ask("/v1/cases/{case}", place)
+    payment = await here.ask("/v1/payments/{payment}", {"payment": case.payment})
+    timeline = await here.ask("/v1/payments/{payment}/timeline", {"payment": case.payment})
+    thread = await here.ask("/v1/cases/{case}/thread", place)
+    files = await here.ask("/v1/cases/{case}/files", place)
+    findings = await here.ask("/v1/cases/{case}/findings", place)
+    completeness = await here.ask("/v1/cases/{case}/completeness", place)
+    return {
+        "case": case,
+        "payment": payment,
+        "stream": stream(timeline.items, thread.items),
+        "files": files.items,
+        "findings": findings,
+        "completeness": completeness,
+        "reasons": declines.reasons(),
+        "message_id": ids.new(Kind.EVIDENCE),
+    }
+
+
+def stream(happened: Sequence[Any], said: Sequence[Any]) -> list[Any]:
+    """Money, people and messages in one stream, in the order of time: `(at, "fact" | "said", item)`."""
+    both = [(each.at, "fact", each) for each in happened] + [(each.at, "said", each) for each in said if each.text]
+    return sorted(both, key=lambda each: each[0])
+
+
+def act(name: str) -> Callable[[Visitor, Mapping[str, str]], Awaitable[Seen]]:
+    """What runs when a form of a case is sent: the route of that name, or the case again with what was wrong."""
+    path = f"/v1/cases/{{case}}/{name}"
+
+    async def run(here: Visitor, form: Mapping[str, str]) -> Seen:
+        try:
+            wish = wish_of(form, here.routes[f"POST {path}"])
+            await here.do(path, here.place, wish, await sure(here, form))
+        except NOS as error:
+            problem = problems.of_error(error)
+            if problem.code == "step_up.needed":
+                return View("sure.html", {"act": problem.facts, "to": f"{_at(here)}/{name}", "form": form})
+            return await show_one(here, form, problem)
+        return Turn(_at(here))
+
+    return run
+
+
+def _at(here: Visitor) -> str:
+    return ONE.replace("{case}", here.place["case"])
+
+
+async def sure(here: Visitor, form: Mapping[str, str]) -> str:
+    """The step-up of an act that a code was sent along for; its id. Nothing where none was."""
+    if not form.get("code"):
+        return ""
+    fields = {name.removeprefix("act_"): text for name, text in form.items() if name.startswith("act_") and text}
+    told = await here.do("/v1/step-ups", wish={**fields, "code": form["code"].strip()})
+    return str(told.id)
+
+
+async def write(here: Visitor, form: Mapping[str, str]) -> Seen:
+    """Say something: to the customer, or among ourselves. The form has the id: pressed twice is said once."""
+    try:
+        await here.do(_MESSAGES, here.place, wish_of(form, here.routes[f"POST {_MESSAGES}"]))
+    except NOS as error:
+        problem = problems.of_error(error)
+        return await show_one(here, form, problem)
+    return Turn(f"{_at(here)}#stream")
+
+
+PAGES = (
+    Page("GET", LIST, show, may="see", menu="console.refunds", icon="receipt"),
+    Page("GET", ONE, show_one, may="see"),
+    *(Page("POST", f"{ONE}/{name}", act(name)) for name in ACTS),
+    Page("POST", f"{ONE}/messages", write),
+)

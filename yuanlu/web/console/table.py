@@ -1,0 +1,21 @@
+"""Every page of the console, and its menu in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from litestar.handlers import HTTPRouteHandler
+
+from yuanlu.web.console import enter, pages, payments, review, today
+from yuanlu.web.console.pages import Page
+from yuanlu.web.parts.auth import Doorkeeper
+from yuanlu.web.parts.calls import Route
+from yuanlu.web.parts.limits import Limits
+from yuanlu.web.parts.office import Office
+
+PAGES: tuple[Page, ...] = (*today.PAGES, *review.PAGES, *payments.PAGES, *enter.PAGES)
+
+
+def handlers(office: Office, door: Doorkeeper, limits: Limits, routes: Sequence[Route]) -> Sequence[HTTPRouteHandler]:
+    """What the server runs for the console."""
+    return pages.handlers(office, door, limits, routes, PAGES)

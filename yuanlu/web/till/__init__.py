@@ -1,0 +1,1 @@
+"""The till: a page, its modules and its words. What it does it does through the public API alone."""
