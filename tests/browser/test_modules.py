@@ -165,7 +165,7 @@ async def test_what_a_person_types_is_no_scan(counter: Counter) -> None:
     assert (short["scans"], short["typed"], short["swallowed"]) == ([], list("1234567"), 0)
 
 
-_JOINED = """async () => {
+_JOINED = """async (stalls) => {
   const { listen } = await import('/till/static/gun.js');
   const { keyed } = await import('/till/static/money.js');
   const [target, scans, seen] = [new EventTarget(), [], []];
@@ -183,7 +183,7 @@ _JOINED = """async () => {
   const code = '130123456789012345';
   for (let place = 0; place < code.length; place += 1) {
     press(code[place], 1000 + place * 5);
-    if (place === 0 || place === 5) await new Promise((done) => setTimeout(done, 700));
+    if (stalls.includes(place)) await new Promise((done) => setTimeout(done, place < 8 ? 700 : 1300));
   }
   press('Enter', 1000 + code.length * 5);
   return { scans, seen, text };
@@ -192,10 +192,20 @@ _JOINED = """async () => {
 
 async def test_letters_of_a_scan_taken_for_typed_ones_leave_the_amount_as_it_was(counter: Counter) -> None:
     """A page stands still between two letters: what they changed goes back exactly, though one of them did nothing."""
-    told = await ask(counter.page, counter, _JOINED, None)
+    told = await ask(counter.page, counter, _JOINED, [0, 5])
     assert told["scans"] == [["130123456789012345", "11.5"]]
     assert "11.51" in told["seen"]  # it had been taken for typed, or this shows nothing
     assert told["text"] == "11.5"
+
+
+async def test_a_scan_told_of_in_pieces_is_told_of_whole_and_its_enter_once(counter: Counter) -> None:
+    """A page stands still for longer than a gun without an Enter may take: the piece is wrong, the whole follows."""
+    code = "130123456789012345"
+    told = await ask(counter.page, counter, _JOINED, [9])
+    assert [scan for scan, _ in told["scans"]] == [code[:10], code]
+    assert (told["seen"], told["text"]) == ([], "11.5")  # none of its letters became an amount
+    late = await ask(counter.page, counter, _JOINED, [17])  # only the Enter comes late
+    assert [scan for scan, _ in late["scans"]] == [code]
 
 
 async def test_two_scans_run_into_each_other_are_two(counter: Counter) -> None:

@@ -25,16 +25,20 @@ export function listen({ scanned, typed, target = window, now = () => performanc
   let slack = PATIENT; // shorter once a gun was heard that sends no Enter
   let field = null;
   let early = []; // letters taken for typed ones, as a busy page heard of the next too late, each with how to take it back
+  let cut = ''; // a burst told of without its Enter: when its next key went down in time after all, it is told of whole
 
   const isField = (node) => node instanceof HTMLInputElement || node instanceof HTMLTextAreaElement;
 
-  function settle() {
+  function settle(isCut = false) {
     clearTimeout(timer);
     const text = burst;
-    burst = '';
+    const piece = cut;
+    [burst, cut] = ['', ''];
+    if (text === piece) return; // only its Enter came late
     if (text.length >= LETTERS_MIN) {
       if (field) field.node.value = field.before;
-      if (now() >= quietUntil) scanned(text);
+      if (piece || now() >= quietUntil) scanned(text); // its own piece's result does not silence it
+      if (isCut) cut = text;
     } else if (!field) {
       early = [...text].map((letter) => [letter, typed(letter)]);
     }
@@ -45,7 +49,9 @@ export function listen({ scanned, typed, target = window, now = () => performanc
     const at = event.timeStamp; // when the key went down: a busy page hears of it later
     if (at - last > GAP_MS) {
       if (burst) settle();
-      early = [];
+      [early, cut] = [[], ''];
+    } else if (!burst && cut && (letterOf(event) || event.key === 'Enter')) {
+      [burst, field] = [cut, null];
     } else if (!burst && early.length) { // the keys went down together after all: it is one burst
       for (const [, takeBack] of early.toReversed()) takeBack?.();
       [burst, early, field] = [early.map(([letter]) => letter).join(''), [], null];
@@ -65,7 +71,7 @@ export function listen({ scanned, typed, target = window, now = () => performanc
       last = at;
       clearTimeout(timer);
       const wait = burst.length === 1 ? GAP_MS * 4 : burst.length < LETTERS_MIN ? QUICK : slack;
-      timer = setTimeout(() => { if (burst.length >= LETTERS_MIN) slack = QUICK; settle(); }, wait);
+      timer = setTimeout(() => { if (burst.length >= LETTERS_MIN) slack = QUICK; settle(true); }, wait);
     } else if (!isField(event.target) && (event.key === 'Backspace' || event.key === 'Escape')) {
       typed(event.key);
     }
