@@ -41,7 +41,7 @@ class Noticing(Scene):
 
     def __init__(self, database: Database, pools: Pools, settings: Settings, post: Post) -> None:
         super().__init__(database, pools)
-        self.clock = SetClock(datetime.now(UTC).replace(hour=4))  # noon in China: no day ends in a test
+        self.clock = SetClock(datetime.now(UTC))
         self.settings = settings
         self.post = post
         self.tell: Callable[[Letter], Any] = post.carry

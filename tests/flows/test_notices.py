@@ -83,12 +83,13 @@ async def test_nothing_is_told_when_the_state_did_not_change(shop: Noticing, rec
     payment = await shop.paid(12800)
     refund = await shop.refund(payment, 100, said(Word.PENDING))
     await shop.work()
-    before = len(receiver.got)
+    before = [got.told["type"] for got in receiver.got if got.told["data"]["id"] in (payment.id, refund.id)]
     shop.says[Operation.REFUND_QUERY] = said(Word.PENDING)
     for _ in range(5):
         await shop.later(minutes=10)
-    assert len(receiver.got) == before
-    assert [got.told["type"] for got in receiver.once if got.told["data"]["id"] == refund.id][-1] == "refund.sent"
+    after = [got.told["type"] for got in receiver.got if got.told["data"]["id"] in (payment.id, refund.id)]
+    assert after == before  # the float is another object: at midnight in China it is told of
+    assert after[-1] == "refund.sent"
 
 
 async def test_a_merchants_hook_never_hears_of_another_merchant(shop: Noticing, receiver: Receiver) -> None:

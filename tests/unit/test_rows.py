@@ -6,6 +6,8 @@ import random
 from math import degrees
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from yuanlu.evidence import rows
@@ -79,3 +81,23 @@ def test_a_ground_without_rows_has_none() -> None:
 def test_a_picture_of_any_shape_is_looked_at(size: tuple[int, int]) -> None:
     edges = rows.relief(Image.effect_noise(size, 60))
     assert all(not rows.is_card_row(edges, row) for row in rows.rows(edges, THIN))
+
+
+@given(
+    st.integers(1, 40).flatmap(
+        lambda wide: st.lists(st.lists(st.booleans(), min_size=wide, max_size=wide), min_size=1, max_size=30)
+    )
+)
+def test_runs_are_the_cells_that_hang_together(cells: list[list[bool]]) -> None:
+    """S59: whatever the ink, two cells within reach are of one run, and no others."""
+    ink = Image.frombytes("L", (len(cells[0]), len(cells)), bytes(255 * each for line in cells for each in line))
+    left = {(x, y) for y, line in enumerate(cells) for x, each in enumerate(line) if each}
+    told = {frozenset(run) for run in rows._runs(ink)}
+    assert sum(map(len, told)) == len(left)
+    while left:
+        run, fresh = set[tuple[int, int]](), {left.pop()}
+        while fresh:
+            run |= fresh
+            fresh = {(x, y) for x, y in left if any(abs(x - a) <= rows._REACH and abs(y - b) <= 1 for a, b in fresh)}
+            left -= fresh
+        assert frozenset(run) in told

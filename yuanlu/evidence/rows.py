@@ -7,6 +7,7 @@ here: what cannot be read can be seen to be a number all the same. Pillow only; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import atan2, cos, sin, sqrt
@@ -82,34 +83,40 @@ def rows(edges: Image.Image, dense: int) -> list[Row]:
     """The long thin runs of edges, the longest first. `dense`: see `DENSE`."""
     small = edges.resize([max(1, side // _CELL) for side in edges.size], Image.Resampling.BOX)
     level = small.point([min(_CAP, level) for level in range(256)]).filter(ImageFilter.GaussianBlur(1.3))
-    ink = level.point([255 * (each >= dense) for each in range(256)]).tobytes()
-    looks = [_runs(bytearray(ink), *small.size, reach) for reach in _REACHES]
-    found = [row for look in looks for cells in look for row in _row(cells)]
+    lying = level.point([255 * (each >= dense) for each in range(256)])
+    standing = [[(y, x) for x, y in cells] for cells in _runs(lying.transpose(Image.Transpose.TRANSPOSE))]
+    found = [row for cells in (*_runs(lying), *standing) for row in _row(cells)]
     return sorted(found, key=lambda row: -row.length)[:_ROWS_MAX]
 
 
-_REACHES = ((7, 1), (1, 7))
-"""How many cells across and down two of one run may be apart: the gap between two groups, lying or standing."""
+_REACH = 7
+"""How many cells along a line two of one run may be apart: the gap between two groups. Across it is one."""
+_SPAN = re.compile(rb"[^\0](?:\0{0,%d}[^\0])*" % (_REACH - 1))
 
 
-def _runs(ink: bytearray, width: int, height: int, reach: tuple[int, int]) -> Iterator[list[tuple[int, int]]]:
-    """Cells that hang together."""
-    for start in range(width * height):
-        if not ink[start]:
-            continue
-        ink[start] = 0
-        open_cells, cells = [start], []
-        while open_cells:
-            place = open_cells.pop()
-            y, x = divmod(place, width)
-            cells.append((x, y))
-            for near_y in range(max(0, y - reach[1]), min(height, y + reach[1] + 1)):
-                for near_x in range(max(0, x - reach[0]), min(width, x + reach[0] + 1)):
-                    near = near_y * width + near_x
-                    if ink[near]:
-                        ink[near] = 0
-                        open_cells.append(near)
-        yield cells
+def _runs(ink: Image.Image) -> list[list[tuple[int, int]]]:
+    """Cells that hang together, for rows that lie: spans of each line, joined to those of the line above.
+
+    Law: what it costs grows with the cells, however many hang together: a picture that is all noise is no bomb.
+    """
+    width, lines = ink.width, ink.tobytes()
+    runs: dict[int, list[tuple[int, int]]] = {}
+    above: list[tuple[int, int, int]] = []
+    for y in range(ink.height):
+        line, spans = lines[y * width : (y + 1) * width], list[tuple[int, int, int]]()
+        for each in _SPAN.finditer(line):
+            left, right = each.start(), each.end() - 1
+            touched = {run for start, end, run in above if start - _REACH <= right and left - _REACH <= end}
+            run = max(touched, key=lambda name: len(runs[name]), default=y * width + left)
+            cells = runs.setdefault(run, [])
+            for other in touched - {run}:
+                cells += runs.pop(other)
+            above = [(start, end, run if name in touched else name) for start, end, name in above]
+            spans = [(start, end, run if name in touched else name) for start, end, name in spans]
+            spans.append((left, right, run))
+            cells += [(x, y) for x in range(left, right + 1) if line[x]]
+        above = spans
+    return list(runs.values())
 
 
 def _row(cells: Sequence[tuple[int, int]]) -> Iterator[Row]:

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asn1crypto import cms
+from asn1crypto import cms, tsp
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from yuanlu.packs.audit import Fault, fault
 from yuanlu.packs.signer import fingerprint
+
+assert tsp  # it adds names to `cms`, which keeps those of its first use: whoever verified first could sign no pack
 
 _RANGE = re.compile(rb"/ByteRange ?\[ ?(\d{1,12}) (\d{1,12}) (\d{1,12}) (\d{1,12}) ?\]")
 _GAP = re.compile(rb"<([0-9A-F]+)>")
