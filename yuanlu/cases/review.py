@@ -312,8 +312,13 @@ def _stale(case: Case) -> Denied:
     )
 
 
+def allows(state: State, event: Event) -> bool:
+    """Whether a case in this state takes this event."""
+    return TABLE.turn(state, event) is not Turn.CLASH
+
+
 def _demand_event(case: Case, event: Event) -> None:
-    if TABLE.turn(case.state, event) is Turn.CLASH:
+    if not allows(case.state, event):
         raise Denied("case.not_now", id=case.id, state=case.state.value, verb=event.value)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, checked
 from yuanlu.policies import flow, store
-from yuanlu.policies.rules import PolicyAsk
-from yuanlu.web.parts import policies
+from yuanlu.policies.rules import Policy, PolicyAsk
+from yuanlu.reading import maker
+from yuanlu.web.parts import lists, policies
 from yuanlu.web.parts.calls import Answer, Call, Route
 from yuanlu.web.parts.policies import (
+    PoliciesTold,
     PolicyAtWish,
     PolicyCheckTold,
     PolicyFileWish,
@@ -18,7 +20,9 @@ from yuanlu.web.parts.policies import (
     PolicyWish,
     policy_told,
 )
+from yuanlu.web.parts.shapes import Page
 
+_made = maker(Policy)
 EXAMPLE = (
     "amount_fen,reason,verdict,zh,en\n<=5000,wrong_amount,approve,马上退,At once\n*,*,review,有人会看,We look at it\n"
 )
@@ -39,6 +43,15 @@ async def see(call: Call) -> Answer:
     if found is None:
         raise Denied("policy.unknown")
     return 200, policy_told(found)
+
+
+async def versions(call: Call) -> Answer:
+    """The versions that were set, newest first: of the merchant and of its stores."""
+    wish: Page = call.query
+    found = await lists.page(
+        call.office.pools.reader, call.merchant_id, Policy, wish.after, wish.limit, {}, store_id=call.key.store_id
+    )
+    return 200, PoliciesTold(items=[policy_told(_made(row)) for row in found.rows], next=found.next)
 
 
 async def request(call: Call) -> Answer:
@@ -82,6 +95,15 @@ ROUTES = (
         query=PolicyAtWish,
         gives=PolicyTold,
         denied=("payment.till_unknown",),
+    ),
+    Route(
+        method="GET",
+        path="/v1/policies",
+        verb=versions,
+        may="see",
+        says="Versions of the policy",
+        query=Page,
+        gives=PoliciesTold,
     ),
     Route(
         method="POST",

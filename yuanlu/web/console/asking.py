@@ -5,14 +5,16 @@ Everything works without a script: a page is a GET, an act is a form.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from yuanlu import ids, words
 from yuanlu.errors import Busy, Denied
+from yuanlu.ids import Kind
 from yuanlu.merchants.store import ApiKey
 from yuanlu.money import from_yuan
 from yuanlu.people.rules import demand
@@ -20,7 +22,11 @@ from yuanlu.web.parts import cookies
 from yuanlu.web.parts.calls import Call, Route, allowed, answered, person_of
 from yuanlu.web.parts.office import Office
 
-FIELDS_MAX = 64
+FIELDS_MAX = 2_000
+"""A policy of two hundred rows, edited as a table."""
+_SORTS = {Kind.KEY.value: "machine", Kind.TILL.value: "till"}
+_NAMED = frozenset({"channel", "customer", "system", "operator", *_SORTS.values()})
+"""Who is no person, by what pages call them."""
 NOS = (Denied, Busy, msgspec.ValidationError)
 """What a form comes back with, and says why; anything else is a bug of ours."""
 
@@ -65,6 +71,19 @@ class Visitor:
     ) -> Any:
         """What `POST …` of the API answers them. Raises as `ask` does."""
         return await self._called(f"POST {route}", place or {}, {}, wish or {}, step_up)
+
+    async def names(self, who: Iterable[str]) -> Mapping[str, str]:
+        """What these are called, each `who` of facts and messages. Shape: by `who`.
+
+        A person by their name, all others by what they are; who has no name keeps their id.
+        """
+        wanted = sorted({each for each in who if ids.is_id(each, Kind.STAFF)})
+        found = (await self.ask("/v1/names", query={"ids": ",".join(wanted)})).names if wanted else {}
+        return {each: found.get(each) or self._sort_of(each) for each in who}
+
+    def _sort_of(self, who: str) -> str:
+        named = "operator" if who.startswith("cli:") else _SORTS.get(who[:2], who)
+        return words.say(f"console.who.{named}", self.lang) if named in _NAMED else who
 
     async def _called(
         self, name: str, place: Mapping[str, str], query: Mapping[str, Any], wish: Mapping[str, Any], step_up: str = ""

@@ -74,7 +74,8 @@ class Turn:
     cookies: Sequence[str] = ()
 
 
-Seen = View | Turn
+Seen = View | Turn | Told
+"""`Told`: a file, as the API gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,13 @@ def handlers(
                 return _turned(Turn(ENTER))
             log.warning("console.refused", code=problem.code, page=page.path)
             seen = View("sorry.html", {"problem": problem}, problem.status)
-        return _turned(seen) if isinstance(seen, Turn) else _shown(seen, here, menu, page)
+        match seen:
+            case Turn():
+                return _turned(seen)
+            case Told():
+                return seen
+            case _:
+                return _shown(seen, here, menu, page)
 
     def handler(page: Page) -> HTTPRouteHandler:
         async def serve(request: Request[Any, Any, Any]) -> Told:

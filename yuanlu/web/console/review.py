@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from yuanlu import ids
 from yuanlu.cases import declines
+from yuanlu.cases.review import Event, Fault, Place, Status, allows
+from yuanlu.cases.rules import State
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.web.console.asking import NOS, Visitor, wish_of
@@ -24,8 +27,51 @@ TABS: Mapping[str, Sequence[str]] = {
 }
 """Tabs of the list: what they are called, and the states they hold. Those of `_ENDED`: newest first."""
 _ENDED = frozenset({"declined", "closed"})
-ACTS = ("claim", "release", "ask", "approve", "confirm", "send-back", "offer", "decline")
-"""What a form may do: the last part of the route's path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that may be done with a case. `name`: the last part of the route's path; the words are called after it.
+
+    `verb`: who has it (`people.rules`); `event`: the state must allow it (`cases.review.allows`), empty: `states` are
+    meant. `fields`: what its form asks for. `key`: of the keyboard. `is_apart`: it stands behind the others.
+    """
+
+    name: str
+    verb: str
+    event: str = ""
+    fields: tuple[str, ...] = ()
+    tone: str = ""
+    icon: str = ""
+    key: str = ""
+    states: tuple[str, ...] = ()
+    is_apart: bool = False
+
+    def is_for(self, case: Any) -> bool:
+        """Whether a case is in a state in which this may be done."""
+        if self.states:
+            return case.state in self.states
+        return allows(State(case.state), Event(self.event))
+
+
+ACTS = (
+    Act("approve", "approve", Event.APPROVE, ("amount", "to_customer", "no_return"), "main", "check", "a"),
+    Act("confirm", "confirm", Event.CONFIRM, ("among_us", "no_return"), "main", "check", "a"),
+    Act("decision", "attend", "", ("refund", "no_return"), "main", states=("ATTENTION",)),
+    Act("ask", "ask", Event.ASK, ("to_customer_needed",), "", "message-circle"),
+    Act("offer", "offer", Event.OFFER, ("kind", "amount_empty", "hours", "to_customer")),
+    Act("send-back", "send_back", Event.SEND_BACK, ("among_us_needed",)),
+    Act("decline", "decline", Event.DECLINE, ("reason", "to_customer_needed", "decline_why"), "danger", "x", "r"),
+    Act("reopen", "reopen", Event.REOPEN, ("among_us_needed",)),
+    Act("withdraw", "withdraw", Event.WITHDRAW, ("words_of_customer",), is_apart=True),
+    Act("object", "object", Event.OBJECT, ("words_of_customer_needed",), is_apart=True),
+    Act("accept", "accept", Event.ACCEPT, ("words_of_customer",), is_apart=True),
+    Act("turn-down", "turn_down", Event.TURN_DOWN, ("words_of_customer",), is_apart=True),
+    Act("judge", "judge", Event.NOTE, ("fault", "among_us"), is_apart=True),
+    Act("escalate", "escalate", Event.NOTE, ("place", "status", "among_us"), is_apart=True),
+    Act("hold", "hold", Event.NOTE, ("on", "among_us"), is_apart=True),
+)
+_CLAIMS = ("claim", "release")
 _SHOWN_MAX = 50
 _MESSAGES = "/v1/cases/{case}/messages"
 
@@ -84,9 +130,20 @@ async def detail(here: Visitor, case_id: str) -> dict[str, Any]:
         "files": files.items,
         "findings": findings,
         "completeness": completeness,
-        "reasons": declines.reasons(),
+        "acts": [each for each in ACTS if here.may(each.verb) and each.is_for(case)],
+        "can_claim": here.may("claim") and Act("claim", "claim", Event.CLAIM).is_for(case),
+        "choices": {
+            "reason": {code: told[here.lang] for code, told in declines.reasons().items()},
+            **{name: {each.value: "" for each in kinds} for name, kinds in _CHOICES.items()},
+        },
+        "packs": (await here.ask("/v1/cases/{case}/packs", place)).items if here.may("note") else (),
+        "replies": (await here.ask("/v1/replies")).items,
+        "names": await here.names([case.opened_by, *(each.who for each in (*timeline.items, *thread.items))]),
         "message_id": ids.new(Kind.EVIDENCE),
     }
+
+
+_CHOICES: Mapping[str, Iterable[Any]] = {"fault": Fault, "place": Place, "status": Status}
 
 
 def stream(happened: Sequence[Any], said: Sequence[Any]) -> list[Any]:
@@ -126,6 +183,19 @@ async def sure(here: Visitor, form: Mapping[str, str]) -> str:
     return str(told.id)
 
 
+async def pack(here: Visitor, form: Mapping[str, str]) -> Seen:
+    """Make the evidence pack of a case for a reader, and give it out; on record before a byte is sent."""
+    try:
+        wish = {name: form.get(name, "") for name in ("for", "lang")}
+        told: Seen = await here.do("/v1/cases/{case}/packs", here.place, wish, await sure(here, form))
+    except NOS as error:
+        problem = problems.of_error(error)
+        if problem.code == "step_up.needed":
+            return View("sure.html", {"act": problem.facts, "to": f"{_at(here)}/packs", "form": form})
+        return await show_one(here, form, problem)
+    return told
+
+
 async def write(here: Visitor, form: Mapping[str, str]) -> Seen:
     """Say something: to the customer, or among ourselves. The form has the id: pressed twice is said once."""
     try:
@@ -139,6 +209,7 @@ async def write(here: Visitor, form: Mapping[str, str]) -> Seen:
 PAGES = (
     Page("GET", LIST, show, may="see", menu="console.refunds", icon="receipt"),
     Page("GET", ONE, show_one, may="see"),
-    *(Page("POST", f"{ONE}/{name}", act(name)) for name in ACTS),
+    *(Page("POST", f"{ONE}/{name}", act(name)) for name in (*_CLAIMS, *(each.name for each in ACTS))),
     Page("POST", f"{ONE}/messages", write),
+    Page("POST", f"{ONE}/packs", pack),
 )

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 
 from litestar.handlers import HTTPRouteHandler
 
-from yuanlu.web.console import enter, pages, payments, review, today
+from yuanlu.web.console import disputes, enter, lawbook, pages, payments, policy, proof, review, today
 from yuanlu.web.console.pages import Page
 from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.calls import Route
 from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
 
-PAGES: tuple[Page, ...] = (*today.PAGES, *review.PAGES, *payments.PAGES, *enter.PAGES)
+PAGES: tuple[Page, ...] = (
+    *today.PAGES, *review.PAGES, *proof.PAGES, *payments.PAGES, *disputes.PAGES, *policy.PAGES, *lawbook.PAGES,
+    *enter.PAGES,
+)  # fmt: skip
 
 
 def handlers(office: Office, door: Doorkeeper, limits: Limits, routes: Sequence[Route]) -> Sequence[HTTPRouteHandler]:

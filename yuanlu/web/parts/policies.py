@@ -83,6 +83,13 @@ class PolicyTold(Struct, frozen=True, kw_only=True):
     lines: Sequence[PolicyLineTold]
 
 
+class PoliciesTold(Struct, frozen=True, kw_only=True):
+    """Versions that were set, newest first."""
+
+    items: Sequence[PolicyTold]
+    next: str | None
+
+
 class PolicyProblemTold(Struct, frozen=True, kw_only=True):
     """Something wrong with a table. Row 0: the whole file."""
 
