@@ -56,7 +56,7 @@ def act(name: str) -> Callable[[Visitor, Mapping[str, str]], Awaitable[Seen]]:
 
 
 PAGES = (
-    Page("GET", LIST, show, may="see", menu="console.disputes", icon="message-circle"),
+    Page("GET", LIST, show, may="see", menu="console.disputes", icon="user-question"),
     Page("GET", ONE, show_one, may="see"),
     *(Page("POST", f"{ONE}/{name}", act(name)) for name in ACTS),
 )

@@ -10,6 +10,7 @@ from yuanlu.web.console.pages import COOKIE_SECONDS, ENTER, ROOT, UNPROCESSED, P
 from yuanlu.web.parts import cookies, problems
 from yuanlu.web.parts.calls import DEVICE_COOKIE
 
+ACCEPT, ME = "/accept", "/console/me"
 ACCOUNT_COOKIE = "account"
 """A browser remembers who signed in with it last: an account is no secret, and nobody types 29 letters twice."""
 
@@ -20,16 +21,41 @@ async def ask(here: Visitor, _: Mapping[str, str]) -> Seen:
 
 
 async def enter(here: Visitor, form: Mapping[str, str]) -> Seen:
-    """Sign in by password, and a code where they have an app for it."""
+    """Sign in by passkey, or by password and a code where they have an app for it."""
     account = form.get("account", "").strip().upper()
-    wish = {"account": account, "password": form.get("password", ""), "code": form.get("code", "").strip(),
-            "device": cookies.read(here.cookie, DEVICE_COOKIE), "keep": "cookie"}  # fmt: skip
+    credential = form.get("credential", "")
+    by = {"credential": credential} if credential else {
+        "password": form.get("password", ""), "code": form.get("code", "").strip(),
+    }  # fmt: skip
+    wish = {"account": account, "device": cookies.read(here.cookie, DEVICE_COOKIE), "keep": "cookie", **by}
+    route = "/v1/sessions/passkey" if credential else "/v1/sessions"
     try:
-        told = await here.do("/v1/sessions", wish={name: each for name, each in wish.items() if each})
+        told = await here.do(route, wish={name: each for name, each in wish.items() if each})
     except NOS as error:
         problem = problems.of_error(error)
         return View("enter.html", {"account": account, "problem": problem}, UNPROCESSED)
     return Turn(ROOT, (*told.cookies, cookies.made(ACCOUNT_COOKIE, account, seconds=COOKIE_SECONDS)))
+
+
+async def invited(here: Visitor, _: Mapping[str, str]) -> Seen:
+    """The page an invitation leads to, and the link of a new installation."""
+    return View("accept.html", {"form": {}, "problem": None})
+
+
+async def accept(here: Visitor, form: Mapping[str, str]) -> Seen:
+    """Take an invitation up by a password or a new passkey; who chose a password is let in at once."""
+    token = form.get("token", "").strip().rpartition("#")[2]
+    wish = {name: form.get(name, "") for name in ("password", "credential", "name", "shop")} | {"token": token}
+    try:
+        account = (await here.do("/v1/invitations/accept", wish=wish)).account
+    except NOS as error:
+        problem = problems.of_error(error)
+        return View("accept.html", {"form": {**form, "token": token}, "problem": problem}, UNPROCESSED)
+    known = cookies.made(ACCOUNT_COOKIE, account, seconds=COOKIE_SECONDS)
+    if wish["credential"]:
+        return Turn(ENTER, (known,))
+    told = await here.do("/v1/sessions", wish={"account": account, "password": wish["password"], "keep": "cookie"})
+    return Turn(ME, (*told.cookies, known))
 
 
 async def leave(here: Visitor, _: Mapping[str, str]) -> Seen:
@@ -44,5 +70,7 @@ async def leave(here: Visitor, _: Mapping[str, str]) -> Seen:
 PAGES = (
     Page("GET", ENTER, ask, is_open=True),
     Page("POST", ENTER, enter, is_open=True),
+    Page("GET", ACCEPT, invited, is_open=True),
+    Page("POST", ACCEPT, accept, is_open=True),
     Page("POST", "/console/leave", leave),
 )

@@ -52,6 +52,7 @@ _AWAY = frozenset({"auth.key_missing", "auth.key_invalid"})
 _ASSETS = (
     Asset("/console/static/console.css", "css", packaged.text("web/console/static/console.css").encode()),
     Asset("/console/static/console.js", "js", packaged.text("web/console/static/console.js").encode()),
+    Asset("/console/static/passkey.js", "js", packaged.text("web/console/static/passkey.js").encode()),
 )
 
 log = structlog.get_logger(__name__)

@@ -114,7 +114,7 @@ def content_of(rows: Rows) -> str:
 
 
 PAGES = (
-    Page("GET", SHOW, show, may="see", menu="console.policies", icon="settings"),
+    Page("GET", SHOW, show, may="see", menu="console.policies", icon="check"),
     Page("GET", EDIT, edit, may="policy"),
     Page("POST", EDIT, edited, may="policy"),
     Page("GET", ONE, show_one, may="see"),

@@ -175,11 +175,12 @@ def _at(here: Visitor) -> str:
 
 
 async def sure(here: Visitor, form: Mapping[str, str]) -> str:
-    """The step-up of an act that a code was sent along for; its id. Nothing where none was."""
-    if not form.get("code"):
+    """The step-up of an act that a code or a passkey's answer was sent along for; its id. Nothing where none was."""
+    proof = {name: form[name].strip() for name in ("code", "credential") if form.get(name)}
+    if not proof:
         return ""
     fields = {name.removeprefix("act_"): text for name, text in form.items() if name.startswith("act_") and text}
-    told = await here.do("/v1/step-ups", wish={**fields, "code": form["code"].strip()})
+    told = await here.do("/v1/step-ups", wish={**fields, **proof})
     return str(told.id)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from litestar.handlers import HTTPRouteHandler
 
-from yuanlu.web.console import disputes, enter, lawbook, pages, payments, policy, proof, review, today
+from yuanlu.web.console import disputes, enter, lawbook, me, pages, payments, policy, proof, review, today
 from yuanlu.web.console.pages import Page
 from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.calls import Route
@@ -15,7 +15,7 @@ from yuanlu.web.parts.office import Office
 
 PAGES: tuple[Page, ...] = (
     *today.PAGES, *review.PAGES, *proof.PAGES, *payments.PAGES, *disputes.PAGES, *policy.PAGES, *lawbook.PAGES,
-    *enter.PAGES,
+    *me.PAGES, *enter.PAGES,
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ OWN_RATE: Mapping[str, str] = {
     "/v1/passkeys": "rate_signin",
     "/v1/enrolments": "rate_signin",
     "/console/enter": "rate_signin",
+    "/accept": "rate_signin",
     "/healthz": "rate_address",
     "/readyz": "rate_address",
     "/metrics": "rate_address",
