@@ -76,6 +76,7 @@ from yuanlu.policies.rules import Policy
 from yuanlu.reading import Reader
 from yuanlu.receipts import wire
 from yuanlu.receipts.rules import Print, Printer, Receipt
+from yuanlu.receipts.visits import Visit
 from yuanlu.recorder import Recorder
 from yuanlu.refunds import flow as refunds
 from yuanlu.refunds import store as refunds_store
@@ -103,6 +104,7 @@ ROWS: Sequence[type[Row]] = (
     Staff,
     LimitTable,
     Reading,
+    Visit,
     Credential,
     Passkey,
     Session,

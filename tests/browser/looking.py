@@ -60,6 +60,7 @@ async def seen(page: Page, name: str, *, whole: bool = True, least: int = TARGET
     trouble = []
     folder = os.environ.get("SHOTS")
     for theme in themes_of(name, whole=whole or bool(folder)):
+        await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
         await page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
         trouble += [f"{name} {theme}: {each}" for each in await found(page, least)]
         if folder:

@@ -94,6 +94,9 @@ class What(StrEnum):
 DRIVEN = (State.OPENED, State.REMEDY)
 """What goes on by itself."""
 
+CUSTOMER = "customer"
+"""Who acts on the page of a receipt."""
+
 BY_PEOPLE = (
     What.WRONG_AMOUNT,
     What.WRONG_CODE,
@@ -419,11 +422,14 @@ def by_policy(table: Table, seen: CaseSeen, back_fen: int, at: datetime, *, caus
     """The verdict of the policy that was frozen onto the payment. `cause`: the one found, where nobody reported one.
 
     What was charged twice and nobody reported waits for a person, unless the merchant's own policy says otherwise: two
-    equal sales a minute apart are also just two sales.
+    equal sales a minute apart are also just two sales. What a customer reported on their own page always does: nobody
+    of the shop has looked at it yet, and whoever has a receipt could say that too much was charged.
     """
     assert seen.case is not None
     assert seen.payment is not None
     verdict = policies.decide(table, policy_facts(seen.case, seen.payment, back_fen, at, cause))
+    if seen.case.opened_by == CUSTOMER and verdict.verdict is Ruled.APPROVE:
+        return replace(verdict, verdict=Ruled.REVIEW)
     found_by_itself = seen.case.what is What.CHARGED_TWICE and seen.case.opened_by == "system"
     if found_by_itself and not table.policy and verdict.verdict is Ruled.APPROVE:
         return replace(verdict, verdict=Ruled.REVIEW)

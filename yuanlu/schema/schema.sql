@@ -1395,6 +1395,22 @@ ALTER TABLE ONLY public.tries FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.tries OWNER TO yuanlu_owner;
 
+CREATE TABLE public.visits (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    visitors text NOT NULL COLLATE pg_catalog."C",
+    tries bigint NOT NULL,
+    CONSTRAINT visits_tries_check CHECK ((tries >= 0)),
+    CONSTRAINT visits_version_check CHECK ((version > 0)),
+    CONSTRAINT visits_visitors_check CHECK ((visitors <> ''::text))
+);
+
+ALTER TABLE ONLY public.visits FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.visits OWNER TO yuanlu_owner;
+
 ALTER TABLE ONLY public.evidence ATTACH PARTITION public.evidence_default DEFAULT;
 
 ALTER TABLE ONLY public.facts ATTACH PARTITION public.facts_default DEFAULT;
@@ -1583,6 +1599,9 @@ ALTER TABLE ONLY public.tills
 
 ALTER TABLE ONLY public.tries
     ADD CONSTRAINT tries_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.visits
+    ADD CONSTRAINT visits_pkey PRIMARY KEY (merchant_id, id);
 
 CREATE INDEX allowances_of_day ON public.allowances USING btree (merchant_id, day);
 
@@ -1891,6 +1910,9 @@ ALTER TABLE ONLY public.tickets
 ALTER TABLE ONLY public.tills
     ADD CONSTRAINT tills_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
 
+ALTER TABLE ONLY public.visits
+    ADD CONSTRAINT visits_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.allowances ENABLE ROW LEVEL SECURITY;
@@ -2075,6 +2097,8 @@ CREATE POLICY owner ON public.tills TO yuanlu_owner USING (true) WITH CHECK (tru
 
 CREATE POLICY owner ON public.tries TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.visits TO yuanlu_owner USING (true) WITH CHECK (true);
+
 ALTER TABLE public.passkeys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
@@ -2191,6 +2215,8 @@ CREATE POLICY reader ON public.tills FOR SELECT TO yuanlu_reader USING ((merchan
 
 CREATE POLICY reader ON public.tries FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.visits FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 ALTER TABLE public.readings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.receipts ENABLE ROW LEVEL SECURITY;
@@ -2301,6 +2327,8 @@ CREATE POLICY recorder ON public.tills TO yuanlu_recorder USING (true) WITH CHEC
 
 CREATE POLICY recorder ON public.tries TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.visits TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.repayments ENABLE ROW LEVEL SECURITY;
@@ -2326,6 +2354,8 @@ ALTER TABLE public.tickets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tills ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.tries ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.visits ENABLE ROW LEVEL SECURITY;
 
 GRANT ALL ON SCHEMA public TO yuanlu_owner;
 
@@ -2500,3 +2530,6 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.tills TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.tries TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tries TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.visits TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.visits TO yuanlu_recorder;

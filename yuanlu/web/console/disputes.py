@@ -7,9 +7,9 @@ from typing import Any
 
 from yuanlu import ids
 from yuanlu.ids import Kind
-from yuanlu.web.console.asking import NOS, Visitor, wish_of
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
 from yuanlu.web.parts import problems
+from yuanlu.web.parts.asking import NOS, Visitor, wish_of
 
 LIST, ONE = "/console/disputes", "/console/disputes/{complaint}"
 STATES = ("NEW", "ANSWERED", "REFUND_PROMISED", "FINISHED")

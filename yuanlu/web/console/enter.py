@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from yuanlu.errors import Denied
-from yuanlu.web.console.asking import NOS, Visitor
 from yuanlu.web.console.pages import COOKIE_SECONDS, ENTER, ROOT, UNPROCESSED, Page, Seen, Turn, View
 from yuanlu.web.parts import cookies, problems
+from yuanlu.web.parts.asking import NOS, Visitor
 from yuanlu.web.parts.calls import DEVICE_COOKIE
 
 ACCEPT, ME = "/accept", "/console/me"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from yuanlu.lawbook.shapes import Stage
-from yuanlu.web.console.asking import NOS, Visitor
 from yuanlu.web.console.pages import Page, Seen, View
 from yuanlu.web.parts import problems
+from yuanlu.web.parts.asking import NOS, Visitor
 
 DEADLINES, WORDS = "/console/deadlines", "/console/words"
 _AHEAD = (1, 3, 7, 15)

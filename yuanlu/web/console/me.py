@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import segno
 
-from yuanlu.web.console.asking import NOS, Visitor, wish_of
 from yuanlu.web.console.enter import ME
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
 from yuanlu.web.parts import problems
+from yuanlu.web.parts.asking import NOS, Visitor, wish_of
 
 ACTS: Mapping[str, str] = {
     "pin": "/v1/pin",

@@ -21,9 +21,9 @@ from yuanlu.errors import Broken
 from yuanlu.money import Money
 from yuanlu.people.rules import demand
 from yuanlu.told import both
-from yuanlu.web.console.asking import Visitor, demand_meant, form_of
 from yuanlu.web.parts import cookies, problems
 from yuanlu.web.parts.answers import Told
+from yuanlu.web.parts.asking import Visitor, demand_meant, form_of
 from yuanlu.web.parts.assets import CSP, KINDS, Asset
 from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.calls import (

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from yuanlu import ids
 from yuanlu.ids import Kind
-from yuanlu.web.console.asking import NOS, Visitor, wish_of
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
 from yuanlu.web.parts import problems
+from yuanlu.web.parts.asking import NOS, Visitor, wish_of
 from yuanlu.web.parts.shapes import PaymentsTold
 
 LIST, ONE = "/console/payments", "/console/payments/{payment}"

@@ -12,9 +12,9 @@ from typing import Any
 from yuanlu import ids
 from yuanlu.ids import Kind
 from yuanlu.policies.table import COLUMNS, RESERVED
-from yuanlu.web.console.asking import NOS, Visitor
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
 from yuanlu.web.parts import problems
+from yuanlu.web.parts.asking import NOS, Visitor
 
 SHOW, EDIT, ONE = "/console/policy", "/console/policy/edit", "/console/policy/{policy}"
 SHOWN = tuple(each for each in COLUMNS if each not in RESERVED)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from yuanlu.errors import Denied
-from yuanlu.web.console.asking import Visitor
 from yuanlu.web.console.pages import Page, Seen, View
+from yuanlu.web.parts.asking import Visitor
 
 ONE, RAW = "/console/refunds/{case}/files/{file}", "/console/files/{file}"
 TURNS = ("0", "90", "180", "270")

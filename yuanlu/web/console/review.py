@@ -12,9 +12,9 @@ from yuanlu.cases.review import Event, Fault, Place, Status, allows
 from yuanlu.cases.rules import State
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
-from yuanlu.web.console.asking import NOS, Visitor, wish_of
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
 from yuanlu.web.parts import problems
+from yuanlu.web.parts.asking import NOS, Visitor, wish_of
 
 LIST, ONE = "/console/refunds", "/console/refunds/{case}"
 TABS: Mapping[str, Sequence[str]] = {

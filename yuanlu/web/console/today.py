@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from yuanlu.web.console.asking import Visitor
 from yuanlu.web.console.pages import ROOT, Page, Seen, View
+from yuanlu.web.parts.asking import Visitor
 
 _OVERDUE_MAX = 10
 

@@ -203,6 +203,8 @@ STATUSES: Mapping[str, int] = {
     "trace.unreadable": 422,
     "trace.not_found": 404,
     "trace.needs_sum_and_time": 422,
+    "receipt.locked": 403,
+    "receipt.wrong_tail": 422,
     "practice.off": 503,
     "practice.starting": 503,
     "practice.away": 503,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,11 +24,11 @@ from yuanlu.clock import CHINA
 from yuanlu.errors import Denied
 from yuanlu.money import Money
 from yuanlu.payments.rules import State
-from yuanlu.receipts import flow, render
+from yuanlu.receipts import flow, render, visits
 from yuanlu.receipts.flow import Shown
 from yuanlu.receipts.rules import Standing, standing
 from yuanlu.refunds.rules import State as RefundState
-from yuanlu.web.parts import problems
+from yuanlu.web.parts import cookies, problems
 from yuanlu.web.parts.answers import Told
 from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
@@ -36,9 +37,13 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 PATH, SHEET = "/r/{token}", "/r/receipt.css"
+CASE_PATH = "/r/{token}/case"
+"""Where the customer asks, talks and follows their money: `case.py`."""
+VISITOR_COOKIE, VISITOR_SECONDS = "visitor", 400 * 86_400
+"""A browser is known again for as long as browsers keep a cookie."""
 HTML = "text/html; charset=utf-8"
 POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 _TONES: Mapping[str, str] = {
     **dict.fromkeys((State.PAID, RefundState.DONE, RefundState.PROVEN, RefundState.EXTERNAL), "ok"),
     **dict.fromkeys((State.FAILED, RefundState.REFUSED, RefundState.RETURNED, RefundState.STRANDED), "bad"),
@@ -83,12 +88,13 @@ def _say(code: str, lang: str, **facts: object) -> str:
     return words.say(f"page.receipt.{code}", lang, **facts)
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
+    """When, in the time of China."""
     return at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
 
 
-def page(shown: Shown, lang: str) -> bytes:
-    """The page of a payment, in one language."""
+def page(shown: Shown, lang: str, case_path: str) -> bytes:
+    """The page of a payment, in one language. `case_path`: where to ask for money back."""
     payment = shown.payment
     at = payment.paid_at or payment.opened_at
     facts: list[tuple[str, str]] = []
@@ -101,11 +107,12 @@ def page(shown: Shown, lang: str) -> bytes:
     return _rendered(
         lang,
         shown=True,
+        case_path=case_path,
         shop=shown.shop,
         store=shown.store if shown.store != shown.shop else "",
         amount=str(payment.amount),
         tender=words.say(f"channel.{payment.channel}", lang),
-        at=_moment(at),
+        at=moment(at),
         at_iso=at.isoformat(),
         standing=_say(f"standing.{stands}", lang),
         tone=_TONES.get(stands, "wait"),
@@ -118,13 +125,13 @@ def page(shown: Shown, lang: str) -> bytes:
         number_says=words.say("slip.number", lang),
         qr=qr,
         squares=squares,
-        now=_say("now", lang, at=_moment(shown.seen_at)),
+        now=_say("now", lang, at=moment(shown.seen_at)),
     )
 
 
 def _step(title: str, kind: str, state: str, at: datetime, lang: str) -> _Step:
     says = words.say(f"slip.state.{kind}.{state}", lang)
-    return _Step(title, says, _TONES.get(state, "wait"), _moment(at), at.isoformat())
+    return _Step(title, says, _TONES.get(state, "wait"), moment(at), at.isoformat())
 
 
 def _back(row: Mapping[str, Any], lang: str) -> _Step:
@@ -152,7 +159,7 @@ def _rendered(lang: str, **given: object) -> bytes:
     )
 
 
-def _language(request: Request[Any, Any, Any]) -> str:
+def language(request: Request[Any, Any, Any]) -> str:
     """What the reader chose, else what the browser wants first; Chinese where it does not say."""
     chosen = re.search(rb"(?:^|&)lang=(zh|en)(?:&|$)", request.scope["query_string"])
     if chosen:
@@ -160,9 +167,20 @@ def _language(request: Request[Any, Any, Any]) -> str:
     return words.language(dict(request.scope["headers"]).get(b"accept-language", b"").decode("latin-1").strip())
 
 
-def _told(body: bytes, status: int, lang: str, **headers: str) -> Told:
+def told(body: bytes, status: int, lang: str, kept: Sequence[str] = (), **headers: str) -> Told:
+    """An answer that runs nothing and sends nothing."""
     always = {"content-security-policy": POLICY, "content-language": lang, "vary": "accept-language"}
-    return Told(body, status, HTML, {**always, "x-robots-tag": "noindex, nofollow", **headers})
+    return Told(body, status, HTML, {**always, "x-robots-tag": "noindex, nofollow", **headers}, kept)
+
+
+def visitor_of(headers: Mapping[bytes, bytes]) -> str:
+    """What this browser is known by; empty where it has no cookie of ours."""
+    return cookies.read(headers.get(b"cookie", b""), VISITOR_COOKIE)
+
+
+def cookie(visitor: str) -> str:
+    """The cookie by which a browser is known again. It comes along where the link was followed from elsewhere."""
+    return cookies.made(VISITOR_COOKIE, visitor, seconds=VISITOR_SECONDS, same_site="Lax")
 
 
 def handlers(office: Office, limits: Limits) -> Sequence[HTTPRouteHandler]:
@@ -171,19 +189,24 @@ def handlers(office: Office, limits: Limits) -> Sequence[HTTPRouteHandler]:
 
     async def show(request: Request[Any, Any, Any]) -> Told:
         request.scope["state"]["route"] = PATH
-        lang, token = _language(request), request.path_params["token"]
+        lang, token = language(request), request.path_params["token"]
         try:
             limits.look(request.scope["state"])
-            shown = await flow.page(office.desk, token) if _TOKEN.fullmatch(token) else None
+            shown = await flow.page(office.desk, token) if TOKEN.fullmatch(token) else None
+            visitor = visitor_of(dict(request.scope["headers"])) or secrets.token_urlsafe(32)
+            if shown is not None:
+                await visits.opened(office.desk, shown.payment, visitor)
         except Denied as no:
-            return _told(sorry("many", lang), 429, lang, **{"retry-after": str(no.facts.get("seconds", 60))})
+            return told(sorry("many", lang), 429, lang, **{"retry-after": str(no.facts.get("seconds", 60))})
         except Exception as error:  # the customer gets a page; what is our bug is logged
             problem = problems.of_error(error)
             log.warning("receipt.trouble", code=problem.code)
-            return _told(sorry("trouble", lang), problem.status, lang)
+            return told(sorry("trouble", lang), problem.status, lang)
         if shown is None:
-            return _told(sorry("unknown", lang), 404, lang)
-        return _told(await asyncio.to_thread(page, shown, lang), 200, lang)  # a QR is drawn: payments do not wait
+            return told(sorry("unknown", lang), 404, lang)
+        path = CASE_PATH.replace("{token}", token)
+        body = await asyncio.to_thread(page, shown, lang, path)  # a QR is drawn: payments do not wait
+        return told(body, 200, lang, [cookie(visitor)])
 
     async def style(request: Request[Any, Any, Any]) -> Told:
         request.scope["state"]["route"] = SHEET

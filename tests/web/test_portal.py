@@ -1,0 +1,269 @@
+"""The customer's own page, without any script: whose it is, asking, following, talking; and what a thief gets."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from html import unescape
+
+import pytest
+
+from tests.web.conftest import Shop
+from tests.web.test_console import entered
+from yuanlu.receipts import flow as receipts
+from yuanlu.receipts.visits import TRIES_MAX
+
+PLANTED = "NUR-UNTER-UNS-4711"
+
+
+@dataclass
+class Phone:
+    """The browser of a customer: keeps cookies, follows the page's own links and forms, runs nothing."""
+
+    shop: Shop
+    path: str
+    jar: dict[str, str] = field(default_factory=dict)
+    page: str = ""
+    status: int = 0
+
+    async def _ask(self, method: str, path: str, form: dict[str, str] | None = None) -> str:
+        headers = {"cookie": "; ".join(f"{name}={value}" for name, value in self.jar.items()), "accept-language": "zh"}
+        url = self.shop.base_url + path
+        async with self.shop.session.request(method, url, data=form, headers=headers, allow_redirects=False) as answer:
+            self.page, self.status = await answer.text(), answer.status
+            for said in answer.headers.getall("set-cookie", []):
+                name, _, value = said.partition(";")[0].partition("=")
+                self.jar[name] = value
+            away = answer.headers.get("location")
+        assert PLANTED not in self.page
+        return await self._ask("GET", away) if away else self.page
+
+    async def open(self, more: str = "/case") -> str:
+        return await self._ask("GET", self.path + more)
+
+    async def send(self, name: str, **filled: str) -> str:
+        """Send the form of this name as it stands on the page."""
+        action = f"{self.path}/case/{name}"
+        form = re.search(rf'<form[^>]*action="{re.escape(action)}"[^>]*>(.*?)</form>', self.page, re.DOTALL)
+        assert form, f"no form to {action}: {self.page}"
+        hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form[1])
+        return await self._ask("POST", action, {each: unescape(value) for each, value in hidden} | filled)
+
+
+async def receipt_of(shop: Shop, payment: str) -> str:
+    """The path of a payment's page."""
+    return f"/r/{await receipts.token_of(shop.app.desk, shop.merchant_id, payment, 'boss')}"
+
+
+@pytest.fixture
+async def payment(shop: Shop) -> str:
+    return await shop.paid()
+
+
+@pytest.fixture
+async def phone(shop: Shop, payment: str) -> Phone:
+    """The phone that opened the link first."""
+    phone = Phone(shop, await receipt_of(shop, payment))
+    await phone.open("")
+    assert f'href="{phone.path}/case"' in phone.page
+    return phone
+
+
+async def tail_of(shop: Shop, payment: str) -> str:
+    """The last four digits of what the payer's wallet shows."""
+    number: str = (await shop.get(f"/v1/payments/{payment}")).told["channel_number"]
+    return number[-4:]
+
+
+async def cases_of(shop: Shop, payment: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = (await shop.get(f"/v1/cases?payment={payment}")).told["items"]
+    return found
+
+
+async def test_the_first_to_open_it_asks_and_it_is_a_person_who_decides(phone: Phone, payment: str) -> None:
+    """S66: 金额不对 in two taps. What a customer says alone sends no money anywhere, however small and fresh it is."""
+    page = await phone.open()
+    assert "哪里不对" in page
+    page = await phone.send("ask", what="wrong_amount", meant="12.80", said="多按了一个零 <b>")
+    assert phone.status == 200, page
+    await phone.shop.work()
+    (case,) = await cases_of(phone.shop, payment)
+    assert (case["what"], case["meant_fen"], case["state"], case["opened_by"]) == (
+        "wrong_amount", 1280, "REVIEW", "customer",
+    )  # fmt: skip
+    page = await phone.open()
+    assert "商家核对中" in page
+    assert str(case["id"]) in page
+    assert "多按了一个零 &lt;b&gt;" in page
+
+
+async def test_pressed_twice_is_asked_once(phone: Phone, payment: str) -> None:
+    await phone.open()
+    form = phone.page
+    await phone.send("ask", what="request", meant="", said="")
+    phone.page = form
+    await phone.send("ask", what="request", meant="", said="")
+    assert phone.status == 200
+    assert len(await cases_of(phone.shop, payment)) == 1
+
+
+async def test_another_phone_proves_it_or_sees_nothing(phone: Phone, payment: str) -> None:
+    await phone.open()
+    await phone.send("ask", what="request", meant="", said="我的话")
+    other = Phone(phone.shop, phone.path)
+    page = await other.open()
+    assert "我的话" not in page
+    assert 'name="what"' not in page
+    page = await other.send("prove", tail="0000")
+    assert other.status == 422
+    assert "我的话" not in page
+    page = await other.send("prove", tail=await tail_of(phone.shop, payment))
+    assert "我的话" in page, page
+    assert "我的话" in await phone.open()  # the first one stays
+
+
+async def test_five_wrong_ones_lock_it_for_all_strangers_and_a_right_one_does_not_open_it(
+    phone: Phone, payment: str
+) -> None:
+    """Tries count in the books, whichever phone and process they come from."""
+    tail = await tail_of(phone.shop, payment)
+    wrong = [f"{number:04}" for number in range(20) if f"{number:04}" != tail][:TRIES_MAX]
+    for each in wrong:
+        other = Phone(phone.shop, phone.path)
+        await other.open()
+        await other.send("prove", tail=each)
+        assert other.status == 422
+    other = Phone(phone.shop, phone.path)
+    await other.open()
+    page = await other.send("prove", tail=tail)
+    assert other.status == 403
+    assert "店员会帮您" in page
+    assert 'name="what"' not in await other.open()
+    assert 'name="what"' in await phone.open()
+
+
+async def test_a_stranger_acts_on_nothing_and_a_cookie_of_another_page_opens_nothing(phone: Phone, shop: Shop) -> None:
+    second = Phone(shop, await receipt_of(shop, await shop.paid()))
+    await second.open()
+    thief = Phone(shop, phone.path, jar=dict(second.jar))
+    page = await thief.open()
+    token = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert token
+    for name in ("ask", "say", "withdraw", "object", "accept"):
+        await thief._ask("POST", f"{phone.path}/case/{name}", {"csrf": token[1], "what": "request", "version": "1"})
+        assert thief.status in (403, 422), name
+    mine = re.search(r'name="csrf" value="([^"]+)"', await second.open())
+    assert mine
+    await thief._ask("POST", f"{phone.path}/case/ask", {"csrf": mine[1], "what": "request"})
+    assert thief.status == 403
+    await phone.open()
+    await phone._ask("POST", f"{phone.path}/case/ask", {"csrf": "x", "what": "request"})
+    assert phone.status == 403
+
+
+@pytest.mark.parametrize("token", ["A" * 43, "x", "A" * 44])
+async def test_a_wrong_link_says_the_same_as_none(shop: Shop, token: str) -> None:
+    phone = Phone(shop, f"/r/{token}")
+    first = await phone.open()
+    assert phone.status == 404
+    assert "<form" not in first
+
+
+@pytest.mark.parametrize(("what", "meant"), [("wrong_amount", ""), ("wrong_amount", "12,80"), ("steal", "")])
+async def test_what_is_wrong_with_a_form_is_said_and_nothing_is_lost(
+    phone: Phone, payment: str, what: str, meant: str
+) -> None:
+    await phone.open()
+    page = await phone.send("ask", what=what, meant=meant, said="我的话")
+    assert phone.status == 422, page
+    assert 'role="alert"' in page
+    assert "我的话" in page
+    assert await cases_of(phone.shop, payment) == []
+
+
+async def test_they_talk_and_inner_notes_stay_inside_and_card_numbers_are_covered(phone: Phone, payment: str) -> None:
+    """S67: planted inner words are in no answer of the page (`Phone._ask` looks at each)."""
+    await phone.open()
+    await phone.send("ask", what="request", meant="", said="")
+    await phone.shop.work()
+    (case,) = await cases_of(phone.shop, payment)
+    desk = await entered(phone.shop, "manager")
+    at = f"/console/refunds/{case['id']}"
+    await desk.open(at)
+    await desk.send(f"{at}/messages", text=PLANTED, audience="internal")
+    await desk.send(f"{at}/messages", text="正在核对小票", audience="customer")
+    await desk.send(f"{at}/ask", words="请把小票拍一张")
+    page = await phone.open()
+    assert "正在核对小票" in page
+    assert "周敏" not in page
+    assert "请您补充" in page
+    page = await phone.send("say", text="卡号是 6200000000000005")
+    assert phone.status == 200, page
+    assert "6200000000000005" not in page
+    assert "请不要发卡号和密码" in page
+    (case,) = await cases_of(phone.shop, payment)
+    assert case["state"] == "REVIEW"  # it was the answer that the shop waited for
+
+
+async def test_a_refund_is_followed_until_the_money_is_back(phone: Phone, payment: str) -> None:
+    """S68: approved at the console, then the channel's number by which the wallet shows it."""
+    await phone.open()
+    await phone.send("ask", what="request", meant="", said="")
+    await phone.shop.work()
+    (case,) = await cases_of(phone.shop, payment)
+    desk = await entered(phone.shop, "manager")
+    await desk.open(f"/console/refunds/{case['id']}")
+    await desk.send(f"/console/refunds/{case['id']}/approve", amount="", words="马上退")
+    for _ in range(50):
+        await phone.shop.work()
+        refund = (await phone.shop.get(f"/v1/refunds?payment={payment}")).told["items"][0]
+        if refund["state"] == "DONE":
+            break
+        await asyncio.sleep(0.1)
+    assert refund["state"] == "DONE", refund
+    page = await phone.open()
+    assert "钱已到账" in page
+    assert refund["channel_number"] in page
+
+
+async def test_a_decline_says_why_and_what_can_still_be_done(phone: Phone, payment: str) -> None:
+    """S69."""
+    await phone.open()
+    await phone.send("ask", what="request", meant="", said="")
+    await phone.shop.work()
+    (case,) = await cases_of(phone.shop, payment)
+    desk = await entered(phone.shop, "manager")
+    await desk.open(f"/console/refunds/{case['id']}")
+    await desk.send(f"/console/refunds/{case['id']}/decline", reason="policy", words="超过了期限")
+    page = await phone.open()
+    assert "没有同意" in page
+    assert "12315" in page
+    assert "超过了期限" in page
+    page = await phone.send("object", words="小票上写着三天内可退")
+    assert phone.status == 200, page
+    (case,) = await cases_of(phone.shop, payment)
+    assert case["state"] == "REVIEW"
+
+
+async def test_it_is_withdrawn(phone: Phone, payment: str) -> None:
+    await phone.open()
+    await phone.send("ask", what="request", meant="", said="")
+    await phone.shop.work()
+    await phone.open()
+    await phone.send("withdraw")
+    (case,) = await cases_of(phone.shop, payment)
+    assert case["state"] == "CLOSED"
+    assert "还有问题" in phone.page
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_the_page_is_whole(phone: Phone, lang: str) -> None:
+    for _ in range(2):
+        page = await phone.open(f"/case?lang={lang}")
+        assert phone.status == 200
+        assert page.count("<h1") == 1
+        assert not re.search(r"\{\{|>None<|>portal\.", page)
+        assert "<script" not in page
+        if 'name="what"' in page:
+            await phone.send("ask", what="other", meant="", said="")
