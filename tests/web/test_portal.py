@@ -6,9 +6,12 @@ import asyncio
 import re
 from dataclasses import dataclass, field
 from html import unescape
+from typing import Any
 
 import pytest
+from aiohttp import FormData
 
+from tests.flows import files
 from tests.web.conftest import Shop
 from tests.web.test_console import entered
 from yuanlu.receipts import flow as receipts
@@ -27,7 +30,7 @@ class Phone:
     page: str = ""
     status: int = 0
 
-    async def _ask(self, method: str, path: str, form: dict[str, str] | None = None) -> str:
+    async def _ask(self, method: str, path: str, form: Any = None) -> str:
         headers = {"cookie": "; ".join(f"{name}={value}" for name, value in self.jar.items()), "accept-language": "zh"}
         url = self.shop.base_url + path
         async with self.shop.session.request(method, url, data=form, headers=headers, allow_redirects=False) as answer:
@@ -244,6 +247,28 @@ async def test_a_decline_says_why_and_what_can_still_be_done(phone: Phone, payme
     assert phone.status == 200, page
     (case,) = await cases_of(phone.shop, payment)
     assert case["state"] == "REVIEW"
+
+
+async def test_a_photo_is_handed_in_once_and_made_anew(phone: Phone, payment: str) -> None:
+    """S71: by a plain form; what is no picture is refused, and nothing is kept of it."""
+    await phone.open()
+    await phone.send("ask", what="request", meant="", said="")
+    (case,) = await cases_of(phone.shop, payment)
+    for content, status, kept in (
+        (b"", 422, 0),
+        (b"<svg onload=alert(1)>", 422, 0),
+        (files.jpeg_with_everything(), 200, 1),
+    ):
+        await phone.open()
+        hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', phone.page.partition("/photo")[2])[:2]
+        form = FormData(dict(hidden), quote_fields=False)
+        form.add_field("file", content, filename="小票.jpg", content_type="image/jpeg")
+        await phone._ask("POST", f"{phone.path}/case/photo", form)
+        assert phone.status == status, phone.page
+        found = (await phone.shop.get(f"/v1/cases/{case['id']}/files")).told["items"]
+        assert len(found) == kept
+    assert (found[0]["name"], found[0]["stripped"]) == ("小票.jpg", ["metadata"])
+    assert "已交 1 份凭证" in phone.page
 
 
 async def test_it_is_withdrawn(phone: Phone, payment: str) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
+from multipart import MultipartError, MultipartParser, parse_options_header
 
 from yuanlu import ids, words
 from yuanlu.errors import Busy, Denied
@@ -22,6 +24,7 @@ from yuanlu.web.parts import cookies
 from yuanlu.web.parts.calls import Call, Route, allowed, answered, person_of
 from yuanlu.web.parts.office import Office
 
+PARTS_MAX = 16
 FIELDS_MAX = 2_000
 """A policy of two hundred rows, edited as a table."""
 _SORTS = {Kind.KEY.value: "machine", Kind.TILL.value: "till"}
@@ -72,6 +75,10 @@ class Visitor:
         """What `POST …` of the API answers them. Raises as `ask` does."""
         return await self._called(f"POST {route}", place or {}, {}, wish or {}, step_up)
 
+    async def hand_in(self, route: str, place: Mapping[str, str], query: Mapping[str, Any], file: bytes) -> Any:
+        """What `POST …` of the API answers them whose body is a file. Raises as `ask` does."""
+        return await self._called(f"POST {route}", place, query, {}, body=file)
+
     async def names(self, who: Iterable[str]) -> Mapping[str, str]:
         """What these are called, each `who` of facts and messages. Shape: by `who`.
 
@@ -86,7 +93,13 @@ class Visitor:
         return words.say(f"console.who.{named}", self.lang) if named in _NAMED else who
 
     async def _called(
-        self, name: str, place: Mapping[str, str], query: Mapping[str, Any], wish: Mapping[str, Any], step_up: str = ""
+        self,
+        name: str,
+        place: Mapping[str, str],
+        query: Mapping[str, Any],
+        wish: Mapping[str, Any],
+        step_up: str = "",
+        body: bytes = b"",
     ) -> Any:
         route = self.routes[name]
         if not route.is_open:
@@ -97,6 +110,7 @@ class Visitor:
             msgspec.convert(wish, route.takes, strict=False),
             msgspec.convert(query, route.query, strict=False),
             place,
+            body=body,
             step_up=step_up,
             cookie=self.cookie,
         )
@@ -111,6 +125,28 @@ def form_of(body: bytes) -> dict[str, str]:
     except ValueError as trouble:
         raise msgspec.ValidationError("this is no form") from trouble
     return dict(pairs)
+
+
+def upload_of(kind: str, body: bytes) -> tuple[dict[str, str], str, bytes]:
+    """A form with a file: its fields, and the file's name and bytes (empty where none was chosen).
+
+    Shape: `kind` is the content-type it came with (RFC 7578). Raises msgspec.ValidationError.
+    """
+    called, options = parse_options_header(kind)
+    if called != "multipart/form-data":
+        raise msgspec.ValidationError("this is no form with a file")
+    try:
+        parts = list(
+            MultipartParser(
+                BytesIO(body), options.get("boundary", ""), memory_limit=len(body), spool_limit=len(body),
+                part_limit=PARTS_MAX, strict=True,
+            )
+        )  # fmt: skip
+        fields = {each.name: each.value for each in parts if each.filename is None}
+    except (MultipartError, ValueError) as trouble:
+        raise msgspec.ValidationError("this is no form with a file") from trouble
+    file = next((each for each in parts if each.filename), None)
+    return fields, file.filename if file else "", file.raw if file else b""
 
 
 def demand_meant(form: Mapping[str, str], key: bytes, session: str) -> None:

@@ -222,7 +222,7 @@ def handler_of(route: Route, office: Office, door: Doorkeeper, limits: Limits) -
             call = Call(office, key, wish, query, request.path_params, b"", step_up, headers.get(b"cookie", b""))
             if route.takes_kinds:
                 async with office.files.handing_in():
-                    body = await _file_of(request.receive, headers, office.files.limits.bytes_max)
+                    body = await file_of(request.receive, headers, office.files.limits.bytes_max)
                     await door.admit(key, signed, body)
                     status, told = await answered(route, replace(call, body=body))
             else:
@@ -319,7 +319,7 @@ async def body_of(
         raise Denied("request.too_slow", seconds=int(within_seconds)) from None
 
 
-async def _file_of(receive: Receive, headers: Mapping[bytes, bytes], bytes_max: int) -> bytes:
+async def file_of(receive: Receive, headers: Mapping[bytes, bytes], bytes_max: int) -> bytes:
     """The body of a call that hands a file in.
 
     Raises Denied: file.too_large, request.too_slow.

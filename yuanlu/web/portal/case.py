@@ -32,10 +32,10 @@ from yuanlu.receipts.flow import Shown
 from yuanlu.told import both
 from yuanlu.web.parts import cookies, problems
 from yuanlu.web.parts.answers import Told
-from yuanlu.web.parts.asking import NOS, Visitor, form_of, wish_of
+from yuanlu.web.parts.asking import NOS, Visitor, form_of, upload_of, wish_of
 from yuanlu.web.parts.assets import CSP
 from yuanlu.web.parts.auth import Doorkeeper
-from yuanlu.web.parts.calls import BODY_MAX, BODY_WITHIN_SECONDS, Route, body_of
+from yuanlu.web.parts.calls import BODY_MAX, BODY_WITHIN_SECONDS, Route, body_of, file_of
 from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
 from yuanlu.web.portal.receipt import (
@@ -64,6 +64,7 @@ _AT: Mapping[str, int] = {
     **dict.fromkeys(("REMEDY", "ATTENTION"), 3),
 }
 """How many steps are behind, by the state of a case that is open."""
+PHOTO = "photo"
 SAYS = ("answer", "object", "withdraw", "accept", "turn-down")
 """What a customer does with a case by its form: the last part of the route's path."""
 _SAID_SO = (403, 429, 503)
@@ -122,6 +123,17 @@ async def say(guest: Guest, form: Mapping[str, str]) -> None:
         return
     wish = {"id": form.get("id", ""), "text": form.get("text", ""), "side": "customer", "audience": "customer"}
     await guest.api.do("/v1/cases/{case}/messages", {"case": case.id}, wish)
+
+
+async def photo(guest: Guest, form: Mapping[str, str], name: str, file: bytes) -> None:
+    """Hand a photo or PDF in. It is made anew before it is kept. Raises Denied: file.empty, and what the route says."""
+    if not file:
+        raise Denied("file.empty")
+    query = {"id": form.get("id", ""), "name": name[:_NAME_MAX]}
+    await guest.api.hand_in("/v1/cases/{case}/files", {"case": (await _case(guest)).id}, query, file)
+
+
+_NAME_MAX = 120
 
 
 async def nudge(guest: Guest, _: Mapping[str, str]) -> None:
@@ -204,6 +216,8 @@ async def _told(guest: Guest, case: Any) -> dict[str, Any]:
     return {
         "case": case,
         "thread": [each for each in thread.items if each.text],
+        "files": (await guest.api.ask("/v1/cases/{case}/files", place)).items,
+        "file_id": ids.new(Kind.FILE),
         "where": await guest.api.ask("/v1/cases/{case}/where", place),
         "refund": refund,
         "rights": rights,
@@ -250,13 +264,19 @@ def handlers(office: Office, door: Doorkeeper, limits: Limits, routes: Sequence[
             return told(sorry("trouble", lang), problem.status, lang)
 
     async def pressed(request: Request[Any, Any, Any], headers: Mapping[bytes, bytes], guest: Guest, name: str) -> Told:
-        form = form_of(await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS))
+        called, file = "", b""
+        if name == PHOTO:
+            most = office.files.limits.bytes_max + BODY_MAX
+            body = await file_of(request.receive, headers, most)
+            form, called, file = upload_of(headers.get(b"content-type", b"").decode("latin-1"), body)
+        else:
+            form = form_of(await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS))
         cookies.demand_token("POST", {cookies.TOKEN_HEADER: form.get("csrf", "").encode()}, door.csrf_key,
                              f"{guest.visitor}:{guest.shown.payment.id}")  # fmt: skip
         try:
             if name != "prove" and not guest.is_known:
                 raise Denied("receipt.locked")
-            await ACTS[name](guest, form)
+            await (photo(guest, form, called, file) if name == PHOTO else ACTS[name](guest, form))
         except NOS as error:
             problem = problems.of_error(error)
             return _shown(
@@ -272,7 +292,7 @@ def handlers(office: Office, door: Doorkeeper, limits: Limits, routes: Sequence[
         serve.__name__ = f"{method.lower()} {path}"
         return HTTPRouteHandler(path, http_method=method, include_in_schema=False)(serve)  # type: ignore[arg-type]
 
-    return [handler("GET", ""), *(handler("POST", name) for name in ACTS)]
+    return [handler("GET", ""), *(handler("POST", name) for name in (*ACTS, PHOTO))]
 
 
 def _language(request: Request[Any, Any, Any]) -> str:
