@@ -106,6 +106,7 @@ async def test_every_page_is_read_by_all_and_pressed_by_any_finger(chromium: Bro
             "payment": f"/payments/{payment}",
             "proof": f"/refunds/{case}/files/{file}?turn=90", "me": "/me",
             "disputes": "/disputes", "dispute": f"/disputes/{dispute}",
+            "books": "/books", "devices": "/devices", "device": f"/devices/{counter.shop.till}",
             "policy": "/policy", "policy-edit": "/policy/edit", "deadlines": "/deadlines", "words": "/words",
         }  # fmt: skip
         for size in (

@@ -14,8 +14,19 @@ from tests.web.conftest import Shop
 from tests.web.test_complaints import complained, worked
 from tests.web.test_console import Browser, asked, entered
 from tests.web.test_files import add
+from tests.web.test_review import hire
+from yuanlu import ids
+from yuanlu.ids import Kind
 
-CHAPTERS = ("/console/disputes", "/console/policy", "/console/policy/edit", "/console/deadlines", "/console/words")
+CHAPTERS = (
+    "/console/books",
+    "/console/devices",
+    "/console/disputes",
+    "/console/policy",
+    "/console/policy/edit",
+    "/console/deadlines",
+    "/console/words",
+)
 
 
 @pytest.fixture
@@ -166,3 +177,51 @@ async def test_days_and_rights_are_named(owner: Browser) -> None:
     await owner.open("/console/deadlines?from=nonsense")
     assert owner.status == 200
     assert 'role="alert"' in owner.page
+
+
+async def test_a_till_is_written_to_stopped_and_let_go_on(owner: Browser) -> None:
+    """S93: the form names the till; a till of nobody is unknown."""
+    till = owner.shop.till
+    page = await owner.open("/console/devices")
+    assert f"/console/devices/{till}" in page
+    for act, filled in (("message", {"message": "<b>换纸</b>"}), ("lock", {"why": "丢了"}), ("unlock", {})):
+        await owner.open(f"/console/devices/{till}")
+        await owner.send(f"/console/devices/{till}/{act}", **filled)
+        assert owner.at == "/console/devices", owner.page
+        (station,) = [each for each in (await owner.shop.get("/v1/stations")).told["items"] if each["till"] == till]
+        assert station["message"] == "<b>换纸</b>"
+        assert bool(station["locked_at"]) == (act == "lock")
+    assert "&lt;b&gt;换纸" in await owner.open(f"/console/devices/{till}")
+    await owner.open("/console/devices/YT01KATE3S400000000000000000")
+    assert owner.status == 404
+
+
+async def test_a_device_reads_its_code_once(owner: Browser) -> None:
+    """S33."""
+    till = owner.shop.till
+    await owner.open(f"/console/devices/{till}")
+    page = await owner.send(f"/console/devices/{till}/enrol")
+    assert 'src="data:image/svg+xml' in page, owner.status
+    code = re.search(r"<code>([^<]+)</code>", page)
+    assert code
+    assert code[1] not in await owner.open(f"/console/devices/{till}")
+
+
+async def test_a_loss_is_recovered_from_the_books(owner: Browser) -> None:
+    """S80: and who may not keep losses has no form for it."""
+    _, case = await asked(owner.shop)
+    loss = ids.new(Kind.LOSS)
+    wish = {"id": loss, "case": case, "cause": "input.amount", "bearer": "merchant", "amount_fen": 1000}
+    page = await owner.open("/console/books")
+    assert "账平" in page
+    await hire(owner.shop, "li", "finance")
+    assert (await owner.shop.post("/v1/losses", wish, who="li")).status == 201
+    await owner.open("/console/books")
+    await owner.send(f"/console/books/losses/{loss}/recover", amount="99.00")
+    assert owner.status == 422
+    await owner.send(f"/console/books/losses/{loss}/recover", amount="4.00")
+    (told,) = (await owner.shop.get("/v1/losses")).told["items"]
+    assert (told["recovered_fen"], told["open_fen"]) == (400, 600)
+    manager = await entered(owner.shop, "manager")
+    page = await manager.open("/console/books")
+    assert f"/console/books/losses/{loss}/recover" not in page

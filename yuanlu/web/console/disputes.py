@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from yuanlu import ids
 from yuanlu.ids import Kind
-from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
-from yuanlu.web.parts import problems
-from yuanlu.web.parts.asking import NOS, Visitor, wish_of
+from yuanlu.web.console.acting import act
+from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, View
+from yuanlu.web.parts.asking import Visitor
 
 LIST, ONE = "/console/disputes", "/console/disputes/{complaint}"
 STATES = ("NEW", "ANSWERED", "REFUND_PROMISED", "FINISHED")
@@ -40,23 +40,11 @@ async def show_one(here: Visitor, _: Mapping[str, str], problem: Any = None) -> 
     return View("dispute.html", given, UNPROCESSED if problem else 200)
 
 
-def act(name: str) -> Callable[[Visitor, Mapping[str, str]], Awaitable[Seen]]:
-    """What runs when a form of a complaint is sent. The form has the id: pressed twice is done once."""
-    path = f"/v1/complaints/{{complaint}}/{name}"
-
-    async def run(here: Visitor, form: Mapping[str, str]) -> Seen:
-        try:
-            await here.do(path, here.place, wish_of(form, here.routes[f"POST {path}"]))
-        except NOS as error:
-            problem = problems.of_error(error)
-            return await show_one(here, form, problem)
-        return Turn(ONE.replace("{complaint}", here.place["complaint"]))
-
-    return run
-
-
 PAGES = (
     Page("GET", LIST, show, may="see", menu="console.disputes", icon="user-question"),
     Page("GET", ONE, show_one, may="see"),
-    *(Page("POST", f"{ONE}/{name}", act(name)) for name in ACTS),
+    *(
+        Page("POST", f"{ONE}/{name}", act(f"/v1/complaints/{{complaint}}/{name}", f"{ONE}/{name}", ONE, show_one))
+        for name in ACTS
+    ),
 )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import segno
 
+from yuanlu.web.console.acting import act
 from yuanlu.web.console.enter import ME
-from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
+from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, View
 from yuanlu.web.parts import problems
-from yuanlu.web.parts.asking import NOS, Visitor, wish_of
+from yuanlu.web.parts.asking import NOS, Visitor
 
 ACTS: Mapping[str, str] = {
     "pin": "/v1/pin",
@@ -34,20 +35,6 @@ async def show(here: Visitor, _: Mapping[str, str], problem: Any = None, **more:
         **more,
     }
     return View("me.html", given, UNPROCESSED if problem else 200)
-
-
-def act(route: str) -> Callable[[Visitor, Mapping[str, str]], Awaitable[Seen]]:
-    """What runs when a form is sent: the route, and the page again."""
-
-    async def run(here: Visitor, form: Mapping[str, str]) -> Seen:
-        try:
-            await here.do(route, here.place, wish_of(form, here.routes[f"POST {route}"]))
-        except NOS as error:
-            problem = problems.of_error(error)
-            return await show(here, form, problem)
-        return Turn(ME)
-
-    return run
 
 
 async def offer(here: Visitor, form: Mapping[str, str]) -> Seen:
@@ -82,7 +69,7 @@ def secret_of(uri: str) -> str:
 
 PAGES = (
     Page("GET", ME, show, may="own"),
-    *(Page("POST", f"{ME}/{name}", act(route), may="own") for name, route in ACTS.items()),
+    *(Page("POST", f"{ME}/{name}", act(route, f"{ME}/{name}", ME, show), may="own") for name, route in ACTS.items()),
     Page("POST", f"{ME}/codes", offer, may="own"),
     Page("POST", f"{ME}/codes/confirm", confirm, may="own"),
 )

@@ -79,13 +79,17 @@ Seen = View | Turn | Told
 """`Told`: a file, as the API gives it."""
 
 
+Run = Callable[[Visitor, Mapping[str, str]], Awaitable[Seen]]
+"""What a page or a form does, asked by whom and with what was filled in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page, or an act of one. `may`: the verb without which it is in no menu and not shown; empty: for everyone."""
 
     method: Literal["GET", "POST"]
     path: str
-    run: Callable[[Visitor, Mapping[str, str]], Awaitable[Seen]]
+    run: Run
     may: str = ""
     menu: str = ""
     """The words it has in the menu; empty: it is in none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from yuanlu.cases.review import Event, Fault, Place, Status, allows
 from yuanlu.cases.rules import State
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
+from yuanlu.web.console.acting import act, ask_sure, filled, sure
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.asking import NOS, Visitor, wish_of
@@ -152,38 +153,6 @@ def stream(happened: Sequence[Any], said: Sequence[Any]) -> list[Any]:
     return sorted(both, key=lambda each: each[0])
 
 
-def act(name: str) -> Callable[[Visitor, Mapping[str, str]], Awaitable[Seen]]:
-    """What runs when a form of a case is sent: the route of that name, or the case again with what was wrong."""
-    path = f"/v1/cases/{{case}}/{name}"
-
-    async def run(here: Visitor, form: Mapping[str, str]) -> Seen:
-        try:
-            wish = wish_of(form, here.routes[f"POST {path}"])
-            await here.do(path, here.place, wish, await sure(here, form))
-        except NOS as error:
-            problem = problems.of_error(error)
-            if problem.code == "step_up.needed":
-                return View("sure.html", {"act": problem.facts, "to": f"{_at(here)}/{name}", "form": form})
-            return await show_one(here, form, problem)
-        return Turn(_at(here))
-
-    return run
-
-
-def _at(here: Visitor) -> str:
-    return ONE.replace("{case}", here.place["case"])
-
-
-async def sure(here: Visitor, form: Mapping[str, str]) -> str:
-    """The step-up of an act that a code or a passkey's answer was sent along for; its id. Nothing where none was."""
-    proof = {name: form[name].strip() for name in ("code", "credential") if form.get(name)}
-    if not proof:
-        return ""
-    fields = {name.removeprefix("act_"): text for name, text in form.items() if name.startswith("act_") and text}
-    told = await here.do("/v1/step-ups", wish={**fields, **proof})
-    return str(told.id)
-
-
 async def pack(here: Visitor, form: Mapping[str, str]) -> Seen:
     """Make the evidence pack of a case for a reader, and give it out; on record before a byte is sent."""
     try:
@@ -192,7 +161,7 @@ async def pack(here: Visitor, form: Mapping[str, str]) -> Seen:
     except NOS as error:
         problem = problems.of_error(error)
         if problem.code == "step_up.needed":
-            return View("sure.html", {"act": problem.facts, "to": f"{_at(here)}/packs", "form": form})
+            return ask_sure(problem.facts, filled(f"{ONE}/packs", here), form)
         return await show_one(here, form, problem)
     return told
 
@@ -204,13 +173,16 @@ async def write(here: Visitor, form: Mapping[str, str]) -> Seen:
     except NOS as error:
         problem = problems.of_error(error)
         return await show_one(here, form, problem)
-    return Turn(f"{_at(here)}#stream")
+    return Turn(filled(f"{ONE}#stream", here))
 
 
 PAGES = (
     Page("GET", LIST, show, may="see", menu="console.refunds", icon="receipt"),
     Page("GET", ONE, show_one, may="see"),
-    *(Page("POST", f"{ONE}/{name}", act(name)) for name in (*_CLAIMS, *(each.name for each in ACTS))),
+    *(
+        Page("POST", f"{ONE}/{name}", act(f"/v1/cases/{{case}}/{name}", f"{ONE}/{name}", ONE, show_one))
+        for name in (*_CLAIMS, *(each.name for each in ACTS))
+    ),
     Page("POST", f"{ONE}/messages", write),
     Page("POST", f"{ONE}/packs", pack),
 )

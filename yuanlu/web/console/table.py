@@ -6,7 +6,20 @@ from collections.abc import Sequence
 
 from litestar.handlers import HTTPRouteHandler
 
-from yuanlu.web.console import disputes, enter, lawbook, me, pages, payments, policy, proof, review, today
+from yuanlu.web.console import (
+    books,
+    devices,
+    disputes,
+    enter,
+    lawbook,
+    me,
+    pages,
+    payments,
+    policy,
+    proof,
+    review,
+    today,
+)
 from yuanlu.web.console.pages import Page
 from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.calls import Route
@@ -14,9 +27,18 @@ from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
 
 PAGES: tuple[Page, ...] = (
-    *today.PAGES, *review.PAGES, *proof.PAGES, *payments.PAGES, *disputes.PAGES, *policy.PAGES, *lawbook.PAGES,
-    *me.PAGES, *enter.PAGES,
-)  # fmt: skip
+    *today.PAGES,
+    *review.PAGES,
+    *proof.PAGES,
+    *payments.PAGES,
+    *disputes.PAGES,
+    *books.PAGES,
+    *devices.PAGES,
+    *policy.PAGES,
+    *lawbook.PAGES,
+    *me.PAGES,
+    *enter.PAGES,
+)
 
 
 def handlers(office: Office, door: Doorkeeper, limits: Limits, routes: Sequence[Route]) -> Sequence[HTTPRouteHandler]:
