@@ -11,6 +11,7 @@ import pytest
 
 from yuanlu.errors import Broken
 from yuanlu.web.console import pages
+from yuanlu.web.portal import case
 
 ROOT = Path(__file__).resolve().parents[2] / "yuanlu"
 SECRET = re.compile(
@@ -117,10 +118,12 @@ def test_the_search_finds_what_it_is_for(line: str, caught: int) -> None:
 def test_no_code_of_ours_sends_a_caller_elsewhere() -> None:
     """No redirect is made, by us or by the framework's own means; no header `location` is written.
 
-    But for the console, which sends whoever sent a form on to a page of its own (`test_the_console_sends_nobody_away`).
+    But for the console and the customer's page, which send whoever sent a form on to a page of their own
+    (`test_the_console_sends_nobody_away`, `test_the_customers_page_sends_nobody_away`).
     """
     guilty = []
-    for path in {*(ROOT / "web").rglob("*.py")} - {ROOT / "web" / "console" / "pages.py"}:
+    own = {ROOT / "web" / "console" / "pages.py", ROOT / "web" / "portal" / "case.py"}
+    for path in {*(ROOT / "web").rglob("*.py")} - own:
         text = path.read_text()
         guilty += [path.name for word in ("Redirect", "redirect(", '"location"', "'location'") if word in text]
         for node in ast.walk(ast.parse(text)):
@@ -151,3 +154,13 @@ def test_the_console_sends_nobody_away(to: str) -> None:
     assert pages._turned(pages.Turn("/console/refunds")).headers["location"] == "/console/refunds"
     with pytest.raises(Broken):
         pages._turned(pages.Turn(to))
+
+
+@pytest.mark.parametrize(
+    "to", [*ELSEWHERE, "/console", "/r/x/case", f"/r/{'A' * 43}/case/ask", f"/r/{'A' * 43}/case?x=//b"]
+)
+def test_the_customers_page_sends_nobody_away(to: str) -> None:
+    own = f"/r/{'A' * 43}/case"
+    assert case.away(own) == own
+    with pytest.raises(Broken):
+        case.away(to)

@@ -316,9 +316,14 @@ def _shown(body: bytes, status: int, guest: Guest) -> Told:
     return Told(body, status, HTML, headers, _kept(guest))
 
 
+def away(path: str) -> str:
+    """Where a customer is sent on: only to their own page again. Raises Broken: it is none."""
+    if not _OURS.fullmatch(path):
+        raise Broken(f"nobody is sent to {path!r}")
+    return path
+
+
 def _back(guest: Guest) -> Told:
-    """The one place where a customer is sent on, and only to this page again."""
-    if not _OURS.fullmatch(guest.path):
-        raise Broken(f"nobody is sent to {guest.path!r}")
-    body = f'<!doctype html><title>→</title><a href="{html.escape(guest.path)}">→</a>'.encode()
-    return Told(body, 303, HTML, {"location": guest.path}, _kept(guest))
+    to = away(guest.path)
+    body = f'<!doctype html><title>→</title><a href="{html.escape(to)}">→</a>'.encode()
+    return Told(body, 303, HTML, {"location": to}, _kept(guest))
