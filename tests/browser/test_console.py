@@ -128,7 +128,7 @@ async def test_every_page_is_read_by_all_and_pressed_by_any_finger(chromium: Bro
 
 
 async def test_a_finger_takes_an_invitation_up_signs_in_and_is_sure(chromium: Browser, place: Place) -> None:
-    """S31: the link's own token, a passkey made on this device, and an approval above the limit confirmed by it."""
+    """S34: the link's own token, a passkey made on this device, and an approval above the limit confirmed by it."""
     async with counter_in(chromium, place, viewport=WIDE) as counter:
         page, shop = counter.page, counter.shop
         session = await counter.context.new_cdp_session(page)

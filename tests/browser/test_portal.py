@@ -25,7 +25,7 @@ async def case_in(counter: Counter, payment: str, state: str) -> str:
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 async def test_every_state_is_read_by_all_and_pressed_by_any_finger(chromium: Browser, place: Place, lang: str) -> None:
-    """S66 to S69: asked, in review, asked for more, declined, taken up again, money back; and a stranger's door."""
+    """S1: asked, in review, asked for more, declined, taken up again, money back; and a stranger's door."""
     trouble: list[str] = []
     async with (
         counter_in(chromium, place, lang=lang, viewport={"width": 360, "height": 800}, reduced_motion="reduce") as mine,

@@ -44,7 +44,7 @@ async def test_every_page_is_whole(owner: Browser, lang: str) -> None:
 
 
 async def test_people_are_called_by_their_names(owner: Browser) -> None:
-    """S63."""
+    """S10: of a fact and of a message the person is named, not an id."""
     _, case = await asked(owner.shop)
     await owner.open(f"/console/refunds/{case}")
     page = await owner.send(f"/console/refunds/{case}/messages", text="看过了", audience="internal")
@@ -53,7 +53,7 @@ async def test_people_are_called_by_their_names(owner: Browser) -> None:
 
 
 async def test_an_ended_case_is_judged_held_taken_further_and_opened_again(owner: Browser) -> None:
-    """S75, S76: what only adds to a case is possible in any state, what turns it only where its state takes it."""
+    """S76, S80, S82: what only adds to a case is possible in any state, what turns it only where its state takes it."""
     _, case = await asked(owner.shop)
     at = f"/console/refunds/{case}"
     page = await owner.open(at)
@@ -75,7 +75,7 @@ async def test_an_ended_case_is_judged_held_taken_further_and_opened_again(owner
 
 
 async def test_a_ready_reply_is_sent_filled_in(owner: Browser) -> None:
-    """S64."""
+    """S56: with the apology and the number in it."""
     _, case = await asked(owner.shop)
     await owner.open(f"/console/refunds/{case}")
     page = await owner.send(f"/console/refunds/{case}/messages", template="received", audience="customer", text="")
@@ -130,7 +130,7 @@ async def test_a_complaint_is_answered_from_its_page(owner: Browser) -> None:
 
 
 async def test_a_policy_is_edited_checked_tried_and_set(owner: Browser) -> None:
-    """S62: a table with something wrong is not kept, and nothing that was typed is lost."""
+    """S68: a table with something wrong is not kept, and nothing that was typed is lost."""
     await asked(owner.shop)
     await owner.open("/console/policy/edit")
     cells = dict(re.findall(r'name="((?:amount_fen|age|reason|channel|tender|zh|en)-\d+)" value="([^"]*)"', owner.page))
@@ -154,7 +154,7 @@ async def test_a_policy_is_edited_checked_tried_and_set(owner: Browser) -> None:
 
 
 async def test_a_pack_is_given_out_and_stands_in_the_case(owner: Browser) -> None:
-    """S74."""
+    """S7: its digest is in the case afterwards."""
     _, case = await asked(owner.shop)
     token = re.search(r'name="csrf" value="([^"]+)"', await owner.open(f"/console/refunds/{case}"))
     assert token
@@ -171,7 +171,7 @@ async def test_a_pack_is_given_out_and_stands_in_the_case(owner: Browser) -> Non
 
 
 async def test_days_and_rights_are_named(owner: Browser) -> None:
-    """S70, S73."""
+    """S62, S81."""
     page = await owner.open("/console/deadlines?stage=declined&from=2026-11-27")
     assert "12315" in page
     await owner.open("/console/deadlines?from=nonsense")
@@ -180,7 +180,7 @@ async def test_days_and_rights_are_named(owner: Browser) -> None:
 
 
 async def test_a_till_is_written_to_stopped_and_let_go_on(owner: Browser) -> None:
-    """S93: the form names the till; a till of nobody is unknown."""
+    """S85: the form names the till; a till of nobody is unknown."""
     till = owner.shop.till
     page = await owner.open("/console/devices")
     assert f"/console/devices/{till}" in page
@@ -197,7 +197,7 @@ async def test_a_till_is_written_to_stopped_and_let_go_on(owner: Browser) -> Non
 
 
 async def test_a_device_reads_its_code_once(owner: Browser) -> None:
-    """S33."""
+    """S9, S25."""
     till = owner.shop.till
     await owner.open(f"/console/devices/{till}")
     page = await owner.send(f"/console/devices/{till}/enrol")
@@ -208,7 +208,7 @@ async def test_a_device_reads_its_code_once(owner: Browser) -> None:
 
 
 async def test_a_loss_is_recovered_from_the_books(owner: Browser) -> None:
-    """S80: and who may not keep losses has no form for it."""
+    """S83: and who may not keep losses has no form for it."""
     _, case = await asked(owner.shop)
     loss = ids.new(Kind.LOSS)
     wish = {"id": loss, "case": case, "cause": "input.amount", "bearer": "merchant", "amount_fen": 1000}

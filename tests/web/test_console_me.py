@@ -25,7 +25,7 @@ async def invited(shop: Shop, role: str = "manager") -> str:
 
 @pytest.mark.parametrize("written", ["{token}", "http://localhost:8000/accept#{token}"])
 async def test_an_invitation_is_taken_up_once_and_lets_in(shop: Shop, written: str) -> None:
-    """S30: the link's part or the whole of it; a second time it is worth nothing."""
+    """S33: the link's part or the whole of it; a second time it is worth nothing."""
     token = await invited(shop)
     browser = Browser(shop)
     await browser.open("/accept")
@@ -53,7 +53,7 @@ async def test_a_weak_password_is_refused_and_the_invitation_stays(shop: Shop, p
 
 
 async def test_an_app_that_shows_codes_counts_once_confirmed_and_is_asked_for(shop: Shop) -> None:
-    """S31."""
+    """S33."""
     browser = await entered(shop, "owner")
     page = await browser.open("/console/me")
     page = await browser.send("/console/me/codes", password="wrong")
@@ -75,7 +75,7 @@ async def test_an_app_that_shows_codes_counts_once_confirmed_and_is_asked_for(sh
 
 
 async def test_pin_password_and_sessions(shop: Shop) -> None:
-    """S29, S30: another password ends all other sessions; a session of one's own is ended from the list."""
+    """S33: another password ends all other sessions; a session of one's own is ended from the list."""
     browser = await entered(shop, "manager")
     account = re.search(r"YW[0-9A-Z]{27}", unescape(str(browser.jar)))
     assert account

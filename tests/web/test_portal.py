@@ -85,7 +85,7 @@ async def cases_of(shop: Shop, payment: str) -> list[dict[str, object]]:
 
 
 async def test_the_first_to_open_it_asks_and_it_is_a_person_who_decides(phone: Phone, payment: str) -> None:
-    """S66: 金额不对 in two taps. What a customer says alone sends no money anywhere, however small and fresh it is."""
+    """S1, S48, S52: in two taps. What a customer says alone sends no money anywhere, however small and fresh."""
     page = await phone.open()
     assert "哪里不对" in page
     page = await phone.send("ask", what="wrong_amount", meant="12.80", said="多按了一个零 <b>")
@@ -129,7 +129,7 @@ async def test_another_phone_proves_it_or_sees_nothing(phone: Phone, payment: st
 async def test_five_wrong_ones_lock_it_for_all_strangers_and_a_right_one_does_not_open_it(
     phone: Phone, payment: str
 ) -> None:
-    """Tries count in the books, whichever phone and process they come from."""
+    """S66: tries count in the books, whichever phone and process they come from."""
     tail = await tail_of(phone.shop, payment)
     wrong = [f"{number:04}" for number in range(20) if f"{number:04}" != tail][:TRIES_MAX]
     for each in wrong:
@@ -186,7 +186,7 @@ async def test_what_is_wrong_with_a_form_is_said_and_nothing_is_lost(
 
 
 async def test_they_talk_and_inner_notes_stay_inside_and_card_numbers_are_covered(phone: Phone, payment: str) -> None:
-    """S67: planted inner words are in no answer of the page (`Phone._ask` looks at each)."""
+    """S71: planted inner words are in no answer of the page (`Phone._ask` looks at each)."""
     await phone.open()
     await phone.send("ask", what="request", meant="", said="")
     await phone.shop.work()
@@ -210,7 +210,7 @@ async def test_they_talk_and_inner_notes_stay_inside_and_card_numbers_are_covere
 
 
 async def test_a_refund_is_followed_until_the_money_is_back(phone: Phone, payment: str) -> None:
-    """S68: approved at the console, then the channel's number by which the wallet shows it."""
+    """S63, S78: approved at the console, then the channel's number by which the wallet shows it."""
     await phone.open()
     await phone.send("ask", what="request", meant="", said="")
     await phone.shop.work()
@@ -231,7 +231,7 @@ async def test_a_refund_is_followed_until_the_money_is_back(phone: Phone, paymen
 
 
 async def test_a_decline_says_why_and_what_can_still_be_done(phone: Phone, payment: str) -> None:
-    """S69."""
+    """S74, S81: with the words of the shop, the law, and a form to object."""
     await phone.open()
     await phone.send("ask", what="request", meant="", said="")
     await phone.shop.work()
@@ -250,7 +250,7 @@ async def test_a_decline_says_why_and_what_can_still_be_done(phone: Phone, payme
 
 
 async def test_a_photo_is_handed_in_once_and_made_anew(phone: Phone, payment: str) -> None:
-    """S71: by a plain form; what is no picture is refused, and nothing is kept of it."""
+    """S59, S71: by a plain form; what is no picture is refused, and nothing is kept of it."""
     await phone.open()
     await phone.send("ask", what="request", meant="", said="")
     (case,) = await cases_of(phone.shop, payment)
