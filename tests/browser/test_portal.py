@@ -20,7 +20,7 @@ async def case_in(counter: Counter, payment: str, state: str) -> str:
         items = (await counter.shop.get(f"/v1/cases?payment={payment}")).told["items"]
         return str(items[0]["id"]) if items and items[0]["state"] == state else ""
 
-    return str(await settled(there))
+    return str(await settled(there, seconds=60))
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

@@ -218,7 +218,7 @@ async def test_a_refund_is_followed_until_the_money_is_back(phone: Phone, paymen
     desk = await entered(phone.shop, "manager")
     await desk.open(f"/console/refunds/{case['id']}")
     await desk.send(f"/console/refunds/{case['id']}/approve", amount="", words="马上退")
-    for _ in range(50):
+    for _ in range(200):
         await phone.shop.work()
         refund = (await phone.shop.get(f"/v1/refunds?payment={payment}")).told["items"][0]
         if refund["state"] == "DONE":
