@@ -14,6 +14,7 @@ from aiohttp import FormData
 from tests.flows import files
 from tests.web.conftest import Shop
 from tests.web.test_console import entered
+from tests.web.test_refunds_and_cases import later
 from yuanlu.receipts import flow as receipts
 from yuanlu.receipts.visits import TRIES_MAX
 
@@ -269,6 +270,28 @@ async def test_a_photo_is_handed_in_once_and_made_anew(phone: Phone, payment: st
         assert len(found) == kept
     assert (found[0]["name"], found[0]["stripped"]) == ("小票.jpg", ["metadata"])
     assert "已交 1 份凭证" in phone.page
+
+
+async def test_they_ask_where_it_stands_once_the_promised_time_is_over_and_once_for_it(
+    phone: Phone, payment: str
+) -> None:
+    """S69: before that there is no button, and none that is made up works."""
+    await phone.open()
+    await phone.send("ask", what="request", meant="", said="")
+    await phone.shop.work()
+    page = await phone.open()
+    assert "/case/nudge" not in page
+    token = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert token
+    await phone._ask("POST", f"{phone.path}/case/nudge", {"csrf": token[1]})
+    assert phone.status == 422
+    await later(phone.shop, 5 * 86_400)
+    await phone.shop.work()
+    await phone.open()
+    for _ in range(2):
+        await phone.send("nudge")
+        assert phone.status == 200
+    assert phone.page.count("请问处理得怎么样了") == 1
 
 
 async def test_it_is_withdrawn(phone: Phone, payment: str) -> None:

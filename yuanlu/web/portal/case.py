@@ -53,7 +53,7 @@ from yuanlu.web.portal.receipt import (
 )
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Template
 
 LANGUAGE_COOKIE = "lang"
 WHATS = ("wrong_amount", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
@@ -90,13 +90,13 @@ Act = Callable[[Guest, Mapping[str, str]], Awaitable[None]]
 
 
 @lru_cache(maxsize=1)
-def _space() -> Environment:
+def _template() -> Template:
     import jinja2  # noqa: PLC0415 - loaded when the first customer comes
 
     space = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # nosec B701 - autoescape is on
     space.filters |= {"yuan": lambda fen: str(Money(fen)), "plain": lambda fen: Money(fen).yuan(), "moment": moment}
     space.filters["lines"] = str.splitlines
-    return space
+    return space.from_string(packaged.text("web/portal/case.html"))
 
 
 async def prove(guest: Guest, form: Mapping[str, str]) -> None:
@@ -194,7 +194,7 @@ async def page(guest: Guest, problem: Any = None, form: Mapping[str, str] | None
         is_over = case is None or case.state == "CLOSED"
         given["can_ask"] = is_over and payment.state in HAS_MONEY and payment.rest.amount > 0
         given |= {"whats": WHATS, "case_id": ids.new(Kind.CASE), "message_id": ids.new(Kind.EVIDENCE)}
-    body = _space().from_string(packaged.text("web/portal/case.html")).render(
+    body = _template().render(
         lang={"zh": "zh-CN", "en": "en"}[guest.api.lang],
         other={"zh": "en", "en": "zh"}[guest.api.lang],
         say=lambda code, **facts: words.say(f"portal.{code}", guest.api.lang, **facts),
