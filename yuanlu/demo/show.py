@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -21,6 +21,9 @@ from yuanlu.demo.playbill import STORIES, headline
 from yuanlu.demo.stage import Stage, WentWrong, stage
 from yuanlu.demo.stories import End
 from yuanlu.money import Money
+from yuanlu.people import flow as people
+from yuanlu.people import signing
+from yuanlu.receipts import flow as receipts
 from yuanlu.terminal.screen import Screen, padded, screen
 from yuanlu.web.parts import logs
 
@@ -43,7 +46,7 @@ async def play(story: str, *, state: Path | None, seed: int, once: bool, as_json
             else:
                 _ending(shown, told)
             if not once:
-                _page(shown, on, told, place)
+                _page(shown, on, told, place, await _pages(on, told))
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.Event().wait()
     return 0 if told["ok"] else 1
@@ -131,7 +134,22 @@ def _ending(shown: Screen, told: dict[str, Any]) -> None:
     shown.line(shown.ink(f"{verdict[0]} · {told['seconds']} s", "bold", verdict[1]))
 
 
-def _page(shown: Screen, on: Stage, told: dict[str, Any], place: Path) -> None:
+async def _pages(on: Stage, told: dict[str, Any]) -> list[tuple[str, str]]:
+    """Pages to open in a browser: the console, by an invitation for a demo account, and the customer's own page.
+
+    Shape: what each is called, and its address. The account goes with the demo, and says so.
+    """
+    desk, address = on.app.desk, on.service_address
+    boss = await people.add(desk, on.merchant_id, role="owner", name="demo 演示", who="cli:demo")
+    token = await signing.invite(desk, on.merchant_id, boss.id, "cli:demo")
+    found = [("控制台 console", f"{address}/accept#{token}")]
+    if told["payment"]:
+        slip = await receipts.token_of(desk, on.merchant_id, told["payment"]["id"], "cli:demo")
+        found.append(("顾客的页面", f"{address}/r/{slip}"))
+    return found
+
+
+def _page(shown: Screen, on: Stage, told: dict[str, Any], place: Path, pages: Sequence[tuple[str, str]]) -> None:
     """What to look at while it runs."""
     key, address = on.keys["cashier"], on.service_address
     thing = next((told[name] for name in ("case", "refund", "payment") if told[name] is not None), None)
@@ -140,6 +158,7 @@ def _page(shown: Screen, on: Stage, told: dict[str, Any], place: Path) -> None:
     shown.line()
     shown.line(shown.ink("还在运行，Ctrl-C 结束全部。  Still running: Ctrl-C ends all of it.", "bold"))
     for name, where in (
+        *pages,
         ("API", f"{address}/v1/openapi.json"),
         ("API key", key),
         ("metrics", f"{address}/metrics"),
@@ -147,7 +166,7 @@ def _page(shown: Screen, on: Stage, told: dict[str, Any], place: Path) -> None:
         ("渠道账本 sim", f"{on.sim_address}/_sim/books"),
         ("logs", str(place / "demo.log")),
     ):
-        shown.line(f"  {padded(name, 14)}{where}")
+        shown.line(f"  {padded(name, 16)}{where}")
     shown.line()
     shown.line(f"  curl -H 'Authorization: Bearer {key}' {address}{payment}/timeline" if told["payment"] else "")
     shown.line(f"  export YUANLU_STATE={place}")
