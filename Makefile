@@ -1,5 +1,7 @@
 # yuanlu: `make` lists the targets. Everything they need they install into .venv.
-PYTHON ?= python3
+# Debian's own Python where it will do: it is built with profiles, and needs a fifth less CPU than most built by hand.
+PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+  && echo /usr/bin/python3 || echo python3)
 BIN := .venv/bin
 RUNS := .venv/.runs
 TESTS := .venv/.tests

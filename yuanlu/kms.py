@@ -33,19 +33,19 @@ _MARK = "s1."
 _NONCE = 12
 
 
-def shut(key: bytes, text: bytes, bound_to: str) -> str:
+def shut(cipher: AESGCM, text: bytes, bound_to: str) -> str:
     """Seal bytes under a key, bound to what they are for. Shape: `s1.` and base64 of nonce, text and tag."""
     nonce = os.urandom(_NONCE)
-    return _MARK + urlsafe_b64encode(nonce + AESGCM(key).encrypt(nonce, text, bound_to.encode())).decode()
+    return _MARK + urlsafe_b64encode(nonce + cipher.encrypt(nonce, text, bound_to.encode())).decode()
 
 
-def opened(key: bytes, sealed: str, bound_to: str) -> bytes:
+def opened(cipher: AESGCM, sealed: str, bound_to: str) -> bytes:
     """What `shut` sealed. Raises Broken."""
     if not sealed.startswith(_MARK):
         raise Broken("this is no sealed text")
     raw = urlsafe_b64decode(sealed.removeprefix(_MARK))
     try:
-        return AESGCM(key).decrypt(raw[:_NONCE], raw[_NONCE:], bound_to.encode())
+        return cipher.decrypt(raw[:_NONCE], raw[_NONCE:], bound_to.encode())
     except InvalidTag:
         raise Broken("sealed text does not open: another key, another subject, or it was changed") from None
 
@@ -139,7 +139,7 @@ class FileKeys:
 
     async def wrap(self, key: bytes, bound_to: str) -> Wrapped:
         first = self.keys()[0]
-        return Wrapped(shut(first, key, bound_to), name_of(first))
+        return Wrapped(shut(AESGCM(first), key, bound_to), name_of(first))
 
     async def unwrap(self, wrapped: Wrapped, bound_to: str) -> bytes:
         key = self.by_name().get(wrapped.by)
@@ -147,12 +147,12 @@ class FileKeys:
             raise Broken(
                 f"a merchant's key is wrapped by {wrapped.by}, which is not in the key file: put it back there"
             )
-        return opened(key, wrapped.text, bound_to)
+        return opened(AESGCM(key), wrapped.text, bound_to)
 
     async def bare(self, text: str, bound_to: str) -> bytes:
         for key in self.keys():
             try:
-                return opened(key, text, bound_to)
+                return opened(AESGCM(key), text, bound_to)
             except Broken:
                 continue
         raise Broken("sealed text does not open: another key, another subject, or it was changed")

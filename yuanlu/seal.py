@@ -45,18 +45,18 @@ STEP = 200
 _MAKING_LOCK = 0x7365616C  # "seal": one makes a merchant's key at a time, and never beside a change of what wraps it
 
 
-def _shut_bytes(key: bytes, content: bytes, bound_to: str) -> bytes:
+def _shut_bytes(cipher: AESGCM, content: bytes, bound_to: str) -> bytes:
     nonce = os.urandom(_NONCE)
-    return _MARK.encode() + nonce + AESGCM(key).encrypt(nonce, content, bound_to.encode())
+    return _MARK.encode() + nonce + cipher.encrypt(nonce, content, bound_to.encode())
 
 
-def _opened_bytes(key: bytes, sealed: bytes, bound_to: str) -> bytes:
+def _opened_bytes(cipher: AESGCM, sealed: bytes, bound_to: str) -> bytes:
     mark = len(_MARK)
     if sealed[:mark] != _MARK.encode() or len(sealed) < mark + _NONCE + _TAG:
         raise Broken("this is no sealed content")
     raw = memoryview(sealed)[mark:]
     try:
-        return AESGCM(key).decrypt(bytes(raw[:_NONCE]), raw[_NONCE:], bound_to.encode())
+        return cipher.decrypt(bytes(raw[:_NONCE]), raw[_NONCE:], bound_to.encode())
     except InvalidTag:
         raise Broken("sealed content does not open: another key, another subject, or it was changed") from None
 
@@ -68,28 +68,35 @@ class Sealed:
     merchant_id: str
     subject: str
     key: bytes | None = field(repr=False)
+    _cipher: AESGCM | None = field(init=False, repr=False, compare=False)
+    """Made once: making it takes longer than sealing a line."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_cipher", AESGCM(self.key) if self.key is not None else None)
 
     @property
     def _bound_to(self) -> str:
         return f"{self.merchant_id}/{self.subject}"
+
+    @property
+    def _able(self) -> AESGCM:
+        if self._cipher is None:
+            raise Denied("seal.forgotten", subject=self.subject)
+        return self._cipher
 
     def seal(self, text: str) -> str:
         """Seal a text. Shape: `s1.` and base64; the same text gives another one each time.
 
         Raises Denied: seal.forgotten.
         """
-        if self.key is None:
-            raise Denied("seal.forgotten", subject=self.subject)
-        return shut(self.key, text.encode(), self._bound_to)
+        return shut(self._able, text.encode(), self._bound_to)
 
     def open(self, sealed: str) -> str:
         """Read what was sealed for this subject.
 
         Raises Denied: seal.forgotten; Broken when it was sealed for another, or changed.
         """
-        if self.key is None:
-            raise Denied("seal.forgotten", subject=self.subject)
-        return opened(self.key, sealed, self._bound_to).decode()
+        return opened(self._able, sealed, self._bound_to).decode()
 
     def mark(self, text: str) -> str:
         """The keyed hash by which a text is known again and not told: nobody guesses it once the key is forgotten.
@@ -105,18 +112,14 @@ class Sealed:
 
         Shape: `s1.`, 12 bytes of nonce, then as long as the content and 16 bytes more. Raises Denied: seal.forgotten.
         """
-        if self.key is None:
-            raise Denied("seal.forgotten", subject=self.subject)
-        return _shut_bytes(self.key, content, f"{self._bound_to}/{name}")
+        return _shut_bytes(self._able, content, f"{self._bound_to}/{name}")
 
     def open_bytes(self, sealed: bytes, name: str) -> bytes:
         """The content that was sealed under this name.
 
         Raises Denied: seal.forgotten; Broken when it was sealed otherwise, or changed.
         """
-        if self.key is None:
-            raise Denied("seal.forgotten", subject=self.subject)
-        return _opened_bytes(self.key, sealed, f"{self._bound_to}/{name}")
+        return _opened_bytes(self._able, sealed, f"{self._bound_to}/{name}")
 
 
 _KEY_COLUMNS = (
@@ -206,7 +209,7 @@ class Seal:
             key = AESGCM.generate_key(256)
             version, merchant_key = await self._current(merchant_id, at)
             await self._execute(
-                _ADD, merchant_id, subject, shut(merchant_key, key, f"{merchant_id}/{subject}"), version, at
+                _ADD, merchant_id, subject, shut(AESGCM(merchant_key), key, f"{merchant_id}/{subject}"), version, at
             )  # adds nothing where somebody else was first, or where this version was retired meanwhile
             found = await self._found(merchant_id, subject)
         key_of = await self._subject_key(found, merchant_id, subject) if found["wrapped"] else None
@@ -217,7 +220,8 @@ class Seal:
         if row["key_version"] is None:
             return await self.kms.bare(row["wrapped"], bound_to)
         by = Wrapped(row["merchant_key"], row["wrapped_by"])
-        return opened(await self._merchant_key(merchant_id, row["key_version"], by), row["wrapped"], bound_to)
+        merchant_key = await self._merchant_key(merchant_id, row["key_version"], by)
+        return opened(AESGCM(merchant_key), row["wrapped"], bound_to)
 
     async def _merchant_key(self, merchant_id: str, version: int, wrapped: Wrapped) -> bytes:
         """A merchant's key, from memory or from what wraps it; many who ask at once ask once."""
@@ -299,7 +303,7 @@ class Seal:
             fresh = []
             for row in rows:
                 key = await self._subject_key(row, merchant_id, row["subject"])
-                fresh.append(shut(merchant_key, key, f"{merchant_id}/{row['subject']}"))
+                fresh.append(shut(AESGCM(merchant_key), key, f"{merchant_id}/{row['subject']}"))
             with db.away():
                 done = await self._pool.fetch(
                     _MOVE,

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from moto.server import ThreadedMotoServer
 
 from yuanlu import kms as kms_of_file
@@ -47,7 +48,7 @@ async def bare(pools: Pools, merchant_id: str, subject: str, key: bytes, master:
     """A subject's key as it was wrapped before there were merchants' keys."""
     await pools.recorder.execute(
         "insert into subject_keys (merchant_id, subject, wrapped, made_at) values ($1, $2, $3, $4)",
-        merchant_id, subject, shut(master, key, f"{merchant_id}/{subject}"), NOON,
+        merchant_id, subject, shut(AESGCM(master), key, f"{merchant_id}/{subject}"), NOON,
     )  # fmt: skip
 
 

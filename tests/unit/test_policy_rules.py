@@ -83,7 +83,7 @@ EVERYWHERE = [
 """Every place that can differ: one value beyond each end the lines above may have."""
 
 
-@given(LINES)
+@given(st.lists(a_line(), min_size=1, max_size=3 * rules.GROUP))
 def test_the_compiled_table_and_the_plain_reading_always_agree(lines: list[Line]) -> None:
     """S68."""
     one = rules.compiled(tuple(lines))

@@ -70,7 +70,7 @@ def child() -> None:
     forget_peak()
     began = time.perf_counter()
     if what == "empty":
-        typeset.pdf(typeset.typesetter(), "<p>原路</p>")
+        typeset.pdf(typeset.typesetter(), typeset.Page("<p>原路</p>"))
     else:
         file = press.press(dossier, contents, ours, reader=Reader.COUNSEL, lang="zh")
     seconds = time.perf_counter() - began

@@ -5,7 +5,6 @@ Heavy libraries are loaded when the first page is made, and only then.
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +36,7 @@ from yuanlu.packs.dossier import (
 )
 from yuanlu.packs.readers import Reader
 from yuanlu.packs.rules import CITED
+from yuanlu.packs.typeset import Page
 from yuanlu.payments.rules import HAS_MONEY
 from yuanlu.refunds.rules import State
 from yuanlu.told import both, told
@@ -72,14 +72,15 @@ class Tongue:
 
 def page(
     dossier: Dossier, contents: Mapping[str, bytes], *, reader: Reader, lang: str, certificates: Sequence[str]
-) -> str:
-    """The pages of a dossier that was cut already: one document of HTML, its style and small pictures in it."""
+) -> Page:
+    """The pages of a dossier that was cut already: one document of HTML, its style in it, and its small pictures."""
     import jinja2  # noqa: PLC0415 - see the top
 
     tongue = Tongue(words.language(lang), dossier.merchant.get(PEOPLE, {}))
     space = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, finalize=seen)
     case, marks, told_amounts = dossier.case, _marks(dossier), _explained(dossier)
-    return space.from_string(packaged.text("packs/pack.html")).render(
+    pictures = dict(_thumbs(dossier, contents))
+    html = space.from_string(packaged.text("packs/pack.html")).render(
         lang=tongue.lang,
         t=tongue.pair,
         style=packaged.text("packs/pack.css"),
@@ -96,7 +97,7 @@ def page(
         decisions=[_decision(each, tongue) for each in dossier.decisions],
         cited=_rights(dossier, tongue, at_stage=False),
         timeline=_timeline(dossier, tongue, marks),
-        files=[_file(each, contents, tongue, marks) for each in dossier.files],
+        files=[_file(each, pictures, tongue, marks) for each in dossier.files],
         evidence=list(_evidence(dossier, tongue, marks)),
         given=list(_given(dossier, tongue, marks)),
         chain=list(_links(dossier, tongue, marks)),
@@ -104,6 +105,7 @@ def page(
         certificates=[{"code": f"paper.certificate_{'ours' if not place else 'authority'}", "fingerprint": each}
                       for place, each in enumerate(certificates)],
     )  # fmt: skip
+    return Page(html, pictures)
 
 
 def seen(value: Any) -> Any:
@@ -373,31 +375,41 @@ def _linked(dossier: Dossier, link: Link, tongue: Tongue) -> str:
     return tongue.known(f"item.{link.kind}")
 
 
-def _file(kept: Kept, contents: Mapping[str, bytes], tongue: Tongue, marks: Mapping[str, str]) -> dict[str, str]:
+def _file(kept: Kept, pictures: Mapping[str, bytes], tongue: Tongue, marks: Mapping[str, str]) -> dict[str, str]:
     size = f"{kept.size / 1024:,.0f}\u00a0KB"
     about = f"{kept.media} · {size}"
     if not kept.enclosed:
         about += " · " + tongue.say("paper.gone" if kept.gone else "paper.not_enclosed")
-    thumb = _thumb(contents[kept.id]) if kept.enclosed and kept.media.startswith("image/") else ""
+    thumb = _address(kept) if _address(kept) in pictures else ""
     is_doubtful = kept.enclosed and kept.searched is False
     doubt = (kept.says_zh if tongue.lang == "zh" else kept.says_en).replace("\n", " ") if is_doubtful else ""
     return {"mark": marks[kept.id], "name": kept.name, "id": kept.id, "about": about, "digest": kept.digest,
             "doubt": doubt, "thumb": thumb}  # fmt: skip
 
 
-def _thumb(content: bytes) -> str:
-    """A small picture of a picture, as an address that holds it; nothing where it cannot be drawn."""
+def _address(kept: Kept) -> str:
+    return f"picture:{kept.id}"
+
+
+def _thumbs(dossier: Dossier, contents: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    for kept in dossier.files:
+        if kept.enclosed and kept.media.startswith("image/") and (small := _thumb(contents[kept.id])):
+            yield _address(kept), small
+
+
+def _thumb(content: bytes) -> bytes:
+    """A small picture of a picture; nothing where it cannot be drawn."""
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - see the top
 
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as picture:
             if picture.width * picture.height > THUMB_PIXELS_MAX:
-                return ""
+                return b""
             picture.draft("RGB", THUMB)
             small = picture.convert("RGB")
         small.thumbnail(THUMB)
         out = io.BytesIO()
         small.save(out, "JPEG", quality=72)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return ""
-    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
+        return b""
+    return out.getvalue()

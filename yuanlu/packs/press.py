@@ -23,8 +23,8 @@ from yuanlu.packs.signer import Signer
 
 _FIELD = "Pack"
 _LIBRARIES = ("pyhanko.pdf_utils.embed", "pyhanko.sign.signers", "pyhanko_certvalidator.registry")
-_SQUEEZE = 1
-"""How hard attachments are compressed: pictures hardly shrink, and must not cost seconds."""
+_SQUEEZE, _STORE = 1, 0
+"""How hard records are compressed, and files: pictures and PDFs would not shrink, and cost as long as two pages."""
 
 
 def press(dossier: Dossier, contents: Mapping[str, bytes], signer: Signer, *, reader: Reader, lang: str) -> bytes:
@@ -41,9 +41,8 @@ def press(dossier: Dossier, contents: Mapping[str, bytes], signer: Signer, *, re
         for each in _LIBRARIES:  # while it draws: a second to load, and what is enclosed
             importlib.import_module(each)
         enclosed = records.papers(shown, contents)
-        squeezed = {
-            name: zlib.compress(each, _SQUEEZE) for name, each in {**enclosed.records, **enclosed.files}.items()
-        }
+        squeezed = {name: zlib.compress(each, _SQUEEZE) for name, each in enclosed.records.items()}
+        squeezed |= {name: zlib.compress(each, _STORE) for name, each in enclosed.files.items()}
         writer = _opened(drawn())
     listed = records.manifest(
         shown, enclosed, reader=reader, lang=lang, certificates=signer.fingerprints, pages=list(page_digests(writer))

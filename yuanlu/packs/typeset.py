@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from yuanlu.errors import Broken, Denied
 
 FONT_PACKAGE = "fonts-noto-cjk"
@@ -28,11 +30,18 @@ _ROOT = Path(__file__).resolve().parents[2]
 _DENIED = 3
 
 
+class Page(msgspec.Struct):
+    """HTML, and its pictures by the addresses they are shown under: within it, each letter of them would be read."""
+
+    html: str
+    pictures: dict[str, bytes] = {}
+
+
 @contextmanager
-def begun() -> Iterator[Callable[[str], Callable[[], bytes]]]:
+def begun() -> Iterator[Callable[[Page], Callable[[], bytes]]]:
     """A typesetter that has begun to load; it is gone when the block ends.
 
-    Shape: give it a page of HTML, and it answers at once with a call that waits for the file: PDF/A-3, with nothing
+    Shape: give it a page, and it answers at once with a call that waits for the file: PDF/A-3, with nothing
     enclosed yet. That call raises Denied: pack.no_font, pack.too_slow; Broken when the process ends
     in another way than it should.
     """
@@ -43,8 +52,8 @@ def begun() -> Iterator[Callable[[str], Callable[[], bytes]]]:
     )  # fmt: skip
     with process, ThreadPoolExecutor(1) as beside:
 
-        def told(html: str) -> Callable[[], bytes]:
-            telling = beside.submit(process.communicate, html.encode(), WITHIN_SECONDS)
+        def told(page: Page) -> Callable[[], bytes]:
+            telling = beside.submit(process.communicate, msgspec.msgpack.encode(page), WITHIN_SECONDS)
             return lambda: _file(process, *telling.result())
 
         try:
@@ -65,7 +74,7 @@ def _file(process: subprocess.Popen[bytes], file: bytes, cried: bytes) -> bytes:
 
 
 def main() -> int:
-    """What that process does: HTML on standard input, a PDF on standard output."""
+    """What that process does: a page on standard input, a PDF on standard output."""
     gc.disable()  # it lives for one page
     # WeasyPrint tries the names of seven libraries on each platform; gcc and ld would be asked about most, for 0.3 s.
     ctypes.util.find_library = lambda name: None  # noqa: ARG005
@@ -74,16 +83,27 @@ def main() -> int:
     except Denied as no:
         sys.stderr.write(f"{no.facts['package']}\n")
         return _DENIED
-    sys.stdout.buffer.write(pdf(weasyprint, sys.stdin.buffer.read().decode()))
+    sys.stdout.buffer.write(pdf(weasyprint, msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Page)))
     return 0
 
 
-def pdf(weasyprint: Any, html: str) -> bytes:
-    """The page as a file. Nothing is fetched for it: no file, no address, only what it holds itself (`data:`)."""
+def pdf(weasyprint: Any, page: Page) -> bytes:
+    """The page as a file. Nothing is fetched for it: no file, no address, only the pictures it was handed."""
+
+    class Handed(weasyprint.urls.URLFetcher):  # type: ignore[misc]
+        """Knows those pictures. Its parent would make two contexts of TLS, and ask for proxies, to fetch nothing."""
+
+        _fail_on_errors = False
+
+        def __init__(self) -> None:
+            """Nothing to open."""
+
+        def __call__(self, url: str) -> Any:
+            return weasyprint.urls.URLFetcherResponse(url, page.pictures[url])
+
     with warnings.catch_warnings():  # it leaves the file of its colour profile to be closed by itself
         warnings.simplefilter("ignore", ResourceWarning)
-        fetcher = weasyprint.urls.URLFetcher(allowed_protocols={"data"})
-        drawn: bytes = weasyprint.HTML(string=html, url_fetcher=fetcher).write_pdf(pdf_variant="pdf/a-3u")
+        drawn: bytes = weasyprint.HTML(string=page.html, url_fetcher=Handed()).write_pdf(pdf_variant="pdf/a-3u")
     return drawn
 
 
@@ -126,4 +146,7 @@ def can_write_chinese() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ended)  # a fifth of a second of taking apart what goes away with the process

@@ -190,6 +190,9 @@ NODES = frozenset(
 )  # fmt: skip
 """All a compiled table may be made of: comparisons of its six arguments with constants, and the return of a number."""
 
+GROUP = 10
+"""Rows that one look at the amount passes over, where none of them can fit."""
+
 
 @lru_cache(maxsize=256)
 def compiled(lines: tuple[Line, ...]) -> Found:
@@ -198,10 +201,15 @@ def compiled(lines: tuple[Line, ...]) -> Found:
     Law: it is made of `NODES` alone, over names of `ARGUMENTS` alone.
     """
     body: list[ast.stmt] = []
-    for place, line in enumerate(lines):
-        test = _test(line)
-        answer = ast.Return(ast.Constant(place))
-        body.append(answer if test is None else ast.If(test, [answer], []))
+    for first in range(0, len(lines), GROUP):
+        group = lines[first : first + GROUP]
+        rows: list[ast.stmt] = []
+        for place, line in enumerate(group, first):
+            test = _test(line)
+            answer = ast.Return(ast.Constant(place))
+            rows.append(answer if test is None else ast.If(test, [answer], []))
+        hull = _within("amount", _hull([line.amount for line in group]), AMOUNT_ANY)
+        body += [ast.If(_all(hull), rows, [])] if hull else rows
     body.append(ast.Return(ast.Constant(NO_LINE)))
     shape = ast.arguments([], [ast.arg(name) for name in ARGUMENTS], None, [], [], None, [])
     tree = ast.Module([ast.FunctionDef("found", shape, body, [])], [])
@@ -243,9 +251,17 @@ def _test(line: Line) -> ast.expr | None:
         *_among("channel", line.channels),
         *_among("tender", line.tenders),
     ]
-    if len(parts) <= 1:
-        return parts[0] if parts else None
-    return ast.BoolOp(ast.And(), parts)
+    return _all(parts) if parts else None
+
+
+def _all(parts: list[ast.expr]) -> ast.expr:
+    return parts[0] if len(parts) == 1 else ast.BoolOp(ast.And(), parts)
+
+
+def _hull(spans: Sequence[Span]) -> Span:
+    """The least span that holds all of these."""
+    highs = [span.high for span in spans]
+    return Span(min(span.low for span in spans), None if None in highs else max(each or 0 for each in highs))
 
 
 def _name(name: str) -> ast.Name:
