@@ -12,7 +12,7 @@ import asyncpg
 from yuanlu.clock import business_day
 from yuanlu.desk import Desk
 from yuanlu.people import store
-from yuanlu.people.rules import MAY, OF_MERCHANT, Limit, Role
+from yuanlu.people.rules import Limit, Role, verbs
 
 UNUSED_AFTER = timedelta(days=90)
 LONG_AFTER = timedelta(days=365)
@@ -62,8 +62,7 @@ class Reviewed:
     @property
     def may(self) -> Sequence[str]:
         """The verbs of the table they have."""
-        beyond = OF_MERCHANT if self.store_id else frozenset()
-        return sorted(verb for verb, roles in MAY.items() if self.role in roles and verb not in beyond)
+        return verbs(self.role, self.store_id)
 
     def look_at(self, at: datetime) -> Sequence[str]:
         """Why somebody should look at them."""
