@@ -13,7 +13,7 @@ from yuanlu.clock import business_day
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.people import flow, signing, signing_store, store
-from yuanlu.people.rules import Purse, Staff, demand_other, demand_over, verbs
+from yuanlu.people.rules import OF_STAFF, Purse, Staff, demand_other, demand_over, stands_over, verbs
 from yuanlu.people.stepup import Act
 from yuanlu.web.parts import lists
 from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
@@ -83,10 +83,13 @@ class PersonTold(StaffTold, frozen=True, kw_only=True):
 
 
 class StaffListTold(Struct, frozen=True, kw_only=True):
-    """Some of the staff, who was hired first in front; `next` is what to go on behind."""
+    """Some of the staff, who was hired first in front; `next` is what to go on behind.
+
+    `may_hire`: the roles of people whom whoever asks may hire."""
 
     items: Sequence[StaffTold]
     next: str | None
+    may_hire: Sequence[str]
 
 
 class InvitationTold(Struct, frozen=True, kw_only=True):
@@ -158,7 +161,9 @@ async def page(call: Call) -> Answer:
     purse = await _purse(call)
     rows = await _found(call, after=wish.after, most=wish.limit + 1, left=wish.left)
     items = [StaffTold(**await _told(call, row, store.made(row), purse)) for row in rows[: wish.limit]]
-    return 200, StaffListTold(items=items, next=items[-1].id if len(rows) > wish.limit else None)
+    behind = items[-1].id if len(rows) > wish.limit else None
+    may_hire = [role.value for role in OF_STAFF if stands_over(call.by.role, role)]
+    return 200, StaffListTold(items=items, next=behind, may_hire=may_hire)
 
 
 async def _one(call: Call, staff_id: str) -> PersonTold:
