@@ -173,7 +173,7 @@ async def test_a_manager_hires_cashiers_and_sees_no_act_on_who_stands_above_or_b
     olga, bert, carl = [await person(shop, role) for role in ("owner", "manager", "cashier")]
     manager = await entered(shop, "manager")
     page = await manager.open("/console/people")
-    assert re.findall(r'<option value="(\w+)"', page)[:2] == ["trainee", "cashier"]
+    assert re.findall(r'<option value="(\w+)"', page)[:2] == ["cashier", "trainee"]
     assert 'value="owner"' not in page
     await manager.send("/console/people", name="李雷", role="owner", store="")
     assert manager.status == 422
@@ -231,6 +231,10 @@ async def test_the_review_names_whom_to_look_at(owner: Browser) -> None:
     await recorder.execute("update staff set since = since - interval '400 days' where id = $1", anna)
     page = await owner.open("/console/people/review")
     assert "同一岗位满一年" in page
+    assert "不能登录，也没密钥" not in page, "who signs in by a password needs no key"
+    strange = await people.add(owner.shop.app.desk, owner.shop.merchant_id, role="risk", name="空", who="boss")
+    page = await owner.open("/console/people/review")
+    assert "不能登录，也没密钥" in page.partition(strange.id)[2].partition("</tr>")[0]
     auditor = await entered(owner.shop, "auditor")
     assert anna in await auditor.open("/console/people/review")
     page = await auditor.open(f"/console/people/{anna}")

@@ -13,6 +13,7 @@ from yuanlu.clock import business_day
 from yuanlu.ids import Kind
 from yuanlu.money import Money, from_yuan
 from yuanlu.people.limits import SENDERS
+from yuanlu.people.rules import MAY
 from yuanlu.web.console.acting import act, ask_sure, filled, sure
 from yuanlu.web.console.me import drawn
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
@@ -68,7 +69,15 @@ async def show_one(here: Visitor, _: Mapping[str, str], problem: Any = None, **m
     """One of the people. `more`: what is told once."""
     told = await here.ask(f"{_STAFF}/{{staff}}", here.place)
     found = (await here.ask(f"{_STAFF}/{{staff}}/sessions", here.place)).items if told.may_end else ()
-    given = {"one": told, "day": _day, "sessions": found, "problem": problem, "invitation": None, **more}
+    given = {
+        "one": told,
+        "verbs": sorted(told.may, key=list(MAY).index),
+        "day": _day,
+        "sessions": found,
+        "problem": problem,
+        "invitation": None,
+        **more,
+    }
     return View("person.html", given, UNPROCESSED if problem else 200)
 
 
