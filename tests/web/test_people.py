@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import asyncpg
 import pyotp
 import pytest
 
@@ -142,6 +143,17 @@ async def test_of_two_last_owners_who_end_each_other_at_once_one_stays(shop: Sho
         stays = "olga" if left[0]["id"] == pair[0] else "otto"
         assert (await shop.post(f"/v1/staff/{left[0]['id']}/end", {}, who=stays)).code == "staff.last_owner"
         await shop.app.pools.recorder.execute("update staff set role = 'auditor' where until is null")
+
+
+async def test_the_database_keeps_an_owner_of_all_stores_whatever_a_rule_says(shop: Shop) -> None:
+    """Both at once, past every rule: neither leaves. Who belongs to one store may."""
+    pair = [await hire(shop, name, "owner") for name in ("olga", "otto")]
+    far = await hire(shop, "far", "owner", ELSEWHERE)
+    recorder, end = shop.app.pools.recorder, "update staff set until = now() where id = any($1)"
+    with pytest.raises(asyncpg.UniqueViolationError, match="the last owner stays"):
+        await recorder.execute(end, pair)
+    await recorder.execute(end, [pair[0], far])
+    assert await recorder.fetchval("select count(*) from staff where role = 'owner' and until is null") == 1
 
 
 async def test_a_manager_of_a_store_sees_and_hires_for_that_store_alone(shop: Shop) -> None:
