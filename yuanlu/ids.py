@@ -104,6 +104,16 @@ def derived(kind: Kind, at: datetime, *parts: str) -> str:
     return _made(kind, at, int.from_bytes(seed[:10], "big"))
 
 
+def kin(text: str, *parts: str) -> str:
+    """The id of this one's kind and moment that it and these parts always give.
+
+    Whoever makes the one cannot choose the other: as where ids of all merchants are looked for among each other.
+    """
+    seed = hashlib.sha256("\x1f".join((text, *parts)).encode()).digest()
+    body = text[:12] + _base32(int.from_bytes(seed[:10], "big"))[10:]
+    return body + _check(body)
+
+
 def around(text: str, within: timedelta) -> tuple[str, str]:
     """Bounds between which all ids lie that were made within a span of this one, by the same clock.
 

@@ -150,6 +150,7 @@ async def test_a_neighbours_keys_are_not_there(owned: Shop) -> None:
 async def test_a_leavers_keys_end_with_them(owned: Shop) -> None:
     """Also the narrowed one that they made for themselves, and its old secret in its grace."""
     leaver = await hired(owned, "owner")
+    await people.add(owned.app.desk, owned.merchant_id, role="owner", name="李", who="boss")  # somebody stays
     mine = await made(owned, mine=True, scopes=["read"])
     owned.keys["mine"] = mine.told["api_key"]
     turned = await owned.post(f"/v1/keys/{mine.told['key']['id']}/rotate", {}, who="owner")

@@ -349,9 +349,10 @@ async def standing(shop: Shop) -> dict[str, str]:
     evidence = next(
         one["evidence"] for one in (await shop.get(f"/v1/payments/{payment}/timeline")).told["items"] if one["evidence"]
     )
+    person = await people.add(shop.app.desk, shop.merchant_id, role="cashier", name="李", who="boss", store_id=store)
     return {
         **made, "payment": payment, "case": case, "complaint": complaint, "code": code, "till": shop.till,
-        "object": payment, "evidence": evidence, "receipt": payment,
+        "object": payment, "evidence": evidence, "receipt": payment, "staff": person.id,
     }  # fmt: skip
 
 

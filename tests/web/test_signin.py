@@ -453,7 +453,7 @@ async def test_a_session_ends_when_it_lies_idle_and_after_half_a_day_in_any_case
 
 
 async def test_whoever_leaves_or_is_given_a_new_way_in_is_signed_out(shop: Shop) -> None:
-    account = await invited(shop)
+    account = await invited(shop, "manager")
     await entered(shop, account)
     token = await signing.invite(shop.app.desk, shop.merchant_id, account, "boss")
     assert (await shop.get("/v1/refunds", who="wang")).status == 200

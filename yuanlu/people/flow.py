@@ -1,4 +1,4 @@
-"""The verbs of staff: add, end."""
+"""The verbs of staff: add, hire, end; and of their limits."""
 
 from __future__ import annotations
 
@@ -24,6 +24,35 @@ class Decides(Protocol):
     def __call__(self, view: View[S], rule: Rule[S, LimitTable], /) -> Awaitable[Done[LimitTable]]: ...
 
 
+class DecidesStaff(Protocol):
+    """How it is decided that somebody is hired: as `Desk.decide` does, or only by somebody who is sure of it."""
+
+    def __call__(self, view: View[S], rule: Rule[S, Staff], /) -> Awaitable[Done[Staff]]: ...
+
+
+async def hire(
+    desk: Desk, merchant_id: str, asked_id: str, by: Person, *, role: str, name: str, store_id: str = "",
+    decide: DecidesStaff | None = None,
+) -> Done[Staff]:  # fmt: skip
+    """Write a member of staff down, by somebody who stands over them. Asking again with the same id is the same.
+
+    Their own id follows from the merchant's and the asked one: an account is looked for among all merchants' when its
+    person signs in, so nobody may choose one.
+    Raises Denied: id.invalid, staff.id_taken, staff.role_unknown, staff.name_empty; see `rules.demand_over`.
+    """
+    ids.checked(asked_id, ids.Kind.STAFF)
+    if role not in set(rules.OF_STAFF):
+        raise Denied("staff.role_unknown", role=role)
+    rules.demand_over(by, Role(role), store_id)
+    staff_id = ids.kin(asked_id, merchant_id)
+    done = await _added(desk, merchant_id, staff_id, Role(role), name, store_id, by.id, decide)
+    if not done.changed:
+        same = (done.row.role, done.row.store_id, await name_of(desk, done.row)) == (role, store_id, name.strip())
+        if not same:
+            raise Denied("staff.id_taken", id=asked_id)
+    return done
+
+
 async def add(
     desk: Desk, merchant_id: str, *, role: str, name: str, who: str, store_id: str = "", staff_id: str = ""
 ) -> Staff:
@@ -33,30 +62,31 @@ async def add(
     """
     if role not in set(rules.OF_STAFF):
         raise Denied("staff.role_unknown", role=role)
+    staff_id = staff_id or ids.new(ids.Kind.STAFF, desk.clock.now())
+    return (await _added(desk, merchant_id, staff_id, Role(role), name, store_id, who, None)).row
+
+
+async def _added(
+    desk: Desk, merchant_id: str, staff_id: str, role: Role, name: str, store_id: str, who: str,
+    decide: DecidesStaff | None,
+) -> Done[Staff]:  # fmt: skip
     if not name.strip():
         raise Denied("staff.name_empty")
-    now = desk.clock.now()
-    staff_id = staff_id or ids.new(ids.Kind.STAFF, now)
     sealed = await desk.sealed(merchant_id, staff_id)
     row = Staff(
-        merchant_id=merchant_id,
-        id=staff_id,
-        role=Role(role),
-        name=sealed.seal(name.strip()),
-        store_id=store_id,
-        since=now,
-    )
-    done = await desk.decide(store.by_id(merchant_id, staff_id), partial(rules.add, row, who))
-    return done.row
+        merchant_id=merchant_id, id=staff_id, role=role, name=sealed.seal(name.strip()), store_id=store_id,
+        since=desk.clock.now(),
+    )  # fmt: skip
+    return await (decide or desk.decide)(store.by_id(merchant_id, staff_id), partial(rules.add, row, who))
 
 
 async def end(desk: Desk, merchant_id: str, staff_id: str, who: str) -> Staff:
     """They act for the merchant no more: their keys end at once, and what they approved but is not carried out is
     looked at again.
 
-    Raises Denied: staff.unknown.
+    Raises Denied: staff.unknown, staff.last_owner.
     """
-    done = await desk.decide(store.by_id(merchant_id, staff_id), partial(rules.end, who))
+    done = await desk.decide(store.leaver(merchant_id, staff_id), partial(rules.end, who))
     return done.row
 
 

@@ -12,7 +12,7 @@ import asyncpg
 from yuanlu.clock import business_day
 from yuanlu.desk import Desk
 from yuanlu.people import store
-from yuanlu.people.rules import MAY, OF_MERCHANT, Limit, Role
+from yuanlu.people.rules import Limit, Role, verbs
 
 UNUSED_AFTER = timedelta(days=90)
 LONG_AFTER = timedelta(days=365)
@@ -21,11 +21,14 @@ MOST = 1000
 
 _WHO = """
   with named as (
-    select s.id as who, s.role, s.store_id, s.since, array_remove(array_agg(k.id order by k.id), null) as keys
+    select s.id as who, s.role, s.store_id, s.since, array_remove(array_agg(k.id order by k.id), null) as keys,
+      exists (select from credentials c where c.merchant_id = $1 and c.id = s.id and c.password <> '')
+        or exists (select from passkeys p where p.merchant_id = $1 and p.staff_id = s.id and p.ended_at is null)
+        as is_known
     from staff s left join api_keys k on k.merchant_id = s.merchant_id and k.staff_id = s.id and k.revoked_at is null
     where s.merchant_id = $1 and (s.until is null or s.until > $2) group by s.id, s.role, s.store_id, s.since
     union all
-    select k.actor, 'machine', coalesce(i.store_id, ''), k.created_at, array[k.id] from api_keys k
+    select k.actor, 'machine', coalesce(i.store_id, ''), k.created_at, array[k.id], false from api_keys k
     left join tills i on i.merchant_id = k.merchant_id and i.id = k.till_id
     where k.merchant_id = $1 and k.staff_id = '' and k.revoked_at is null
   ), told as (
@@ -56,19 +59,21 @@ class Reviewed:
     limit: Limit
     keys: Sequence[str]
     last_act_at: datetime | None
+    is_known: bool = False
+    """Whether they sign in by a password or passkey."""
     is_known_to_leaver: bool = False
     """A machine's key whose secret was last told to somebody who has left since: it should be rotated."""
 
     @property
     def may(self) -> Sequence[str]:
         """The verbs of the table they have."""
-        beyond = OF_MERCHANT if self.store_id else frozenset()
-        return sorted(verb for verb, roles in MAY.items() if self.role in roles and verb not in beyond)
+        return verbs(self.role, self.store_id)
 
     def look_at(self, at: datetime) -> Sequence[str]:
         """Why somebody should look at them."""
-        found = [] if self.keys else ["no_key"]
-        if self.keys and at - (self.last_act_at or self.since) >= UNUSED_AFTER:
+        has_way = bool(self.keys) or self.is_known
+        found = [] if has_way else ["no_key"]
+        if has_way and at - (self.last_act_at or self.since) >= UNUSED_AFTER:
             found.append("unused")
         if at - self.since >= LONG_AFTER and self.role is not Role.MACHINE:
             found.append("long_in_role")
@@ -91,6 +96,7 @@ async def reviewed(
             limit=purse.of(Role(row["role"])),
             keys=row["keys"],
             last_act_at=row["last_act_at"],
+            is_known=row["is_known"],
             is_known_to_leaver=row["is_known_to_leaver"],
         )
         for row in await pool.fetch(_WHO, merchant_id, at, MOST, store_id)

@@ -75,6 +75,8 @@ _TABLE = """
 | limit                    | yes   | yes     | yes  | ·       | ·       | ·       | ·       | ·       | ·        |
 | agree_limit              | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | ·        |
 | staff                    | yes   | ·       | ·    | ·       | ·       | ·       | yes     | ·       | yes      |
+| people                   | yes   | yes     | yes  | yes     | ·       | ·       | yes     | ·       | yes      |
+| hire                     | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
 | print                    | yes   | yes     | ·    | yes     | yes     | ·       | ·       | yes     | yes      |
 | printers                 | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
 | keys                     | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | yes      |
@@ -95,7 +97,8 @@ says what goes back without a person. `lose`: keeps the losses. `repay`: propose
 `pay_out` agrees to it, reads the account and says that it was paid. `limit`: proposes who may send back how much;
 `agree_limit` puts it in force. `teach`: reads what others practised. `own`: signs out, says what one proves oneself by
 and that one is sure, practises. `staff`: reads
-who may do what. `print`: has slips printed, and speaks for a printer; `printers`: says which there are. `keys`: makes
+who may do what. `people`: reads who works here; `hire`: adds, invites, signs out and ends people whom they stand over.
+`print`: has slips printed, and speaks for a printer; `printers`: says which there are. `keys`: makes
 and ends the keys of machines. `enrol`: lets a device become a till, and closes tills. `ticket`: tells of a
 fault, with a till's log. `oversee`: writes to a till, locks and unlocks it, closes tickets.
 
@@ -201,9 +204,55 @@ class StaffEnded(Fact):
     role: str
 
 
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """Somebody who may leave. `is_replaced`: whether there is another owner of all stores."""
+
+    staff: Staff | None
+    is_replaced: bool
+
+
 def may(role: Role, verb: str) -> bool:
     """Whether this role may do this."""
     return role in MAY[verb]
+
+
+def verbs(role: Role, store_id: str = "") -> list[str]:
+    """The verbs of the table that one of a role has; with a store, there. Shape: by name."""
+    beyond = OF_MERCHANT if store_id else frozenset()
+    return sorted(verb for verb, roles in MAY.items() if role in roles and verb not in beyond)
+
+
+def stands_over(by: Role, role: Role) -> bool:
+    """Whether one of a role may hire, invite and end one of another.
+
+    Owners do so with everybody; others with those whose verbs are all theirs, and fewer: so nobody makes a second
+    person out of themselves, who then agrees to what they proposed. Whoever runs the installation does too.
+    """
+    if by in (Role.OWNER, Role.OPERATOR):
+        return role in OF_STAFF
+    return may(by, "hire") and role in OF_STAFF and set(verbs(role)) < set(verbs(by))
+
+
+def demand_over(by: Person, role: Role, store_id: str) -> None:
+    """Let them decide about somebody of this role and store, or say no.
+
+    Raises Denied: staff.above, staff.other_store; see `demand`.
+    """
+    demand(by, "hire", store_id)
+    if by.store_id != store_id and by.store_id:
+        raise Denied("staff.other_store")
+    if not stands_over(by.role, role):
+        raise Denied("staff.above", role=role.value)
+
+
+def demand_other(by: Person, staff_id: str) -> None:
+    """Nobody gives themselves a new way in: a session that was left open would be one for good.
+
+    Raises Denied: staff.oneself.
+    """
+    if by.id == staff_id:
+        raise Denied("staff.oneself")
 
 
 def demand(by: Person, verb: str, store_id: str = "") -> None:
@@ -288,14 +337,18 @@ def add(row: Staff, who: str, seen: Staff | None, at: datetime) -> Change[Staff]
     return Change(row=row, at=at, who=who, facts=(StaffAdded(role=row.role, store_id=row.store_id),))
 
 
-def end(who: str, seen: Staff | None, at: datetime) -> Change[Staff] | Stay[Staff]:
+def end(who: str, seen: Leaver, at: datetime) -> Change[Staff] | Stay[Staff]:
     """They act for the merchant no more, from now on. What they decided stays theirs.
 
-    Raises Denied: staff.unknown.
+    Law: there is always an owner of all stores; the database holds it too, whoever ends whom at the same time.
+    Raises Denied: staff.unknown, staff.last_owner.
     """
-    if seen is None:
+    staff = seen.staff
+    if staff is None:
         raise Denied("staff.unknown")
-    if not seen.is_active(at):
-        return Stay(seen)
-    row = replace(seen, version=seen.version + 1, until=at)
+    if not staff.is_active(at):
+        return Stay(staff)
+    if staff.role is Role.OWNER and not staff.store_id and not seen.is_replaced:
+        raise Denied("staff.last_owner")
+    row = replace(staff, version=staff.version + 1, until=at)
     return Change(row=row, at=at, who=who, facts=(StaffEnded(role=row.role),))

@@ -60,18 +60,31 @@ class Entry:
 # --- invitations and passwords ---
 
 
-async def invite(desk: Desk, merchant_id: str, staff_id: str, who: str, *, forgets_second: bool = False) -> str:
+async def invite(
+    desk: Desk,
+    merchant_id: str,
+    staff_id: str,
+    who: str,
+    *,
+    forgets_second: bool = False,
+    sure: Sure | None = None,
+) -> str:
     """A one-time token for a (new) password; ends in 24 hours. With `forgets_second` it also resets codes.
 
-    Raises Denied: staff.unknown.
+    `sure`: who must be sure of it, where somebody must.
+    Raises Denied: staff.unknown; see `stepup.demand`.
     """
     staff = await desk.see(store.by_id(merchant_id, staff_id))
     if staff is None or not staff.is_active(desk.clock.now()):
         raise Denied("staff.unknown")
     secret = signin.new_secret()
     rule = partial(signin.invite, merchant_id, staff_id, signin.digest(secret), who, forgets_second)
-    await desk.decide(kept.credential(merchant_id, staff_id), rule)
+    await decide(desk, sure, _invites, merchant_id, kept.credential(merchant_id, staff_id), rule)
     return f"yi_{staff_id}_{secret}"
+
+
+def _invites(row: Credential) -> Act:
+    return Act("invite", row.id, payee="second" if row.forgets_second else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import asyncpg
 
 from yuanlu import db
 from yuanlu.people.limits import LimitTable, limits_of
-from yuanlu.people.rules import LIMITS, Purse, Staff
+from yuanlu.people.rules import LIMITS, Leaver, Purse, Staff
 from yuanlu.reading import Read, View, maker, over_keys, rows_by_id
 
 BY_ID = rows_by_id(Staff)
@@ -91,6 +91,18 @@ def one(found: Sequence[Mapping[str, Any]]) -> Staff | None:
 def by_id(merchant_id: str, staff_id: str) -> View[Staff | None]:
     """A member of staff."""
     return View((Read(BY_ID, merchant_id, staff_id),), lambda found: one(found[0]))
+
+
+OTHER_OWNER = over_keys(
+    "select k.place from keys k where exists (select from staff t where t.merchant_id = k.merchant_id and t.id <> k.a"
+    " and t.role = 'owner' and t.store_id = '' and t.until is null)"
+)
+
+
+def leaver(merchant_id: str, staff_id: str) -> View[Leaver]:
+    """What it is decided on whether somebody leaves."""
+    reads = (Read(BY_ID, merchant_id, staff_id), Read(OTHER_OWNER, merchant_id, staff_id))
+    return View(reads, lambda found: Leaver(one(found[0]), bool(found[1])))
 
 
 async def of_merchant(pool: asyncpg.Pool[Any], merchant_id: str, after: str, most: int) -> Sequence[Staff]:

@@ -71,6 +71,25 @@ end $$;
 
 ALTER FUNCTION public.yuanlu_months_ahead(from_month date, months integer) OWNER TO yuanlu_owner;
 
+CREATE FUNCTION public.yuanlu_owner_stays() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+-- Two owners may end each other at the same moment. The second waits here for the first, and then sees what it did: it
+-- is told as a place that is taken, so it is decided again and refused.
+begin
+    perform from merchants where merchant_id = new.merchant_id for no key update;
+    if not exists (
+        select from staff
+        where merchant_id = new.merchant_id and role = 'owner' and store_id = '' and until is null
+    ) then
+        raise exception 'the last owner stays' using errcode = 'unique_violation', table = 'staff';
+    end if;
+    return null;
+end $$;
+
+ALTER FUNCTION public.yuanlu_owner_stays() OWNER TO yuanlu_owner;
+
 CREATE FUNCTION public.yuanlu_tenant(tenant regclass, recorder text DEFAULT 'select, insert, update'::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1731,6 +1750,8 @@ CREATE UNIQUE INDEX sessions_by_id ON public.sessions USING btree (id, merchant_
 
 CREATE UNIQUE INDEX sessions_by_proof ON public.sessions USING btree (proof, merchant_id) WHERE (proof <> ''::text);
 
+CREATE INDEX sessions_last ON public.sessions USING btree (staff_id, merchant_id, id);
+
 CREATE INDEX sessions_of_key ON public.sessions USING btree (key_id, merchant_id) WHERE ((ended_at IS NULL) AND (key_id <> ''::text));
 
 CREATE INDEX sessions_of_staff ON public.sessions USING btree (staff_id, merchant_id) WHERE (ended_at IS NULL);
@@ -1768,6 +1789,8 @@ CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.staff DE
 CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.tills DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
 
 CREATE CONSTRAINT TRIGGER keys_gone AFTER DELETE ON public.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
+
+CREATE CONSTRAINT TRIGGER owner_stays AFTER UPDATE ON public.staff DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.role = 'owner'::text) AND (old.store_id = ''::text) AND (old.until IS NULL) AND (new.until IS NOT NULL))) EXECUTE FUNCTION public.yuanlu_owner_stays();
 
 ALTER TABLE ONLY public.allowances
     ADD CONSTRAINT allowances_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -2365,6 +2388,8 @@ REVOKE ALL ON FUNCTION public.yuanlu_month_partitions(whole regclass, from_month
 
 REVOKE ALL ON FUNCTION public.yuanlu_months_ahead(from_month date, months integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.yuanlu_months_ahead(from_month date, months integer) TO yuanlu_recorder;
+
+REVOKE ALL ON FUNCTION public.yuanlu_owner_stays() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.yuanlu_tenant(tenant regclass, recorder text) FROM PUBLIC;
 

@@ -403,7 +403,7 @@ async def staff_listed(counter: Counter, after: str) -> dict[str, Any]:
 async def staff_ended(counter: Counter, staff_id: str) -> dict[str, Any]:
     """They act for the merchant no more.
 
-    Raises Denied: id.invalid, staff.unknown.
+    Raises Denied: id.invalid, staff.unknown, staff.last_owner.
     """
     one = await people.end(counter.app.desk, counter.merchant_id, ids.checked(staff_id, Kind.STAFF), who())
     return await _staff_told(counter, one)

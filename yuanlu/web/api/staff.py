@@ -79,8 +79,8 @@ class ReviewedTold(Struct, frozen=True, kw_only=True):
     keys: Sequence[str]
     last_act_at: datetime | None
     look_at: Sequence[str]
-    """Why somebody should look: `no_key`, `unused` (nothing done for 90 days), `long_in_role` (a year in one role),
-    `known_to_leaver` (a machine's key whose secret somebody was told who left since: rotate it)."""
+    """Why somebody should look: `no_key` (nor a way to sign in), `unused` (nothing done for 90 days), `long_in_role` (a
+    year in one role), `known_to_leaver` (a machine's key whose secret somebody was told who left since: rotate it)."""
 
 
 class ReviewTold(Struct, frozen=True, kw_only=True):

@@ -46,6 +46,7 @@ _PLACES = {
     "handover": ("YV", "The hand-over's id."),
     "limits": ("YI", "The id of a table of limits."),
     "passkey": ("YJ", "The passkey's id."),
+    "staff": ("YW", "The account of the member of staff."),
     "session": ("YG", "The session's id."),
     "receipt": ("Y[PR]", "The id of the payment or refund that the slip is of."),
     "printer": ("ZR", "The printer's id."),

@@ -147,6 +147,8 @@ STATUSES: Mapping[str, int] = {
     "limits.role": 422,
     "staff.role_unknown": 422,
     "staff.name_empty": 422,
+    "staff.above": 403,
+    "staff.oneself": 403,
     "policy.invalid": 422,
     "pack.no_font": 503,
     "pack.key_unfit": 503,

@@ -1,9 +1,9 @@
 """Which store an object belongs to, for whoever belongs to one store: what of the others they do not see.
 
-Payments, cases, codes, tills, printers, prints, letters with receipts and tickets name their store; what hangs on one
-of these belongs where that does. A version of a policy may be of no store, and so may a hand-over (the side that asks
-has no payment): everybody of the merchant sees those. A complaint about no payment of ours belongs to no store, and who
-belongs to one does not see it.
+Payments, cases, codes, tills, printers, prints, letters with receipts, tickets and staff name their store; what hangs
+on one of these belongs where that does. Who works in all stores belongs to none, and is not seen by who belongs to one.
+A version of a policy may be of no store, and so may a hand-over (the side that asks has no payment): everybody of the
+merchant sees those. A complaint about no payment of ours belongs to no store, and who belongs to one does not see it.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ IN_STORE: Mapping[str, str] = {
     "prints": "{t}.store_id = {store}",
     "mailings": "{t}.store_id = {store}",
     "tickets": "{t}.store_id = {store}",
+    "staff": "{t}.store_id = {store}",
     "policies": "{t}.store_id in ('', {store})",
     "refunds": _PAYMENT,
     "repayments": _PAYMENT,
@@ -70,6 +71,7 @@ TABLES: Mapping[Kind, str] = {
     Kind.PRINT: "prints",
     Kind.MAILING: "mailings",
     Kind.TICKET: "tickets",
+    Kind.STAFF: "staff",
 }
 """The kinds of object that belong to a store. The others are the merchant's: verbs of `OF_MERCHANT` are for those."""
 
