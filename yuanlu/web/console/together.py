@@ -24,9 +24,13 @@ _DONE = frozenset({"REMEDY", "CLOSED"})
 
 @dataclass(frozen=True, slots=True)
 class Became:
-    """What became of a case: `approved`, `already` (by the same person, before), `moved`, or `refused` with why."""
+    """What became of a case: `approved`, `already` (by the same person, before), `moved`, or `refused`.
+
+    `problem`: why not, as a problem or as the route that weighs says it.
+    """
 
     told: Any
+    amount_fen: int
     word: str
     problem: Any = None
 
@@ -76,7 +80,7 @@ async def approve(here: Visitor, form: Mapping[str, str]) -> Seen:
         those = [each for each in told.items if not each.code]
         return _confirm(those, others, problems.Problem(told.code, {"most": told.most}))
     became = [await _became(here, each, *seen[each.case]) for each in told.items]
-    done = sum(seen[each.told.case][1] for each in became if each.word == "approved")
+    done = sum(each.amount_fen for each in became if each.word == "approved")
     return View("together_done.html", {"became": became, "sum_fen": done})
 
 
@@ -87,14 +91,14 @@ async def _became(here: Visitor, told: Any, version: int, amount_fen: int) -> Be
             await here.do("/v1/cases/{case}/approve", {"case": told.case}, wish)
         except NOS as error:
             problem = problems.of_error(error)
-            return Became(told, "moved" if problem.code == "case.stale" else "refused", problem)
-        return Became(told, "approved")
+            return Became(told, amount_fen, "moved" if problem.code == "case.stale" else "refused", problem)
+        return Became(told, amount_fen, "approved")
     if told.code == "case.unknown":
-        return Became(told, "refused", problems.Problem(told.code))
+        return Became(told, amount_fen, "refused", told)
     case = await here.ask("/v1/cases/{case}", {"case": told.case})
     if case.decided_by == here.key.actor and case.state in _DONE:
-        return Became(told, "already")
-    return Became(told, "moved") if told.version != version else Became(told, "refused", told)
+        return Became(told, amount_fen, "already")
+    return Became(told, amount_fen, "moved" if told.version != version else "refused", told)
 
 
 def _pair(text: str) -> tuple[int, int]:
