@@ -222,6 +222,15 @@ def _heard(payment: Payment, refund: Refund | None) -> Sequence[Heard]:
     return heard
 
 
+def causes_of(merchant_id: str, case_id: str) -> View[tuple[str, ...]]:
+    """The causes that were found about a case."""
+
+    def make(found: Found) -> tuple[str, ...]:
+        return tuple(sorted({msgspec.json.decode(row["body"])["cause"] for row in found[0]}))
+
+    return View((Read(CAUSES_OF, merchant_id, case_id),), make)
+
+
 def as_told(bodies: Sequence[str]) -> list[Finding]:
     """Findings from the facts they were kept as, best first, the newest of a kind."""
     newest = {found.cause: found for found in (msgspec.json.decode(body, type=Finding) for body in bodies)}

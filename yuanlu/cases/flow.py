@@ -6,6 +6,7 @@ Every Change of a case is decided through `_decided`, which gives it its holder 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,12 +15,13 @@ from functools import partial
 from typing import Any
 
 from yuanlu import ids
-from yuanlu.cases import beside, chain, clockwork, replies, review, rules, store, twins, windows
+from yuanlu.cases import beside, chain, clockwork, replies, review, rules, store, together, twins, windows
 from yuanlu.cases.chain import Audience, CaseItemAdded, How, Item, Link, Side
 from yuanlu.cases.citing import cited
 from yuanlu.cases.clockwork import Clockwork
 from yuanlu.cases.review import Act, Fault, OfferKind, Place, Status
 from yuanlu.cases.rules import Case, CaseAsk, CaseSeen, Guide, Judge, KeptItem, Remedy, State, What
+from yuanlu.cases.together import Chosen, Together
 from yuanlu.change import Change, Done, Stay
 from yuanlu.channels.registry import FACTS
 from yuanlu.clock import business_day
@@ -382,6 +384,21 @@ async def approve(
         desk, merchant_id, case_id, by, version, words,
         lambda act, seen, at: review.approve(act, amount, seen, at), sure, partial(_sure_of, "approve"),
     )  # fmt: skip
+
+
+async def weigh(desk: Desk, merchant_id: str, case_ids: Sequence[str], by: Person) -> Together:
+    """Which of these cases one person may approve together, as they stand now. Decides nothing."""
+
+    async def chosen(case_id: str) -> Chosen:
+        try:
+            view = await _weighing(desk, merchant_id, case_id)
+        except Denied:
+            return Chosen(case_id, CaseSeen(None, None))
+        seen, causes = await asyncio.gather(desk.see(view), desk.see(beside.causes_of(merchant_id, case_id)))
+        return Chosen(case_id, seen, causes)
+
+    found = await asyncio.gather(*map(chosen, case_ids))
+    return together.weigh(by, found, desk.clock.now())
 
 
 async def confirm(

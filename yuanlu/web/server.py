@@ -49,6 +49,7 @@ from yuanlu.web.api import (
     payments,
     people,
     policies,
+    queue,
     receipts,
     refunds,
     repayments,
@@ -70,6 +71,7 @@ from yuanlu.web.parts.answers import Told, refused
 from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.calls import BODY_MAX, Route, handler_of
 from yuanlu.web.parts.limits import Limits
+from yuanlu.web.parts.live import Watch
 from yuanlu.web.parts.meters import Meters
 from yuanlu.web.parts.office import Office
 from yuanlu.web.portal import case, receipt
@@ -109,6 +111,7 @@ ROUTES: tuple[Route, ...] = (
     *tickets.ROUTES,
     *whys.ROUTES,
     *today.ROUTES,
+    *queue.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 
@@ -150,6 +153,12 @@ class Gate:
         self._trusted = trusted
         self._calls_max = calls_max
         self.in_flight = 0
+        self.watch: Watch | None = None
+
+    def stop(self) -> None:
+        """Let those go who only listen: a stream has no end of its own that a stop could wait for."""
+        if self.watch is not None:
+            self.watch.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -164,12 +173,12 @@ class Gate:
         if over_tls:
             scope["scheme"] = "https"
         always = (*HEADERS, HSTS) if scope["scheme"] == "https" else HEADERS
-        status = 500
+        status, begun = 500, 0.0
 
         async def tell(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], perf_counter()
                 own = {name for name, _ in message["headers"]}  # a file's own policy is stricter still: it stays
                 message["headers"] = [
                     *message["headers"],
@@ -189,7 +198,7 @@ class Gate:
         finally:
             self.in_flight -= 1
             self._limits.leave(state)
-            seconds = perf_counter() - started
+            seconds = (begun if state.get("is_stream") else perf_counter()) - started  # a stream lasts as it likes
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._meters.served(method, state["route"], status, seconds)
             if status >= 500:
@@ -267,6 +276,7 @@ def make_asgi(office: Office, *, calls_max: int = CALLS_MAX) -> ASGIApp:
     door = Doorkeeper(office)
     limits = Limits(office.settings, calls_max)
     gate = Gate(meters, limits, proxies.read(office.settings.trusted_proxies), calls_max)
+    gate.watch = Watch(office.pools.reader)
     gate.inner = Litestar(
         route_handlers=[
             *(handler_of(route, office, door, limits) for route in ROUTES),
@@ -277,7 +287,7 @@ def make_asgi(office: Office, *, calls_max: int = CALLS_MAX) -> ASGIApp:
             *health.handlers(office, meters, lambda: gate.in_flight),
             _description(),
             *till_pages.handlers(),
-            *console.handlers(office, door, limits, ROUTES),
+            *console.handlers(office, door, limits, ROUTES, gate.watch),
         ],
         exception_handlers={HTTPException: _no_route, Exception: _broken},
         openapi_config=None,
@@ -368,6 +378,8 @@ async def serve(
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
+            if isinstance(asgi, Gate):
+                asgi.stop()
             server.should_exit = True
             await serving
             raise

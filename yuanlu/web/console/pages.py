@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 ROOT, ENTER = "/console", "/console/enter"
 LANGUAGE_COOKIE = "lang"
+WHOLE = "x-whole"
 COOKIE_SECONDS = 400 * 86_400
 """No browser keeps a cookie longer."""
 UNPROCESSED, SEE_OTHER = 422, 303
@@ -52,6 +53,8 @@ _AWAY = frozenset({"auth.key_missing", "auth.key_invalid"})
 _ASSETS = (
     Asset("/console/static/console.css", "css", packaged.text("web/console/static/console.css").encode()),
     Asset("/console/static/console.js", "js", packaged.text("web/console/static/console.js").encode()),
+    Asset("/console/static/live.js", "js", packaged.text("web/console/static/live.js").encode()),
+    Asset("/console/static/htmx.min.js", "js", packaged.text("web/console/static/htmx.min.js").encode()),
     Asset("/console/static/passkey.js", "js", packaged.text("web/console/static/passkey.js").encode()),
 )
 
@@ -60,11 +63,17 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a page shows: a template and its values. `status`: 422 where a form comes back with what is wrong."""
+    """What a page shows: a template and its values. `status`: 422 where a form comes back with what is wrong.
+
+    `parts`: the templates of those parts that a script may ask for alone, by what they are swapped into.
+    `at`: where the page with this part is found, where a form changed what is shown.
+    """
 
     template: str
     told: Mapping[str, Any]
     status: int = 200
+    parts: Mapping[str, str] = field(default_factory=dict)
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +150,10 @@ def handlers(
             limits.use(key, "")
             token = cookies.token(door.csrf_key, session)
         query = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), max_num_fields=32))
-        return Visitor(office, by_name, key, token, lang, cookie, query, request.path_params)
+        is_part = headers.get(b"hx-request-type") == b"partial"
+        part, source = (headers.get(name, b"").decode("latin-1") for name in (b"hx-target", b"hx-source"))
+        here = Visitor(office, by_name, key, token, lang, cookie, query, request.path_params)
+        return replace(here, part=part, source=source.partition("#")[0]) if is_part else here
 
     async def run(request: Request[Any, Any, Any], page: Page) -> Told:
         headers = dict(request.scope["headers"])
@@ -159,7 +171,7 @@ def handlers(
         except Exception as error:  # everybody gets a page; what is our bug is logged
             problem = problems.of_error(error)
             if problem.code in _AWAY:
-                return _turned(Turn(ENTER))
+                return _whole() if headers.get(b"hx-request-type") == b"partial" else _turned(Turn(ENTER))
             log.warning("console.refused", code=problem.code, page=page.path)
             seen = View("sorry.html", {"problem": problem}, problem.status)
         match seen:
@@ -199,7 +211,15 @@ def _turned(turn: Turn) -> Told:
     return Told(body, SEE_OTHER, KINDS["html"], {"location": turn.to}, turn.cookies)
 
 
+def _whole() -> Told:
+    """What a script is told that asked for a part, where a whole page is the answer: to do it as without a script."""
+    return Told(b"", 200, KINDS["html"], {WHOLE: "1"})
+
+
 def _shown(view: View, here: Visitor, menu: Sequence[Page], page: Page) -> Told:
+    template = view.parts.get(here.part, "") if here.part else view.template
+    if not template:
+        return _whole()
     given = {
         "lang": {"zh": "zh-CN", "en": "en"}[here.lang],
         "other": {"zh": "en", "en": "zh"}[here.lang],
@@ -209,12 +229,14 @@ def _shown(view: View, here: Visitor, menu: Sequence[Page], page: Page) -> Told:
         "menu": [each for each in menu if not each.may or here.may(each.may)] if here.key is not NOBODY else [],
         "page": page, "here": here, "may": here.may, "csrf": here.token,
     }  # fmt: skip
-    body = _space().get_template(view.template).render(**given, **view.told)
+    body = _space().get_template(template).render(**given, **view.told)
     headers = {
         "content-security-policy": CSP,
         "content-language": here.lang,
-        "vary": "accept-language, cookie",
+        "vary": "accept-language, cookie, hx-request-type, hx-target",
     }
+    if here.part and view.at:
+        headers["hx-replace-url"] = view.at
     kept = here.query.get("lang", "")
     chosen = [cookies.made(LANGUAGE_COOKIE, kept, seconds=COOKIE_SECONDS)] if kept in words.LANGUAGES else []
     return Told(body.encode(), view.status, KINDS["html"], headers, chosen)

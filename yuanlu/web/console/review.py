@@ -12,12 +12,14 @@ from yuanlu.cases.review import Event, Fault, Place, Status, allows
 from yuanlu.cases.rules import State
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
-from yuanlu.web.console.acting import act, ask_sure, filled, sure
+from yuanlu.web.console.acting import Again, act, ask_sure, filled, sure
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.asking import NOS, Visitor, wish_of
 
 LIST, ONE = "/console/refunds", "/console/refunds/{case}"
+LIST_PART, DETAIL_PART = "section#list", "section#detail"
+CONFLICT = 409
 TABS: Mapping[str, Sequence[str]] = {
     "review": ("REVIEW", "SECOND"),
     "needs_info": ("NEEDS_INFO", "OFFERED"),
@@ -93,25 +95,74 @@ def tab_of(state: str) -> str:
     return next(name for name, states in TABS.items() if state in states)
 
 
-async def show(here: Visitor, _: Mapping[str, str]) -> Seen:
-    """The queue, opened on its most urgent case."""
-    tab = here.query.get("tab", "review")
+def tabs(states: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """The tabs that hold open cases, with how many, and a mark that changes where they are other ones.
+
+    Shape: `states` has by state what has `n` and `mark`.
+    """
+    return {
+        tab: {"n": sum(states[each].n for each in of), "mark": sum(states[each].mark for each in of)}
+        for tab, of in TABS.items()
+        if all(each in states for each in of)
+    }
+
+
+async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> Seen:
+    """The queue, opened on its most urgent case. `problem`: what was wrong with what was chosen in it."""
+    tab = form.get("tab") or here.query.get("tab", "review")
     if tab not in TABS:
         raise Denied("request.no_such_page")
-    cases = await queue(here, tab)
-    return _beside(tab, cases, await detail(here, cases[0].id) if cases else {})
+    beside = await _list(here, tab)
+    cases = beside["cases"]
+    told = await detail(here, cases[0].id) if cases and here.part != LIST_PART else {}
+    return _page({**beside, **told, "list_problem": problem}, problem)
 
 
-async def show_one(here: Visitor, _: Mapping[str, str], problem: Any = None) -> Seen:
-    """One case, and beside it the queue that it is in. `problem`: what was wrong with a form of it."""
+async def show_one(here: Visitor, form: Mapping[str, str], problem: Any = None, *, act: str = "") -> Seen:
+    """One case, and beside it the queue that it is in.
+
+    `problem`: what was wrong with a form of it: then `act` is which, and `form` what was filled in, which is kept.
+    """
     told = await detail(here, here.place["case"])
+    typed = {**form, "act": act} if problem else {"act": ""}
+    is_row = here.part == DETAIL_PART and here.source != "form"  # the list stays as it is beside it
     tab = tab_of(told["case"].state)
-    return _beside(tab, await queue(here, tab), {**told, "problem": problem})
+    beside = _blank(tab) if is_row else await _list(here, tab)
+    at = "" if is_row else filled(ONE, here)
+    return _page({**beside, **told, "problem": problem, "typed": typed, "with_list": not is_row}, problem, at)
 
 
-def _beside(tab: str, cases: Sequence[Any], told: Mapping[str, Any]) -> View:
-    given = {"tab": tab, "tabs": TABS, "cases": cases, "most": _SHOWN_MAX, "case": None, "problem": None}
-    return View("refunds.html", {**given, **told}, UNPROCESSED if told.get("problem") else 200)
+async def _list(here: Visitor, tab: str) -> dict[str, Any]:
+    """The queue of a tab, how many are in each, and which of these may be approved together."""
+    cases = await queue(here, tab)
+    free: set[str] = set()
+    if tab == "review" and here.may("approve"):
+        wanted = [each.id for each in cases if each.state == State.REVIEW.value][:_SHOWN_MAX]
+        weighed = (await here.ask("/v1/approvals", query={"cases": ",".join(wanted)})).items
+        free = {each.case for each in weighed if not each.code}
+    counts = tabs((await here.ask("/v1/queue")).states)
+    return {**_blank(tab), "cases": cases, "counts": counts, "free": free if len(free) > 1 else set()}
+
+
+def _blank(tab: str) -> dict[str, Any]:
+    return {
+        "tab": tab, "tabs": TABS, "cases": [], "counts": {}, "free": set(), "most": _SHOWN_MAX, "case": None,
+        "problem": None, "list_problem": None, "typed": {"act": ""}, "with_list": False,
+    }  # fmt: skip
+
+
+def _page(told: Mapping[str, Any], problem: Any, at: str = "") -> View:
+    status = 200 if not problem else CONFLICT if problem.code == "case.stale" else UNPROCESSED
+    return View("refunds.html", told, status, {LIST_PART: "_list.html", DETAIL_PART: "_detail.html"}, at)
+
+
+def _again(act: str) -> Again:
+    """The case once more, with what was wrong with a form of it, and what was filled in."""
+
+    async def again(here: Visitor, form: Mapping[str, str], problem: Any) -> Seen:
+        return await show_one(here, form, problem, act=act)
+
+    return again
 
 
 async def detail(here: Visitor, case_id: str) -> dict[str, Any]:
@@ -162,7 +213,7 @@ async def pack(here: Visitor, form: Mapping[str, str]) -> Seen:
         problem = problems.of_error(error)
         if problem.code == "step_up.needed":
             return ask_sure(problem.facts, filled(f"{ONE}/packs", here), form)
-        return await show_one(here, form, problem)
+        return await show_one(here, form, problem, act="packs")
     return told
 
 
@@ -172,7 +223,7 @@ async def write(here: Visitor, form: Mapping[str, str]) -> Seen:
         await here.do(_MESSAGES, here.place, wish_of(form, here.routes[f"POST {_MESSAGES}"]))
     except NOS as error:
         problem = problems.of_error(error)
-        return await show_one(here, form, problem)
+        return await show_one(here, form, problem, act="messages")
     return Turn(filled(f"{ONE}#stream", here))
 
 
@@ -180,7 +231,7 @@ PAGES = (
     Page("GET", LIST, show, may="see", menu="console.refunds", icon="receipt"),
     Page("GET", ONE, show_one, may="see"),
     *(
-        Page("POST", f"{ONE}/{name}", act(f"/v1/cases/{{case}}/{name}", f"{ONE}/{name}", ONE, show_one))
+        Page("POST", f"{ONE}/{name}", act(f"/v1/cases/{{case}}/{name}", f"{ONE}/{name}", ONE, _again(name)))
         for name in (*_CLAIMS, *(each.name for each in ACTS))
     ),
     Page("POST", f"{ONE}/messages", write),

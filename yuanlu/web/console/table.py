@@ -12,6 +12,7 @@ from yuanlu.web.console import (
     disputes,
     enter,
     lawbook,
+    live,
     me,
     pages,
     payments,
@@ -20,15 +21,18 @@ from yuanlu.web.console import (
     proof,
     review,
     today,
+    together,
 )
 from yuanlu.web.console.pages import Page
 from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.calls import Route
 from yuanlu.web.parts.limits import Limits
+from yuanlu.web.parts.live import Watch
 from yuanlu.web.parts.office import Office
 
 PAGES: tuple[Page, ...] = (
     *today.PAGES,
+    *together.PAGES,
     *review.PAGES,
     *proof.PAGES,
     *payments.PAGES,
@@ -43,6 +47,8 @@ PAGES: tuple[Page, ...] = (
 )
 
 
-def handlers(office: Office, door: Doorkeeper, limits: Limits, routes: Sequence[Route]) -> Sequence[HTTPRouteHandler]:
+def handlers(
+    office: Office, door: Doorkeeper, limits: Limits, routes: Sequence[Route], watch: Watch
+) -> Sequence[HTTPRouteHandler]:
     """What the server runs for the console."""
-    return pages.handlers(office, door, limits, routes, PAGES)
+    return [*pages.handlers(office, door, limits, routes, PAGES), live.handler(door, limits, watch)]

@@ -46,6 +46,10 @@ class Visitor:
     cookie: bytes = b""
     query: Mapping[str, str] = field(default_factory=dict)
     place: Mapping[str, str] = field(default_factory=dict)
+    part: str = ""
+    """The part of the page that is asked for alone, as the script names it: `section#detail`; empty: the whole page."""
+    source: str = ""
+    """What asks for that part: `a`, `form`."""
 
     def may(self, verb: str) -> bool:
         """Whether they have this verb at all: what a button asks. The route asks again, and more."""

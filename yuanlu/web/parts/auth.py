@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -25,7 +26,7 @@ from yuanlu.machines.store import Nonces, used
 from yuanlu.merchants.store import ApiKey, key_by_secret, key_epoch
 from yuanlu.people.signin import SEEN_EVERY, is_secret
 from yuanlu.people.signing import seen_again
-from yuanlu.people.signing_store import session_key
+from yuanlu.people.signing_store import Way, session_key
 from yuanlu.web.parts import signatures
 from yuanlu.web.parts.office import Office
 from yuanlu.web.parts.signatures import Message, Signed
@@ -43,6 +44,14 @@ _ALWAYS = datetime.max.replace(tzinfo=UTC)
 def csrf_key(office: Office) -> bytes:
     """The key of the tokens that our own pages send with a cookie."""
     return office.desk.mark("csrf").encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Whose session it was, in which epoch."""
+
+    key: ApiKey
+    epoch: int
 
 
 class Doorkeeper:
@@ -67,7 +76,7 @@ class Doorkeeper:
         scheme, _, text = authorization.partition(" ")
         if not text.strip() or scheme.lower() != "bearer":
             raise Denied("auth.key_missing")
-        epoch = self._epoch if monotonic() - self._read_at < EPOCH_SECONDS else await self._epoch_now()
+        epoch = await self._epoch_of_now()
         known = self._good.get(authorization)
         now = self._office.clock.now()
         if known is not None and known[1] == epoch and now < known[2]:
@@ -83,6 +92,23 @@ class Doorkeeper:
             self._good.popitem(last=False)
         self._uses.note(key, now)
         return key
+
+    async def glance(self, authorization: str, before: Glance | None = None) -> Glance:
+        """Whose session this is, without that counting as use of it: what a page does by itself keeps nobody signed in.
+
+        `before`: what a glance told a moment ago. While nothing changed, nothing is read.
+        Raises Denied: auth.key_missing, auth.key_invalid.
+        """
+        epoch, now = await self._epoch_of_now(), self._office.clock.now()
+        if before is not None and before.epoch == epoch and before.key.counts(now):
+            return before
+        _, _, text = authorization.partition(" ")
+        if not text:
+            raise Denied("auth.key_missing")
+        way = await self._way(text) if _is_ours(text, "ys", Kind.SESSION) else None
+        if way is None:
+            raise Denied("auth.key_invalid")
+        return Glance(way.key, epoch)
 
     def signed(self, key: ApiKey, message: Message) -> Signed | None:
         """What the till of this key signed; None: it is no till's key.
@@ -116,17 +142,25 @@ class Doorkeeper:
             return await self._office.desk.see(key_by_secret(text))
         if not _is_ours(text, "ys", Kind.SESSION):
             return None
-        session_id, _, secret = text.removeprefix("ys_").partition("_")
-        way = await self._office.desk.see(session_key(session_id))
-        now = self._office.clock.now()
-        if way is None or not is_secret(way.digest, secret) or not way.key.counts(now):
+        way = await self._way(text)
+        if way is None:
             return None
-        if now - way.seen_at >= SEEN_EVERY:
-            await seen_again(self._office.desk, way.key.merchant_id, session_id)
-            way = await self._office.desk.see(session_key(session_id))
+        if self._office.clock.now() - way.seen_at >= SEEN_EVERY:
+            await seen_again(self._office.desk, way.key.merchant_id, way.key.id)
+            way = await self._office.desk.see(session_key(way.key.id))
             if way is None:
                 return None
         return way.key
+
+    async def _way(self, text: str) -> Way | None:
+        """The session of this token, while it counts."""
+        session_id, _, secret = text.removeprefix("ys_").partition("_")
+        way = await self._office.desk.see(session_key(session_id))
+        is_theirs = way is not None and is_secret(way.digest, secret)
+        return way if way is not None and is_theirs and way.key.counts(self._office.clock.now()) else None
+
+    async def _epoch_of_now(self) -> int:
+        return self._epoch if monotonic() - self._read_at < EPOCH_SECONDS else await self._epoch_now()
 
     async def _epoch_now(self) -> int:
         async with self._reading:

@@ -66,6 +66,7 @@ STATUSES: Mapping[str, int] = {
     "request.wrong_type": 415,
     "request.too_slow": 408,
     "request.too_many": 429,
+    "live.full": 429,
     "request.head_too_large": 431,
     "request.target_too_long": 414,
     "request.not_http": 400,

@@ -13,7 +13,7 @@ document.addEventListener('click', (event) => {
   put();
 });
 
-const isTyping = (target) => /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) || target.isContentEditable;
+const isTyping = (target) => target.matches?.('input:not([type=checkbox], [type=radio]), textarea, select') || target.isContentEditable;
 
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || localStorage.getItem('keys') === 'off') return;
