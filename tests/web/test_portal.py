@@ -15,6 +15,8 @@ from tests.flows import files
 from tests.web.conftest import Shop
 from tests.web.test_console import entered
 from tests.web.test_refunds_and_cases import later
+from yuanlu import ids
+from yuanlu.ids import Kind
 from yuanlu.receipts import flow as receipts
 from yuanlu.receipts.visits import TRIES_MAX
 
@@ -46,6 +48,13 @@ class Phone:
     async def open(self, more: str = "/case") -> str:
         return await self._ask("GET", self.path + more)
 
+    async def take(self) -> str:
+        """Be the first to act, and do nothing else."""
+        await self.open()
+        token = re.search(r'name="csrf" value="([^"]+)"', self.page)
+        assert token, self.page
+        return await self._ask("POST", f"{self.path}/case/take", {"csrf": token[1]})
+
     async def send(self, name: str, **filled: str) -> str:
         """Send the form of this name as it stands on the page."""
         action = f"{self.path}/case/{name}"
@@ -67,7 +76,7 @@ async def payment(shop: Shop) -> str:
 
 @pytest.fixture
 async def phone(shop: Shop, payment: str) -> Phone:
-    """The phone that opened the link first."""
+    """The phone that opened the link first. It has not acted yet."""
     phone = Phone(shop, await receipt_of(shop, payment))
     await phone.open("")
     assert f'href="{phone.path}/case"' in phone.page
@@ -131,6 +140,7 @@ async def test_five_wrong_ones_lock_it_for_all_strangers_and_a_right_one_does_no
     phone: Phone, payment: str
 ) -> None:
     """S66: tries count in the books, whichever phone and process they come from."""
+    await phone.take()
     tail = await tail_of(phone.shop, payment)
     wrong = [f"{number:04}" for number in range(20) if f"{number:04}" != tail][:TRIES_MAX]
     for each in wrong:
@@ -149,7 +159,8 @@ async def test_five_wrong_ones_lock_it_for_all_strangers_and_a_right_one_does_no
 
 async def test_a_stranger_acts_on_nothing_and_a_cookie_of_another_page_opens_nothing(phone: Phone, shop: Shop) -> None:
     second = Phone(shop, await receipt_of(shop, await shop.paid()))
-    await second.open()
+    await second.take()
+    await phone.take()
     thief = Phone(shop, phone.path, jar=dict(second.jar))
     page = await thief.open()
     token = re.search(r'name="csrf" value="([^"]+)"', page)
@@ -164,6 +175,58 @@ async def test_a_stranger_acts_on_nothing_and_a_cookie_of_another_page_opens_not
     await phone.open()
     await phone._ask("POST", f"{phone.path}/case/ask", {"csrf": "x", "what": "request"})
     assert phone.status == 403
+
+
+async def test_a_preview_that_looks_first_takes_nothing_from_whoever_acts(shop: Shop, payment: str) -> None:
+    """Bots of chats, prefetches and HEAD look at every page, with and without a cookie; the customer comes after."""
+    bot = Phone(shop, await receipt_of(shop, payment))
+    for _ in range(2):
+        for more in ("", "/case", "/policy", "/privacy"):
+            await bot.open(more)
+            url = f"{shop.base_url}{bot.path}{more}"
+            async with shop.session.get(url, headers={"sec-purpose": "prefetch", "user-agent": "WeChat-preview"}) as a:
+                await a.read()
+            async with shop.session.head(url) as answer:
+                await answer.read()
+    phone = Phone(shop, bot.path)
+    await phone.open()
+    assert 'name="what"' in phone.page
+    await phone.send("ask", what="request", meant="", said="我的话")
+    assert phone.status == 200
+    assert "我的话" in phone.page
+    await bot.open()
+    assert "我的话" not in bot.page
+    assert 'name="tail"' in bot.page
+
+
+async def test_of_two_phones_that_both_looked_one_is_the_first(shop: Shop, payment: str) -> None:
+    """A forwarded link: the second to act is told to prove it, whatever its page still shows."""
+    path = await receipt_of(shop, payment)
+    one, two = Phone(shop, path), Phone(shop, path)
+    await one.open()
+    await two.open()
+    await asyncio.gather(
+        one.send("ask", what="request", meant="", said="第一"), two.send("ask", what="request", meant="", said="第二")
+    )
+    assert sorted((one.status, two.status)) == [200, 403]
+    late = one if one.status == 403 else two
+    assert 'name="tail"' in late.page
+    assert 'name="what"' not in late.page
+    assert len(await cases_of(shop, payment)) == 1
+
+
+async def test_a_request_that_the_shop_wrote_down_is_shown_to_who_says_it_is_theirs(shop: Shop, payment: str) -> None:
+    """One press; until then the page names no number, no word and no state of it."""
+    wish = {"id": ids.new(Kind.CASE), "payment": payment, "what": "request", "said": "顾客在柜台说的"}
+    case = (await shop.post("/v1/cases", wish)).told
+    assert case["opened_by"] != "customer"
+    phone = Phone(shop, await receipt_of(shop, payment))
+    page = await phone.open()
+    assert case["id"] not in page
+    assert "顾客在柜台说的" not in page
+    page = await phone.send("take")
+    assert case["id"] in page
+    assert 'name="tail"' in await Phone(shop, phone.path).open()
 
 
 @pytest.mark.parametrize("token", ["A" * 43, "x", "A" * 44])

@@ -24,7 +24,7 @@ from yuanlu.clock import CHINA
 from yuanlu.errors import Denied
 from yuanlu.money import Money
 from yuanlu.payments.rules import State
-from yuanlu.receipts import flow, render, visits
+from yuanlu.receipts import flow, render
 from yuanlu.receipts.flow import Shown
 from yuanlu.receipts.rules import Standing, standing
 from yuanlu.refunds.rules import State as RefundState
@@ -34,7 +34,7 @@ from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
 
 PATH, SHEET = "/r/{token}", "/r/receipt.css"
 CASE_PATH = "/r/{token}/case"
@@ -77,11 +77,16 @@ class _Step:
 
 
 @lru_cache(maxsize=1)
-def _template() -> Template:
+def space() -> Environment:
+    """Where the templates of the customer's pages are made."""
     import jinja2  # noqa: PLC0415 - loaded when the first customer comes
 
-    space = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # nosec B701 - autoescape is on
-    return space.from_string(packaged.text("web/portal/receipt.html"))
+    found = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: packaged.text(f"web/portal/{name}")),
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # nosec B701 - autoescape is on  # fmt: skip
+    found.filters |= {"yuan": lambda fen: str(Money(fen)), "moment": moment, "lines": str.splitlines}
+    return found
 
 
 def _say(code: str, lang: str, **facts: object) -> str:
@@ -93,8 +98,8 @@ def moment(at: datetime) -> str:
     return at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
 
 
-def page(shown: Shown, lang: str, case_path: str) -> bytes:
-    """The page of a payment, in one language. `case_path`: where to ask for money back."""
+def page(shown: Shown, lang: str, home: str) -> bytes:
+    """The page of a payment, in one language. `home`: its path, and the beginning of that of all others."""
     payment = shown.payment
     at = payment.paid_at or payment.opened_at
     facts: list[tuple[str, str]] = []
@@ -107,7 +112,8 @@ def page(shown: Shown, lang: str, case_path: str) -> bytes:
     return _rendered(
         lang,
         shown=True,
-        case_path=case_path,
+        home=home,
+        case_path=f"{home}/case",
         shop=shown.shop,
         store=shown.store if shown.store != shown.shop else "",
         amount=str(payment.amount),
@@ -146,13 +152,15 @@ def sorry(code: str, lang: str) -> bytes:
 
 def _rendered(lang: str, **given: object) -> bytes:
     return (
-        _template()
+        space()
+        .get_template("receipt.html")
         .render(
             lang={"zh": "zh-CN", "en": "en"}[lang],
             other={"zh": "en", "en": "zh"}[lang],
             title=_say("title", lang),
             icons=ICONS,
             say=lambda code: _say(code, lang),
+            word=lambda code: words.say(code, lang),
             **given,
         )
         .encode()
@@ -194,8 +202,6 @@ def handlers(office: Office, limits: Limits) -> Sequence[HTTPRouteHandler]:
             limits.look(request.scope["state"])
             shown = await flow.page(office.desk, token) if TOKEN.fullmatch(token) else None
             visitor = visitor_of(dict(request.scope["headers"])) or secrets.token_urlsafe(32)
-            if shown is not None:
-                await visits.opened(office.desk, shown.payment, visitor)
         except Denied as no:
             return told(sorry("many", lang), 429, lang, **{"retry-after": str(no.facts.get("seconds", 60))})
         except Exception as error:  # the customer gets a page; what is our bug is logged
@@ -204,8 +210,8 @@ def handlers(office: Office, limits: Limits) -> Sequence[HTTPRouteHandler]:
             return told(sorry("trouble", lang), problem.status, lang)
         if shown is None:
             return told(sorry("unknown", lang), 404, lang)
-        path = CASE_PATH.replace("{token}", token)
-        body = await asyncio.to_thread(page, shown, lang, path)  # a QR is drawn: payments do not wait
+        home = PATH.replace("{token}", token)
+        body = await asyncio.to_thread(page, shown, lang, home)  # a QR is drawn: payments do not wait
         return told(body, 200, lang, [cookie(visitor)])
 
     async def style(request: Request[Any, Any, Any]) -> Told:
