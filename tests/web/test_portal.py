@@ -12,6 +12,7 @@ import pytest
 from aiohttp import FormData
 
 from tests.flows import files
+from tests.web import test_policies_and_repayments
 from tests.web.conftest import Shop
 from tests.web.test_console import entered
 from tests.web.test_refunds_and_cases import later
@@ -378,3 +379,46 @@ async def test_the_page_is_whole(phone: Phone, lang: str) -> None:
         assert "<script" not in page
         if 'name="what"' in page:
             await phone.send("ask", what="other", meant="", said="")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_the_policy_is_the_one_that_was_frozen_onto_this_payment(shop: Shop, payment: str, lang: str) -> None:
+    """A version set later counts for later payments: the page of this one goes on saying what it said."""
+    phone = Phone(shop, await receipt_of(shop, payment))
+    before = await phone.open(f"/policy?lang={lang}")
+    assert phone.status == 200
+    await test_policies_and_repayments.people(shop)
+    made = await test_policies_and_repayments.put(shop, "verdict,zh,en\ndecline,售出不退,No returns\n")
+    assert made.status == 201
+    after = Phone(shop, await receipt_of(shop, await shop.paid()))
+    mine = {"zh": "扫错了，金额不大：马上退", "en": "A mistaken scan of a small sum goes back at once"}[lang]
+    new = {"zh": "售出不退", "en": "No returns"}[lang]
+    for page in (before, await phone.open(f"/policy?lang={lang}")):
+        assert mine in page
+        assert new not in page
+    page = await after.open(f"/policy?lang={lang}")
+    assert new in page
+    assert mine not in page
+    assert "12315" in page
+    assert ("消费者权益保护法" if lang == "zh" else "Consumer Rights Protection Law") in page
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_privacy_says_what_the_rules_say(shop: Shop, payment: str, lang: str) -> None:
+    phone = Phone(shop, await receipt_of(shop, payment))
+    page = await phone.open(f"/privacy?lang={lang}")
+    assert phone.status == 200
+    rules = {each["what"]: each for each in (await shop.get("/v1/keeping")).told["items"]}
+    assert {"case", "complaint", "trade"} <= rules.keys()
+    for what in ("case", "complaint", "handover", "trade"):
+        assert rules[what][lang] in page
+    assert rules["staff"][lang] not in page
+    assert {"zh": "个人信息保护法", "en": "Personal Information Protection Law"}[lang] in page
+
+
+async def test_every_page_leads_to_both_papers(phone: Phone) -> None:
+    for more in ("", "/case", "/policy", "/privacy"):
+        page = await phone.open(more)
+        assert phone.status == 200
+        for paper in ("policy", "privacy"):
+            assert f'href="{phone.path}/{paper}"' in page

@@ -154,6 +154,12 @@ async def page(guest: Guest, problem: Any = None, form: Mapping[str, str] | None
     return rendered("case.html", guest, problem=problem, form=form or {}, **given)
 
 
+async def case_of(guest: Guest) -> Any:
+    """The case the pages are about, the newest; None: there is none."""
+    found = await _cases(guest)
+    return found[0] if found else None
+
+
 async def told_of(guest: Guest, case: Any) -> dict[str, Any]:
     """What a known guest is told of a case."""
     place = {"case": case.id}
