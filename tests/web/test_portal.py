@@ -274,6 +274,23 @@ async def test_they_talk_and_inner_notes_stay_inside_and_card_numbers_are_covere
     assert case["state"] == "REVIEW"  # it was the answer that the shop waited for
 
 
+@pytest.mark.parametrize("secret", ["6200 0000 0000 0005", "密码是 abc12345", "PIN: 471920"])
+async def test_a_secret_is_covered_and_whoever_wrote_it_is_warned(phone: Phone, payment: str, secret: str) -> None:
+    """On the answer to it at once, above all else; gone again after the next message that has none."""
+    await phone.open()
+    page = await phone.send("ask", what="other", meant="", said=f"给您 {secret}")
+    for _ in range(2):
+        assert phone.status == 200
+        assert secret not in page
+        assert "****" in page
+        assert '<section class="card careful" role="alert">' in page
+        assert "请不要发卡号和密码" in page
+        page = await phone.send("say", text=f"再发一次 {secret}")
+    page = await phone.send("say", text="好的，谢谢")
+    assert 'role="alert"' not in page
+    assert secret not in page
+
+
 async def test_a_refund_is_followed_until_the_money_is_back(phone: Phone, payment: str) -> None:
     """S63, S78: approved at the console, then the channel's number by which the wallet shows it."""
     await phone.open()
@@ -376,7 +393,8 @@ async def test_the_page_is_whole(phone: Phone, lang: str) -> None:
         assert phone.status == 200
         assert page.count("<h1") == 1
         assert not re.search(r"\{\{|>None<|>portal\.", page)
-        assert "<script" not in page
+        assert re.findall(r"<script[^>]*>", page) == ['<script src="/r/portal.js" defer>']
+        assert not re.search(r"\son[a-z]+=|\sstyle=", page)
         if 'name="what"' in page:
             await phone.send("ask", what="other", meant="", said="")
 

@@ -30,13 +30,14 @@ from yuanlu.receipts.rules import Standing, standing
 from yuanlu.refunds.rules import State as RefundState
 from yuanlu.web.parts import cookies, problems
 from yuanlu.web.parts.answers import Told
+from yuanlu.web.parts.assets import Asset
 from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PATH, SHEET = "/r/{token}", "/r/receipt.css"
+PATH, SHEET, SCRIPT = "/r/{token}", "/r/receipt.css", "/r/portal.js"
 CASE_PATH = "/r/{token}/case"
 """Where the customer asks, talks and follows their money: `case.py`."""
 VISITOR_COOKIE, VISITOR_SECONDS = "visitor", 400 * 86_400
@@ -57,10 +58,12 @@ ICONS = {
     "bad": "M12 8v5M12 16v.01M3 12a9 9 0 1 0 18 0a9 9 0 1 0 -18 0",
     "shop": "M3 21h18M3 7v1a3 3 0 0 0 6 0v-1m0 1a3 3 0 0 0 6 0v-1m0 1a3 3 0 0 0 6 0v-1h-18l2 -4h14l2 4M5 21v-10.15"
     "M19 21v-10.15M9 21v-4a2 2 0 0 1 2 -2h2a2 2 0 0 1 2 2v4",
+    "camera": "M5 7h1a2 2 0 0 0 2 -2a1 1 0 0 1 1 -1h6a1 1 0 0 1 1 1a2 2 0 0 0 2 2h1a2 2 0 0 1 2 2v9a2 2 0 0 1 -2 2h-14"
+    "a2 2 0 0 1 -2 -2v-9a2 2 0 0 1 2 -2M9 13a3 3 0 1 0 6 0a3 3 0 0 0 -6 0",
     "lock": "M5 13a2 2 0 0 1 2 -2h10a2 2 0 0 1 2 2v6a2 2 0 0 1 -2 2h-10a2 2 0 0 1 -2 -2v-6"
     "M11 16a1 1 0 1 0 2 0a1 1 0 0 0 -2 0M8 11v-4a4 4 0 1 1 8 0v4",
 }
-"""Outlines of Tabler icons (MIT): check, clock, alert-circle, building-store, lock."""
+"""Outlines of Tabler icons (MIT): check, clock, alert-circle, building-store, camera, lock."""
 
 log = structlog.get_logger(__name__)
 
@@ -193,7 +196,11 @@ def cookie(visitor: str) -> str:
 
 def handlers(office: Office, limits: Limits) -> Sequence[HTTPRouteHandler]:
     """What the server runs for the pages of receipts."""
-    sheet = packaged.text("web/portal/receipt.css").encode()
+    kept = {"cache-control": "public, max-age=3600"}
+    files = [
+        Asset(path, path.rpartition(".")[2], packaged.text(f"web/portal{path[2:]}").encode(), kept)
+        for path in (SHEET, SCRIPT)
+    ]
 
     async def show(request: Request[Any, Any, Any]) -> Told:
         request.scope["state"]["route"] = PATH
@@ -214,11 +221,13 @@ def handlers(office: Office, limits: Limits) -> Sequence[HTTPRouteHandler]:
         body = await asyncio.to_thread(page, shown, lang, home)  # a QR is drawn: payments do not wait
         return told(body, 200, lang, [cookie(visitor)])
 
-    async def style(request: Request[Any, Any, Any]) -> Told:
-        request.scope["state"]["route"] = SHEET
-        return Told(sheet, 200, "text/css; charset=utf-8", {"cache-control": "public, max-age=3600"})
+    def file(asset: Asset) -> HTTPRouteHandler:
+        async def give(request: Request[Any, Any, Any]) -> Told:
+            request.scope["state"]["route"] = asset.path
+            return asset.told(dict(request.scope["headers"]))
 
-    return [
-        HTTPRouteHandler(path, http_method="GET", include_in_schema=False)(run)
-        for path, run in ((SHEET, style), (PATH.replace("}", ":str}"), show))
-    ]
+        give.__name__ = f"get {asset.path}"
+        return HTTPRouteHandler(asset.path, http_method="GET", include_in_schema=False)(give)
+
+    page_of = HTTPRouteHandler(PATH.replace("}", ":str}"), http_method="GET", include_in_schema=False)(show)
+    return [*map(file, files), page_of]
