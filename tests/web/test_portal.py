@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
 
+import brotli
 import pytest
 from aiohttp import FormData
 
@@ -384,6 +385,24 @@ async def test_it_is_withdrawn(phone: Phone, payment: str) -> None:
     (case,) = await cases_of(phone.shop, payment)
     assert case["state"] == "CLOSED"
     assert "还有问题" in phone.page
+
+
+async def test_a_cold_page_is_small_even_with_a_long_talk(phone: Phone, payment: str) -> None:
+    """Budget of ux.md section 11: 40 kB compressed (brotli 11), with the sheet and the script."""
+    await phone.open()
+    await phone.send("ask", what="request", meant="", said="我的话" * 100)
+    for number in range(10):
+        await phone.open()
+        await phone.send("say", text=f"第 {number} 条：" + "小票在这里，请看一下。" * 20)
+    total = 0
+    files = re.findall(r'(?:src|href)="(/r/[a-z]+\.(?:css|js))"', phone.page)
+    assert len(files) == 2
+    for path in files:
+        async with phone.shop.session.get(phone.shop.base_url + path, headers={"accept-encoding": "br"}) as answer:
+            assert answer.headers["content-encoding"] == "br"
+            total += len(brotli.compress(await answer.read(), quality=11))
+    total += len(brotli.compress(phone.page.encode(), quality=11))
+    assert 4_000 < total <= 40_000
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
