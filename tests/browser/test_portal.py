@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -9,6 +11,8 @@ from tests.browser.conftest import Counter, Place, counter_in, settled
 from tests.browser.looking import seen
 from tests.web.test_console import entered
 from tests.web.test_portal import receipt_of
+from yuanlu import ids
+from yuanlu.ids import Kind
 
 LEAST = 44
 
@@ -70,6 +74,37 @@ async def test_every_state_is_read_by_all_and_pressed_by_any_finger(chromium: Br
         await case_in(mine, payment, "CLOSED")
         await look("arrived")
         await expect(mine.page.locator(".chip")).to_contain_text({"zh": "钱已到账", "en": "Money back"}[lang])
+    assert not trouble, "\n".join(trouble)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_the_papers_are_read_by_all_and_enlarged(chromium: Browser, place: Place, lang: str) -> None:
+    """退款政策, 隐私, and the page of a request that the shop wrote down: 320 px wide, and at 200 % without a sideways
+    scroll."""
+    trouble: list[str] = []
+    async with counter_in(chromium, place, lang=lang, viewport={"width": 320, "height": 700}) as phone:
+        payment = await phone.shop.paid()
+        link = phone.url + await receipt_of(phone.shop, payment)
+        wish = {"id": ids.new(Kind.CASE), "payment": payment, "what": "request", "said": "顾客在柜台说的"}
+        assert (await phone.shop.post("/v1/cases", wish)).status == 201
+        for more in ("", "/policy", "/privacy", "/case"):
+            await phone.page.goto(link + more)
+            name = f"portal{more.replace('/', '-') or '-first'}-320-{lang}"
+            trouble += await seen(phone.page, name, least=LEAST, full_page=True)
+            await phone.page.set_viewport_size({"width": 640, "height": 900})
+            await phone.page.evaluate("() => { document.documentElement.style.zoom = '2'; }")
+            wide = await phone.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, f"{more} at 200 % is {wide} too wide"
+            await phone.page.set_viewport_size({"width": 320, "height": 700})
+        await phone.page.locator("form[action$='/take'] button").click()
+        await expect(phone.page.locator(".mono").first).to_have_text(str(wish["id"]))
+        await phone.page.emulate_media(media="print")
+        for gone in ("form", "nav", ".save", ".help"):
+            for each in await phone.page.locator(gone).all():
+                await expect(each).to_be_hidden()
+        await expect(phone.page.get_by_text(str(wish["id"]))).to_be_visible()
+        if folder := os.environ.get("SHOTS"):
+            await phone.page.screenshot(path=f"{folder}/portal-print-{lang}.png", full_page=True)
     assert not trouble, "\n".join(trouble)
 
 

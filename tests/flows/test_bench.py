@@ -70,6 +70,7 @@ GIVES = {
     "seal": {"seal", "seal_open"},
     "till": {"till_usable", "till_scan", "till_frame"},
     "till_day": {"till_day"},
+    "portal": {"portal_usable"},
 }
 
 
@@ -81,7 +82,7 @@ async def own_server() -> AsyncIterator[Server]:
 
 @pytest.mark.parametrize("name", list(bench.BENCHES))
 async def test_a_bench_gives_its_figures(name: str, own_server: Server) -> None:
-    if name in ("till", "till_day") and shutil.which("chromium") is None:
+    if name in ("till", "till_day", "portal") and shutil.which("chromium") is None:
         pytest.skip("Debian's package `chromium` is not installed")
     figures = await bench.bench(name)(own_server, TINY)
     assert {figure.name for figure in figures} == GIVES[name]

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
 
+import brotli
 import pytest
 from aiohttp import FormData
 
 from tests.flows import files
+from tests.web import test_policies_and_repayments
 from tests.web.conftest import Shop
 from tests.web.test_console import entered
 from tests.web.test_refunds_and_cases import later
+from yuanlu import ids
+from yuanlu.ids import Kind
 from yuanlu.receipts import flow as receipts
 from yuanlu.receipts.visits import TRIES_MAX
 
@@ -46,6 +50,13 @@ class Phone:
     async def open(self, more: str = "/case") -> str:
         return await self._ask("GET", self.path + more)
 
+    async def take(self) -> str:
+        """Be the first to act, and do nothing else."""
+        await self.open()
+        token = re.search(r'name="csrf" value="([^"]+)"', self.page)
+        assert token, self.page
+        return await self._ask("POST", f"{self.path}/case/take", {"csrf": token[1]})
+
     async def send(self, name: str, **filled: str) -> str:
         """Send the form of this name as it stands on the page."""
         action = f"{self.path}/case/{name}"
@@ -67,7 +78,7 @@ async def payment(shop: Shop) -> str:
 
 @pytest.fixture
 async def phone(shop: Shop, payment: str) -> Phone:
-    """The phone that opened the link first."""
+    """The phone that opened the link first. It has not acted yet."""
     phone = Phone(shop, await receipt_of(shop, payment))
     await phone.open("")
     assert f'href="{phone.path}/case"' in phone.page
@@ -131,6 +142,7 @@ async def test_five_wrong_ones_lock_it_for_all_strangers_and_a_right_one_does_no
     phone: Phone, payment: str
 ) -> None:
     """S66: tries count in the books, whichever phone and process they come from."""
+    await phone.take()
     tail = await tail_of(phone.shop, payment)
     wrong = [f"{number:04}" for number in range(20) if f"{number:04}" != tail][:TRIES_MAX]
     for each in wrong:
@@ -149,7 +161,8 @@ async def test_five_wrong_ones_lock_it_for_all_strangers_and_a_right_one_does_no
 
 async def test_a_stranger_acts_on_nothing_and_a_cookie_of_another_page_opens_nothing(phone: Phone, shop: Shop) -> None:
     second = Phone(shop, await receipt_of(shop, await shop.paid()))
-    await second.open()
+    await second.take()
+    await phone.take()
     thief = Phone(shop, phone.path, jar=dict(second.jar))
     page = await thief.open()
     token = re.search(r'name="csrf" value="([^"]+)"', page)
@@ -164,6 +177,58 @@ async def test_a_stranger_acts_on_nothing_and_a_cookie_of_another_page_opens_not
     await phone.open()
     await phone._ask("POST", f"{phone.path}/case/ask", {"csrf": "x", "what": "request"})
     assert phone.status == 403
+
+
+async def test_a_preview_that_looks_first_takes_nothing_from_whoever_acts(shop: Shop, payment: str) -> None:
+    """Bots of chats, prefetches and HEAD look at every page, with and without a cookie; the customer comes after."""
+    bot = Phone(shop, await receipt_of(shop, payment))
+    for _ in range(2):
+        for more in ("", "/case", "/policy", "/privacy"):
+            await bot.open(more)
+            url = f"{shop.base_url}{bot.path}{more}"
+            async with shop.session.get(url, headers={"sec-purpose": "prefetch", "user-agent": "WeChat-preview"}) as a:
+                await a.read()
+            async with shop.session.head(url) as answer:
+                await answer.read()
+    phone = Phone(shop, bot.path)
+    await phone.open()
+    assert 'name="what"' in phone.page
+    await phone.send("ask", what="request", meant="", said="我的话")
+    assert phone.status == 200
+    assert "我的话" in phone.page
+    await bot.open()
+    assert "我的话" not in bot.page
+    assert 'name="tail"' in bot.page
+
+
+async def test_of_two_phones_that_both_looked_one_is_the_first(shop: Shop, payment: str) -> None:
+    """A forwarded link: the second to act is told to prove it, whatever its page still shows."""
+    path = await receipt_of(shop, payment)
+    one, two = Phone(shop, path), Phone(shop, path)
+    await one.open()
+    await two.open()
+    await asyncio.gather(
+        one.send("ask", what="request", meant="", said="第一"), two.send("ask", what="request", meant="", said="第二")
+    )
+    assert sorted((one.status, two.status)) == [200, 403]
+    late = one if one.status == 403 else two
+    assert 'name="tail"' in late.page
+    assert 'name="what"' not in late.page
+    assert len(await cases_of(shop, payment)) == 1
+
+
+async def test_a_request_that_the_shop_wrote_down_is_shown_to_who_says_it_is_theirs(shop: Shop, payment: str) -> None:
+    """One press; until then the page names no number, no word and no state of it."""
+    wish = {"id": ids.new(Kind.CASE), "payment": payment, "what": "request", "said": "顾客在柜台说的"}
+    case = (await shop.post("/v1/cases", wish)).told
+    assert case["opened_by"] != "customer"
+    phone = Phone(shop, await receipt_of(shop, payment))
+    page = await phone.open()
+    assert case["id"] not in page
+    assert "顾客在柜台说的" not in page
+    page = await phone.send("take")
+    assert case["id"] in page
+    assert 'name="tail"' in await Phone(shop, phone.path).open()
 
 
 @pytest.mark.parametrize("token", ["A" * 43, "x", "A" * 44])
@@ -208,6 +273,23 @@ async def test_they_talk_and_inner_notes_stay_inside_and_card_numbers_are_covere
     assert "请不要发卡号和密码" in page
     (case,) = await cases_of(phone.shop, payment)
     assert case["state"] == "REVIEW"  # it was the answer that the shop waited for
+
+
+@pytest.mark.parametrize("secret", ["6200 0000 0000 0005", "密码是 abc12345", "PIN: 471920"])
+async def test_a_secret_is_covered_and_whoever_wrote_it_is_warned(phone: Phone, payment: str, secret: str) -> None:
+    """On the answer to it at once, above all else; gone again after the next message that has none."""
+    await phone.open()
+    page = await phone.send("ask", what="other", meant="", said=f"给您 {secret}")
+    for _ in range(2):
+        assert phone.status == 200
+        assert secret not in page
+        assert "****" in page
+        assert '<section class="card careful" role="alert">' in page
+        assert "请不要发卡号和密码" in page
+        page = await phone.send("say", text=f"再发一次 {secret}")
+    page = await phone.send("say", text="好的，谢谢")
+    assert 'role="alert"' not in page
+    assert secret not in page
 
 
 async def test_a_refund_is_followed_until_the_money_is_back(phone: Phone, payment: str) -> None:
@@ -305,6 +387,24 @@ async def test_it_is_withdrawn(phone: Phone, payment: str) -> None:
     assert "还有问题" in phone.page
 
 
+async def test_a_cold_page_is_small_even_with_a_long_talk(phone: Phone, payment: str) -> None:
+    """Budget of ux.md section 11: 40 kB compressed (brotli 11), with the sheet and the script."""
+    await phone.open()
+    await phone.send("ask", what="request", meant="", said="我的话" * 100)
+    for number in range(10):
+        await phone.open()
+        await phone.send("say", text=f"第 {number} 条：" + "小票在这里，请看一下。" * 20)
+    total = 0
+    files = re.findall(r'(?:src|href)="(/r/[a-z]+\.(?:css|js))"', phone.page)
+    assert len(files) == 2
+    for path in files:
+        async with phone.shop.session.get(phone.shop.base_url + path, headers={"accept-encoding": "br"}) as answer:
+            assert answer.headers["content-encoding"] == "br"
+            total += len(brotli.compress(await answer.read(), quality=11))
+    total += len(brotli.compress(phone.page.encode(), quality=11))
+    assert 4_000 < total <= 40_000
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 async def test_the_page_is_whole(phone: Phone, lang: str) -> None:
     for _ in range(2):
@@ -312,6 +412,50 @@ async def test_the_page_is_whole(phone: Phone, lang: str) -> None:
         assert phone.status == 200
         assert page.count("<h1") == 1
         assert not re.search(r"\{\{|>None<|>portal\.", page)
-        assert "<script" not in page
+        assert re.findall(r"<script[^>]*>", page) == ['<script src="/r/portal.js" defer>']
+        assert not re.search(r"\son[a-z]+=|\sstyle=", page)
         if 'name="what"' in page:
             await phone.send("ask", what="other", meant="", said="")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_the_policy_is_the_one_that_was_frozen_onto_this_payment(shop: Shop, payment: str, lang: str) -> None:
+    """A version set later counts for later payments: the page of this one goes on saying what it said."""
+    phone = Phone(shop, await receipt_of(shop, payment))
+    before = await phone.open(f"/policy?lang={lang}")
+    assert phone.status == 200
+    await test_policies_and_repayments.people(shop)
+    made = await test_policies_and_repayments.put(shop, "verdict,zh,en\ndecline,售出不退,No returns\n")
+    assert made.status == 201
+    after = Phone(shop, await receipt_of(shop, await shop.paid()))
+    mine = {"zh": "扫错了，金额不大：马上退", "en": "A mistaken scan of a small sum goes back at once"}[lang]
+    new = {"zh": "售出不退", "en": "No returns"}[lang]
+    for page in (before, await phone.open(f"/policy?lang={lang}")):
+        assert mine in page
+        assert new not in page
+    page = await after.open(f"/policy?lang={lang}")
+    assert new in page
+    assert mine not in page
+    assert "12315" in page
+    assert ("消费者权益保护法" if lang == "zh" else "Consumer Rights Protection Law") in page
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_privacy_says_what_the_rules_say(shop: Shop, payment: str, lang: str) -> None:
+    phone = Phone(shop, await receipt_of(shop, payment))
+    page = await phone.open(f"/privacy?lang={lang}")
+    assert phone.status == 200
+    rules = {each["what"]: each for each in (await shop.get("/v1/keeping")).told["items"]}
+    assert {"case", "complaint", "trade"} <= rules.keys()
+    for what in ("case", "complaint", "handover", "trade"):
+        assert rules[what][lang] in page
+    assert rules["staff"][lang] not in page
+    assert {"zh": "个人信息保护法", "en": "Personal Information Protection Law"}[lang] in page
+
+
+async def test_every_page_leads_to_both_papers(phone: Phone) -> None:
+    for more in ("", "/case", "/policy", "/privacy"):
+        page = await phone.open(more)
+        assert phone.status == 200
+        for paper in ("policy", "privacy"):
+            assert f'href="{phone.path}/{paper}"' in page

@@ -34,6 +34,7 @@ BENCHES = {
     "seal": "seal",
     "till": "till",
     "till_day": "till",
+    "portal": "portal",
 }
 """Every bench: its name, which is its function's too, and the module it is in. One bench may give several figures."""
 

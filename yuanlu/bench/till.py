@@ -97,7 +97,7 @@ _FORGET = """async () => {
 
 async def till(server: Server, size: Size) -> list[Figure]:
     """A till in a browser: usable in, scan to request, a frame."""
-    if not _has_browser():
+    if not has_browser():
         return []
     async with _counter(server) as (made, page, device):
         sims = made.sim["base_url"]
@@ -122,7 +122,7 @@ async def till(server: Server, size: Size) -> list[Figure]:
 
 async def till_day(server: Server, size: Size) -> list[Figure]:
     """What a till's page holds over a day of payments: what the browser compiles of it, as it is used, is left out."""
-    if not _has_browser():
+    if not has_browser():
         return []
     async with _counter(server, "--js-flags=--jitless") as (made, page, device):
         say(f"till_day: {size.taken} payments in {size.taken * STEP_MS / 3_600_000:.1f} hours of its own clock")
@@ -130,7 +130,7 @@ async def till_day(server: Server, size: Size) -> list[Figure]:
     return [Figure(name="till_day", unit="MB", **against(heaps[0], heaps[-1]), peak_mb=max(heaps))]
 
 
-def _has_browser() -> bool:
+def has_browser() -> bool:
     """Whether Playwright and Debian's Chromium are here; says so where they are not."""
     if shutil.which("chromium") and find_spec("playwright"):
         return True

@@ -67,12 +67,21 @@ def _tables(text: str) -> Sequence[Mapping[str, Any]]:
 
 def rule_for(what: str, today: date, text: str | None = None) -> Kept:
     """The rule that is valid on this day. Raises Broken when there is none."""
-    tables = _tables(packaged.text("evidence/data/keeping.toml") if text is None else text)
-    for table in reversed(tables):
-        for rule in table["rule"] if table["valid_from"] <= today else ():
-            if rule["what"] == what:
-                return Kept(what, rule["days"], rule["zh"], rule["en"], table["source"], table["valid_from"])
+    for rule in rules_on(today, text):
+        if rule.what == what:
+            return rule
     raise Broken(f"there is no rule how long {what} is kept")
+
+
+def rules_on(today: date, text: str | None = None) -> Sequence[Kept]:
+    """Every rule that is valid on this day, each sort once: the newest table that has it."""
+    found: dict[str, Kept] = {}
+    for table in _tables(packaged.text("evidence/data/keeping.toml") if text is None else text):
+        if table["valid_from"] <= today:
+            for rule in table["rule"]:
+                what = rule["what"]
+                found[what] = Kept(what, rule["days"], rule["zh"], rule["en"], table["source"], table["valid_from"])
+    return list(found.values())
 
 
 # --- all that is held about one customer ---

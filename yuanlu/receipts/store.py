@@ -37,7 +37,7 @@ NAMES = over_keys(
 PAGE = over_keys("select k.place, r.merchant_id, r.id from keys k join receipts r on r.mark = k.a")
 """Whose page a token leads to, over all merchants."""
 OF_PAYMENT = over_keys(
-    "select k.place, r.state, r.amount_fen, r.currency, r.opened_at, r.done_at from keys k"
+    "select k.place, r.id, r.state, r.amount_fen, r.currency, r.opened_at, r.done_at from keys k"
     " join refunds r on r.merchant_id = k.merchant_id and r.payment_id = k.a order by r.opened_at, r.id"
 )
 printer_made, print_made, receipt_made = maker(Printer), maker(Print), maker(Receipt)

@@ -1,8 +1,10 @@
-"""Whose a receipt's page is: the browser that opened it first, or whoever knows what only the payer's wallet shows.
+"""Whose a receipt's page is: the browser that acted on it first, or whoever knows what only the payer's wallet shows.
 
-The link stands on a slip, and a slip can be forwarded, photographed, found. So the first browser is known again by its
-cookie, and any other one gives the last four digits of the channel's number, which is in the payer's bill and on no
-slip of ours. After `TRIES_MAX` wrong ones nobody new gets in, whatever they give: 10,000 guesses are not far.
+The link stands on a slip, and a slip can be forwarded, photographed, found; and a chat that shows what is behind a
+link looks at it before anybody does. So looking makes nobody the first: the first browser is the one that first *acts*
+(sends a form of the page), and it is known again by its cookie. Any other one gives the last four digits of the
+channel's number, which is in the payer's bill and on no slip of ours. After `TRIES_MAX` wrong ones nobody new gets in,
+whatever they give: 10,000 guesses are not far.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
 
 from yuanlu.change import Change, Row, Stay
@@ -23,6 +26,16 @@ TRIES_MAX = 5
 TAIL = 4
 VISITORS_MAX = 20
 """Browsers a receipt is known in; the one longest there goes, but for the first."""
+
+
+class Standing(StrEnum):
+    """What a browser is to a page."""
+
+    FREE = "free"
+    """Nobody has acted on the page yet: whoever does so first is known."""
+    KNOWN = "known"
+    STRANGER = "stranger"
+    """Others were first: it gives four digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +55,7 @@ class Visit(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptOpened(Fact):
-    """Somebody opened the page, the first of all."""
+    """A browser acted on the page, the first of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +79,17 @@ def by_id(merchant_id: str, payment_id: str) -> View[Visit | None]:
     return View((Read(VISIT, merchant_id, payment_id),), lambda found: _made(found[0][0]) if found[0] else None)
 
 
-def opens(
+def standing(mark: str, seen: Visit | None) -> Standing:
+    """What the browser of this mark is to a page. Law: to be asked changes nothing, however often and by whomever."""
+    if seen is None:
+        return Standing.FREE
+    return Standing.KNOWN if seen.knows(mark) else Standing.STRANGER
+
+
+def claims(
     merchant_id: str, payment_id: str, mark: str, seen: Visit | None, at: datetime
 ) -> Change[Visit] | Stay[Visit]:
-    """A browser opens the page: the first of all is known from now on."""
+    """A browser acts on the page: the first of all is known from now on. Law: of two at once, one is the first."""
     if seen is not None:
         return Stay(seen)
     row = Visit(merchant_id=merchant_id, id=payment_id, opened_at=at, visitors=mark)
@@ -101,17 +121,16 @@ def mark_of(desk: Desk, payment_id: str, visitor: str) -> str:
     return desk.mark(f"visit:{payment_id}:{visitor}")
 
 
-async def opened(desk: Desk, payment: Payment, visitor: str) -> bool:
-    """Whether this browser may see all of a payment's page; the first one to come may."""
+async def seen(desk: Desk, payment: Payment, visitor: str) -> Standing:
+    """What this browser is to the page of a payment; nothing is written down."""
+    return standing(mark_of(desk, payment.id, visitor), await desk.see(by_id(payment.merchant_id, payment.id)))
+
+
+async def claimed(desk: Desk, payment: Payment, visitor: str) -> bool:
+    """This browser acts: whether it may, being known or the first of all."""
     mark = mark_of(desk, payment.id, visitor)
-    rule = partial(opens, payment.merchant_id, payment.id, mark)
+    rule = partial(claims, payment.merchant_id, payment.id, mark)
     return (await desk.decide(by_id(payment.merchant_id, payment.id), rule)).row.knows(mark)
-
-
-async def is_known(desk: Desk, payment: Payment, visitor: str) -> bool:
-    """The same, and nothing is written down."""
-    seen = await desk.see(by_id(payment.merchant_id, payment.id))
-    return seen is not None and bool(visitor) and seen.knows(mark_of(desk, payment.id, visitor))
 
 
 async def prove(desk: Desk, payment: Payment, visitor: str, tail: str) -> bool:

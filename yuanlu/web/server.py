@@ -74,7 +74,8 @@ from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.live import Watch
 from yuanlu.web.parts.meters import Meters
 from yuanlu.web.parts.office import Office
-from yuanlu.web.portal import case, receipt
+from yuanlu.web.portal import receipt
+from yuanlu.web.portal import table as portal
 from yuanlu.web.till import pages as till_pages
 
 ROUTES: tuple[Route, ...] = (
@@ -282,7 +283,7 @@ def make_asgi(office: Office, *, calls_max: int = CALLS_MAX) -> ASGIApp:
             *(handler_of(route, office, door, limits) for route in ROUTES),
             callbacks.handler(office, limits),
             *receipt.handlers(office, limits),
-            *case.handlers(office, door, limits, ROUTES),
+            *portal.handlers(office, door, limits, ROUTES),
             practice.handler(office),
             *health.handlers(office, meters, lambda: gate.in_flight),
             _description(),

@@ -7,6 +7,7 @@ from io import BytesIO
 from urllib.parse import quote
 
 from yuanlu import words
+from yuanlu.clock import business_day
 from yuanlu.evidence import flow, keeping
 from yuanlu.evidence.flow import Shown
 from yuanlu.evidence.rules import UNSEARCHED, Audience, FileAsk, Media, Why
@@ -16,7 +17,16 @@ from yuanlu.people.rules import demand
 from yuanlu.people.stepup import Act
 from yuanlu.web.parts.answers import Told
 from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
-from yuanlu.web.parts.shapes import ErasedTold, FileOpening, FilesTold, FileTold, FileWish, file_told
+from yuanlu.web.parts.shapes import (
+    ErasedTold,
+    FileOpening,
+    FilesTold,
+    FileTold,
+    FileWish,
+    KeepingTold,
+    KeptTold,
+    file_told,
+)
 
 TAKES = tuple(media.value for media in Media)
 GIVES = (Media.JPEG.value, Media.PNG.value, Media.PDF.value)
@@ -104,6 +114,15 @@ async def erase(call: Call) -> Answer:
     return 200, ErasedTold(subjects=done.subjects, files=done.files)
 
 
+async def kept(call: Call) -> Answer:
+    """How long what is kept, and by which law: the rules that are valid today."""
+    rules = keeping.rules_on(business_day(call.office.clock.now()))
+    items = [
+        KeptTold(what=r.what, days=r.days, zh=r.zh, en=r.en, source=r.source, valid_from=r.valid_from) for r in rules
+    ]
+    return 200, KeepingTold(items=items)
+
+
 _STAFF = ("staff.not_allowed", "staff.other_store")
 _STORE = ("file.no_room", "file.store_away", "file.store_refused")
 
@@ -143,6 +162,14 @@ ROUTES = (
         gives=FileTold,
         gives_kinds=GIVES,
         denied=("file.unknown", "file.gone", "seal.forgotten", *_STAFF, *_STORE[1:]),
+    ),
+    Route(
+        method="GET",
+        path="/v1/keeping",
+        verb=kept,
+        may="see",
+        says="How long what is kept",
+        gives=KeepingTold,
     ),
     Route(
         method="GET",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, checked
+from yuanlu.payments import store as payments
 from yuanlu.policies import flow, store
 from yuanlu.policies.rules import Policy, PolicyAsk
 from yuanlu.reading import maker
@@ -43,6 +44,15 @@ async def see(call: Call) -> Answer:
     if found is None:
         raise Denied("policy.unknown")
     return 200, policy_told(found)
+
+
+async def of_payment(call: Call) -> Answer:
+    """What a customer may expect of this payment: the version that was frozen onto it."""
+    desk, merchant_id = call.office.desk, call.merchant_id
+    payment = await desk.see(payments.by_id(merchant_id, call.id(Kind.PAYMENT)))
+    if payment is None:
+        raise Denied("payment.unknown")
+    return 200, policy_told(await desk.see(store.by_id(merchant_id, payment.policy)) if payment.policy else None)
 
 
 async def versions(call: Call) -> Answer:
@@ -95,6 +105,15 @@ ROUTES = (
         query=PolicyAtWish,
         gives=PolicyTold,
         denied=("payment.till_unknown",),
+    ),
+    Route(
+        method="GET",
+        path="/v1/payments/{payment}/policy",
+        verb=of_payment,
+        may="see",
+        says="The refund policy as it was frozen onto a payment",
+        gives=PolicyTold,
+        denied=("payment.unknown",),
     ),
     Route(
         method="GET",

@@ -25,6 +25,8 @@ KEPT_MAX = 65_536
 ADDRESS_SHARE, KEY_SHARE = 2, 4
 """One address holds at most half of all calls at once, one key a quarter."""
 COME_AGAIN_SECONDS = 2
+VOUCHERS_A_MINUTE, VOUCHERS_OF_ONE = 12, 6
+"""Vouchers that are drawn for one address and of one payment: each takes seconds of a processor."""
 
 OWN_RATE: Mapping[str, str] = {
     "/v1/sessions": "rate_signin",
@@ -128,6 +130,14 @@ class Limits:
         Raises Denied: request.too_many.
         """
         self._demand(("receipt", state["house"]), self._rates["rate_receipt"], "address")
+
+    def draw(self, state: dict[str, Any], payment_id: str) -> None:
+        """Let somebody have the voucher of a payment drawn.
+
+        Raises Denied: request.too_many.
+        """
+        self._demand(("voucher", payment_id), VOUCHERS_OF_ONE, "object")
+        self._demand(("vouchers", state["house"]), VOUCHERS_A_MINUTE, "address")
 
     def act(self, state: dict[str, Any], key: ApiKey, place: Mapping[str, str]) -> None:
         """Let whoever shows this key act on what the path names.

@@ -564,6 +564,24 @@ class FilesTold(Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class KeptTold(Struct, frozen=True, kw_only=True):
+    """How long one sort of thing is kept after its end, and in words. `days` 0: it is not erased."""
+
+    what: str
+    days: int
+    zh: str
+    en: str
+    source: str
+    valid_from: date
+
+
+class KeepingTold(Struct, frozen=True, kw_only=True):
+    """How long what is kept: the rules that are valid today."""
+
+    items: Sequence[KeptTold]
+    next: str | None = None
+
+
 class ErasedTold(Struct, frozen=True, kw_only=True):
     """What an erasure did: whose sealed text nobody reads again, and which files are gone."""
 

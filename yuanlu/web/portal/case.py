@@ -9,53 +9,26 @@ from __future__ import annotations
 
 import html
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from dataclasses import replace
+from typing import Any
 
-import structlog
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 
-from yuanlu import ids, packaged, words
-from yuanlu.cases.rules import CUSTOMER
+from yuanlu import ids, words
 from yuanlu.errors import Broken, Denied
 from yuanlu.ids import Kind
-from yuanlu.merchants.store import ApiKey
-from yuanlu.money import Money
 from yuanlu.payments.rules import HAS_MONEY
-from yuanlu.receipts import flow, visits
-from yuanlu.receipts.flow import Shown
-from yuanlu.told import both
+from yuanlu.receipts import visits
+from yuanlu.receipts.visits import Standing
 from yuanlu.web.parts import cookies, problems
 from yuanlu.web.parts.answers import Told
-from yuanlu.web.parts.asking import NOS, Visitor, form_of, upload_of, wish_of
-from yuanlu.web.parts.assets import CSP
-from yuanlu.web.parts.auth import Doorkeeper
-from yuanlu.web.parts.calls import BODY_MAX, BODY_WITHIN_SECONDS, Route, body_of, file_of
-from yuanlu.web.parts.limits import Limits
-from yuanlu.web.parts.office import Office
-from yuanlu.web.portal.receipt import (
-    CASE_PATH,
-    HTML,
-    ICONS,
-    TOKEN,
-    VISITOR_SECONDS,
-    cookie,
-    language,
-    moment,
-    sorry,
-    told,
-    visitor_of,
-)
+from yuanlu.web.parts.asking import NOS, form_of, upload_of, wish_of
+from yuanlu.web.parts.calls import BODY_MAX, BODY_WITHIN_SECONDS, body_of, file_of
+from yuanlu.web.portal.guests import Guest, Reception, kept, rendered, shown
+from yuanlu.web.portal.receipt import CASE_PATH, HTML
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-LANGUAGE_COOKIE = "lang"
 WHATS = ("wrong_amount", "charged_twice", "wrong_customer", "wrong_payee", "request", "other")
 """What a customer may say is wrong, in the order of the tiles."""
 STEPS = ("sent", "checked", "agreed", "back", "arrived")
@@ -65,38 +38,15 @@ _AT: Mapping[str, int] = {
 }
 """How many steps are behind, by the state of a case that is open."""
 PHOTO = "photo"
+THREADS_MAX = 10
+"""Parts of a thread that are read for a page: two thousand things said. Nobody has so many."""
 SAYS = ("answer", "object", "withdraw", "accept", "turn-down")
 """What a customer does with a case by its form: the last part of the route's path."""
 _SAID_SO = (403, 429, 503)
 """Statuses a form comes back with as they are; with all other trouble it is the form that is wrong: 422."""
 _OURS = re.compile(r"/r/[A-Za-z0-9_-]{43}/case")
 
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """A browser on the page of a payment. `is_known`: it may see all, and act."""
-
-    shown: Shown
-    visitor: str
-    is_known: bool
-    api: Visitor
-    path: str
-    csrf: str
-
-
 Act = Callable[[Guest, Mapping[str, str]], Awaitable[None]]
-
-
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    import jinja2  # noqa: PLC0415 - loaded when the first customer comes
-
-    space = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # nosec B701 - autoescape is on
-    space.filters |= {"yuan": lambda fen: str(Money(fen)), "plain": lambda fen: Money(fen).yuan(), "moment": moment}
-    space.filters["lines"] = str.splitlines
-    return space.from_string(packaged.text("web/portal/case.html"))
 
 
 async def prove(guest: Guest, form: Mapping[str, str]) -> None:
@@ -111,8 +61,12 @@ async def prove(guest: Guest, form: Mapping[str, str]) -> None:
 async def ask(guest: Guest, form: Mapping[str, str]) -> None:
     """Ask for money back. The form has the case's number: pressed twice is asked once."""
     route = guest.api.routes["POST /v1/cases"]
-    kept = {name: text for name, text in form.items() if name != "meant" or form.get("what") == "wrong_amount"}
-    await guest.api.do("/v1/cases", wish=wish_of(kept, route, payment=guest.shown.payment.id))
+    meant = {name: text for name, text in form.items() if name != "meant" or form.get("what") == "wrong_amount"}
+    await guest.api.do("/v1/cases", wish=wish_of(meant, route, payment=guest.shown.payment.id))
+
+
+async def take(_: Guest, __: Mapping[str, str]) -> None:
+    """Say that this is one's own payment. That it was said is all: who acts first is known from then on."""
 
 
 async def say(guest: Guest, form: Mapping[str, str]) -> None:
@@ -164,6 +118,7 @@ def _does(name: str) -> Act:
 
 ACTS: Mapping[str, Act] = {
     "prove": prove,
+    "take": take,
     "ask": ask,
     "say": say,
     "nudge": nudge,
@@ -187,35 +142,33 @@ async def _case(guest: Guest) -> Any:
 async def page(guest: Guest, problem: Any = None, form: Mapping[str, str] | None = None) -> bytes:
     """The page in one language. `problem`: what was wrong with a form; `form`: as it was sent."""
     payment, given = guest.shown.payment, dict[str, Any]()
+    cases = await _cases(guest) if guest.is_known or guest.is_free else []
     if guest.is_known:
-        cases = await _cases(guest)
-        case = cases[0] if cases else None
-        given = await _told(guest, case) if case else {"case": None}
-        is_over = case is None or case.state == "CLOSED"
+        given = await told_of(guest, cases[0]) if cases else {"case": None}
+    if guest.is_known or (guest.is_free and not cases):
+        is_over = not cases or cases[0].state == "CLOSED"
         given["can_ask"] = is_over and payment.state in HAS_MONEY and payment.rest.amount > 0
         given |= {"whats": WHATS, "case_id": ids.new(Kind.CASE), "message_id": ids.new(Kind.EVIDENCE)}
-    body = _template().render(
-        lang={"zh": "zh-CN", "en": "en"}[guest.api.lang],
-        other={"zh": "en", "en": "zh"}[guest.api.lang],
-        say=lambda code, **facts: words.say(f"portal.{code}", guest.api.lang, **facts),
-        word=lambda code, **facts: words.say(code, guest.api.lang, **facts),
-        says=lambda each, name="says": getattr(each, f"{name}_{guest.api.lang}"),
-        no=lambda no: both(f"problem.{no.code}", no.facts)[words.LANGUAGES.index(guest.api.lang)],
-        guest=guest, payment=payment, icons=ICONS, path=guest.path, csrf=guest.csrf, problem=problem, form=form or {},
-        has_number=len(payment.channel_number) >= visits.TAIL, **given,
-    )  # fmt: skip
-    return body.encode()
+    has_number = len(payment.channel_number) >= visits.TAIL
+    given = {"case": None, "can_ask": False, "has_case": bool(cases), "has_number": has_number} | given
+    return rendered("case.html", guest, problem=problem, form=form or {}, **given)
 
 
-async def _told(guest: Guest, case: Any) -> dict[str, Any]:
+async def case_of(guest: Guest) -> Any:
+    """The case the pages are about, the newest; None: there is none."""
+    found = await _cases(guest)
+    return found[0] if found else None
+
+
+async def told_of(guest: Guest, case: Any) -> dict[str, Any]:
+    """What a known guest is told of a case."""
     place = {"case": case.id}
-    thread = await guest.api.ask("/v1/cases/{case}/thread", place, {"view": "customer"})
     rights = await guest.api.ask("/v1/rights", query={"stage": "declined"}) if case.state == "DECLINED" else None
     refund = await guest.api.ask("/v1/refunds/{refund}", {"refund": case.refund}) if case.refund else None
     arrived = refund is not None and refund.state in ("DONE", "PROVEN", "EXTERNAL")
     return {
         "case": case,
-        "thread": [each for each in thread.items if each.text],
+        "thread": await _thread(guest, case),
         "files": (await guest.api.ask("/v1/cases/{case}/files", place)).items,
         "file_id": ids.new(Kind.FILE),
         "where": await guest.api.ask("/v1/cases/{case}/where", place),
@@ -227,93 +180,62 @@ async def _told(guest: Guest, case: Any) -> dict[str, Any]:
     }
 
 
-def handlers(office: Office, door: Doorkeeper, limits: Limits, routes: Sequence[Route]) -> Sequence[HTTPRouteHandler]:
+async def _thread(guest: Guest, case: Any) -> Sequence[Any]:
+    """What was said, in order: as a customer may read it."""
+    said: list[Any] = []
+    after: int | None = 0
+    for _ in range(THREADS_MAX):
+        query = {"view": "customer", "after": after}
+        found = await guest.api.ask("/v1/cases/{case}/thread", {"case": case.id}, query)
+        said += [each for each in found.items if each.text]
+        after = found.next
+        if after is None:
+            break
+    return said
+
+
+def handlers(reception: Reception) -> Sequence[HTTPRouteHandler]:
     """What the server runs for the customer's page."""
-    by_name = {f"{route.method} {route.path}": route for route in routes}
+    office, door = reception.office, reception.door
 
-    async def guest_of(request: Request[Any, Any, Any], lang: str) -> Guest | None:
-        token = request.path_params["token"]
-        shown = await flow.page(office.desk, token) if TOKEN.fullmatch(token) else None
-        if shown is None:
-            return None
-        payment = shown.payment
-        visitor = visitor_of(dict(request.scope["headers"])) or secrets.token_urlsafe(32)
-        known = await visits.opened(office.desk, payment, visitor)
-        key = ApiKey(payment.merchant_id, "", CUSTOMER, store_id=payment.store_id)
-        api = Visitor(office, by_name, key, "", lang)
-        csrf = cookies.token(door.csrf_key, f"{visitor}:{payment.id}")
-        return Guest(shown, visitor, known, api, CASE_PATH.replace("{token}", token), csrf)
+    async def look(_: Request[Any, Any, Any], guest: Guest) -> Told:
+        return shown(await page(guest), 200, guest)
 
-    async def run(request: Request[Any, Any, Any], name: str) -> Told:
-        request.scope["state"]["route"] = CASE_PATH
-        headers, lang = dict(request.scope["headers"]), _language(request)
-        try:
-            limits.look(request.scope["state"])
-            guest = await guest_of(request, lang)
-            if guest is None:
-                return told(sorry("unknown", lang), 404, lang)
-            if not name:
-                return _shown(await page(guest), 200, guest)
-            return await pressed(request, headers, guest, name)
-        except Denied as no:
-            status = 429 if no.code == "request.too_many" else problems.of_error(no).status
-            return told(sorry("many" if status == 429 else "trouble", lang), status, lang)
-        except Exception as error:  # the customer gets a page; what is our bug is logged
-            problem = problems.of_error(error)
-            log.warning("portal.trouble", code=problem.code)
-            return told(sorry("trouble", lang), problem.status, lang)
+    def pressed(name: str) -> Callable[[Request[Any, Any, Any], Guest], Awaitable[Told]]:
+        async def press(request: Request[Any, Any, Any], guest: Guest) -> Told:
+            headers, called, file = dict(request.scope["headers"]), "", b""
+            if name == PHOTO:
+                most = office.files.limits.bytes_max + BODY_MAX
+                body = await file_of(request.receive, headers, most)
+                form, called, file = upload_of(headers.get(b"content-type", b"").decode("latin-1"), body)
+            else:
+                form = form_of(await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS))
+            cookies.demand_token("POST", {cookies.TOKEN_HEADER: form.get("csrf", "").encode()}, door.csrf_key,
+                                 f"{guest.visitor}:{guest.shown.payment.id}")  # fmt: skip
+            try:
+                if name != "prove":
+                    guest = await _acting(guest)
+                    if not guest.is_known:
+                        raise Denied("receipt.locked")
+                await (photo(guest, form, called, file) if name == PHOTO else ACTS[name](guest, form))
+            except NOS as error:
+                problem = problems.of_error(error)
+                status = problem.status if problem.status in _SAID_SO else 422
+                return shown(await page(guest, problem, form), status, guest)
+            return _back(guest)
 
-    async def pressed(request: Request[Any, Any, Any], headers: Mapping[bytes, bytes], guest: Guest, name: str) -> Told:
-        called, file = "", b""
-        if name == PHOTO:
-            most = office.files.limits.bytes_max + BODY_MAX
-            body = await file_of(request.receive, headers, most)
-            form, called, file = upload_of(headers.get(b"content-type", b"").decode("latin-1"), body)
-        else:
-            form = form_of(await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS))
-        cookies.demand_token("POST", {cookies.TOKEN_HEADER: form.get("csrf", "").encode()}, door.csrf_key,
-                             f"{guest.visitor}:{guest.shown.payment.id}")  # fmt: skip
-        try:
-            if name != "prove" and not guest.is_known:
-                raise Denied("receipt.locked")
-            await (photo(guest, form, called, file) if name == PHOTO else ACTS[name](guest, form))
-        except NOS as error:
-            problem = problems.of_error(error)
-            return _shown(
-                await page(guest, problem, form), problem.status if problem.status in _SAID_SO else 422, guest
-            )
-        return _back(guest)
+        return press
 
-    def handler(method: str, name: str) -> HTTPRouteHandler:
-        async def serve(request: Request[Any, Any, Any]) -> Told:
-            return await run(request, name)
-
-        path = CASE_PATH.replace("}", ":str}") + (f"/{name}" if name else "")
-        serve.__name__ = f"{method.lower()} {path}"
-        return HTTPRouteHandler(path, http_method=method, include_in_schema=False)(serve)  # type: ignore[arg-type]
-
-    return [handler("GET", ""), *(handler("POST", name) for name in (*ACTS, PHOTO))]
+    return [
+        reception.handler("GET", CASE_PATH, look),
+        *(reception.handler("POST", f"{CASE_PATH}/{name}", pressed(name), CASE_PATH) for name in (*ACTS, PHOTO)),
+    ]
 
 
-def _language(request: Request[Any, Any, Any]) -> str:
-    """What they chose now, or before (a cookie), else what the browser wants first."""
-    chosen = parse_qs(request.scope["query_string"].decode("latin-1")).get("lang", [""])[0]
-    kept = chosen or cookies.read(dict(request.scope["headers"]).get(b"cookie", b""), LANGUAGE_COOKIE)
-    return kept if kept in words.LANGUAGES else language(request)
-
-
-def _kept(guest: Guest) -> list[str]:
-    return [cookie(guest.visitor), cookies.made(LANGUAGE_COOKIE, guest.api.lang, seconds=VISITOR_SECONDS)]
-
-
-def _shown(body: bytes, status: int, guest: Guest) -> Told:
-    headers = {
-        "content-security-policy": CSP,
-        "content-language": guest.api.lang,
-        "vary": "accept-language, cookie",
-        "x-robots-tag": "noindex, nofollow",
-    }
-    return Told(body, status, HTML, headers, _kept(guest))
+async def _acting(guest: Guest) -> Guest:
+    """The guest, who acts: known from now on if nobody was before, a stranger if somebody was."""
+    is_known = await visits.claimed(guest.api.office.desk, guest.shown.payment, guest.visitor)
+    return replace(guest, standing=Standing.KNOWN if is_known else Standing.STRANGER)
 
 
 def away(path: str) -> str:
@@ -326,4 +248,4 @@ def away(path: str) -> str:
 def _back(guest: Guest) -> Told:
     to = away(guest.path)
     body = f'<!doctype html><title>→</title><a href="{html.escape(to)}">→</a>'.encode()
-    return Told(body, 303, HTML, {"location": to}, _kept(guest))
+    return Told(body, 303, HTML, {"location": to}, kept(guest))

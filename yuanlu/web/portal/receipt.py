@@ -24,19 +24,20 @@ from yuanlu.clock import CHINA
 from yuanlu.errors import Denied
 from yuanlu.money import Money
 from yuanlu.payments.rules import State
-from yuanlu.receipts import flow, render, visits
+from yuanlu.receipts import flow, render
 from yuanlu.receipts.flow import Shown
 from yuanlu.receipts.rules import Standing, standing
 from yuanlu.refunds.rules import State as RefundState
 from yuanlu.web.parts import cookies, problems
 from yuanlu.web.parts.answers import Told
+from yuanlu.web.parts.assets import Asset
 from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
 
-PATH, SHEET = "/r/{token}", "/r/receipt.css"
+PATH, SHEET, SCRIPT = "/r/{token}", "/r/receipt.css", "/r/portal.js"
 CASE_PATH = "/r/{token}/case"
 """Where the customer asks, talks and follows their money: `case.py`."""
 VISITOR_COOKIE, VISITOR_SECONDS = "visitor", 400 * 86_400
@@ -57,10 +58,12 @@ ICONS = {
     "bad": "M12 8v5M12 16v.01M3 12a9 9 0 1 0 18 0a9 9 0 1 0 -18 0",
     "shop": "M3 21h18M3 7v1a3 3 0 0 0 6 0v-1m0 1a3 3 0 0 0 6 0v-1m0 1a3 3 0 0 0 6 0v-1h-18l2 -4h14l2 4M5 21v-10.15"
     "M19 21v-10.15M9 21v-4a2 2 0 0 1 2 -2h2a2 2 0 0 1 2 2v4",
+    "camera": "M5 7h1a2 2 0 0 0 2 -2a1 1 0 0 1 1 -1h6a1 1 0 0 1 1 1a2 2 0 0 0 2 2h1a2 2 0 0 1 2 2v9a2 2 0 0 1 -2 2h-14"
+    "a2 2 0 0 1 -2 -2v-9a2 2 0 0 1 2 -2M9 13a3 3 0 1 0 6 0a3 3 0 0 0 -6 0",
     "lock": "M5 13a2 2 0 0 1 2 -2h10a2 2 0 0 1 2 2v6a2 2 0 0 1 -2 2h-10a2 2 0 0 1 -2 -2v-6"
     "M11 16a1 1 0 1 0 2 0a1 1 0 0 0 -2 0M8 11v-4a4 4 0 1 1 8 0v4",
 }
-"""Outlines of Tabler icons (MIT): check, clock, alert-circle, building-store, lock."""
+"""Outlines of Tabler icons (MIT): check, clock, alert-circle, building-store, camera, lock."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,11 +80,16 @@ class _Step:
 
 
 @lru_cache(maxsize=1)
-def _template() -> Template:
+def space() -> Environment:
+    """Where the templates of the customer's pages are made."""
     import jinja2  # noqa: PLC0415 - loaded when the first customer comes
 
-    space = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # nosec B701 - autoescape is on
-    return space.from_string(packaged.text("web/portal/receipt.html"))
+    found = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: packaged.text(f"web/portal/{name}")),
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # nosec B701 - autoescape is on  # fmt: skip
+    found.filters |= {"yuan": lambda fen: str(Money(fen)), "moment": moment, "lines": str.splitlines}
+    return found
 
 
 def _say(code: str, lang: str, **facts: object) -> str:
@@ -93,8 +101,8 @@ def moment(at: datetime) -> str:
     return at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
 
 
-def page(shown: Shown, lang: str, case_path: str) -> bytes:
-    """The page of a payment, in one language. `case_path`: where to ask for money back."""
+def page(shown: Shown, lang: str, home: str) -> bytes:
+    """The page of a payment, in one language. `home`: its path, and the beginning of that of all others."""
     payment = shown.payment
     at = payment.paid_at or payment.opened_at
     facts: list[tuple[str, str]] = []
@@ -107,7 +115,8 @@ def page(shown: Shown, lang: str, case_path: str) -> bytes:
     return _rendered(
         lang,
         shown=True,
-        case_path=case_path,
+        home=home,
+        case_path=f"{home}/case",
         shop=shown.shop,
         store=shown.store if shown.store != shown.shop else "",
         amount=str(payment.amount),
@@ -146,13 +155,15 @@ def sorry(code: str, lang: str) -> bytes:
 
 def _rendered(lang: str, **given: object) -> bytes:
     return (
-        _template()
+        space()
+        .get_template("receipt.html")
         .render(
             lang={"zh": "zh-CN", "en": "en"}[lang],
             other={"zh": "en", "en": "zh"}[lang],
             title=_say("title", lang),
             icons=ICONS,
             say=lambda code: _say(code, lang),
+            word=lambda code: words.say(code, lang),
             **given,
         )
         .encode()
@@ -185,7 +196,11 @@ def cookie(visitor: str) -> str:
 
 def handlers(office: Office, limits: Limits) -> Sequence[HTTPRouteHandler]:
     """What the server runs for the pages of receipts."""
-    sheet = packaged.text("web/portal/receipt.css").encode()
+    kept = {"cache-control": "public, max-age=3600"}
+    files = [
+        Asset(path, path.rpartition(".")[2], packaged.text(f"web/portal{path[2:]}").encode(), kept)
+        for path in (SHEET, SCRIPT)
+    ]
 
     async def show(request: Request[Any, Any, Any]) -> Told:
         request.scope["state"]["route"] = PATH
@@ -194,8 +209,6 @@ def handlers(office: Office, limits: Limits) -> Sequence[HTTPRouteHandler]:
             limits.look(request.scope["state"])
             shown = await flow.page(office.desk, token) if TOKEN.fullmatch(token) else None
             visitor = visitor_of(dict(request.scope["headers"])) or secrets.token_urlsafe(32)
-            if shown is not None:
-                await visits.opened(office.desk, shown.payment, visitor)
         except Denied as no:
             return told(sorry("many", lang), 429, lang, **{"retry-after": str(no.facts.get("seconds", 60))})
         except Exception as error:  # the customer gets a page; what is our bug is logged
@@ -204,15 +217,17 @@ def handlers(office: Office, limits: Limits) -> Sequence[HTTPRouteHandler]:
             return told(sorry("trouble", lang), problem.status, lang)
         if shown is None:
             return told(sorry("unknown", lang), 404, lang)
-        path = CASE_PATH.replace("{token}", token)
-        body = await asyncio.to_thread(page, shown, lang, path)  # a QR is drawn: payments do not wait
+        home = PATH.replace("{token}", token)
+        body = await asyncio.to_thread(page, shown, lang, home)  # a QR is drawn: payments do not wait
         return told(body, 200, lang, [cookie(visitor)])
 
-    async def style(request: Request[Any, Any, Any]) -> Told:
-        request.scope["state"]["route"] = SHEET
-        return Told(sheet, 200, "text/css; charset=utf-8", {"cache-control": "public, max-age=3600"})
+    def file(asset: Asset) -> HTTPRouteHandler:
+        async def give(request: Request[Any, Any, Any]) -> Told:
+            request.scope["state"]["route"] = asset.path
+            return asset.told(dict(request.scope["headers"]))
 
-    return [
-        HTTPRouteHandler(path, http_method="GET", include_in_schema=False)(run)
-        for path, run in ((SHEET, style), (PATH.replace("}", ":str}"), show))
-    ]
+        give.__name__ = f"get {asset.path}"
+        return HTTPRouteHandler(asset.path, http_method="GET", include_in_schema=False)(give)
+
+    page_of = HTTPRouteHandler(PATH.replace("}", ":str}"), http_method="GET", include_in_schema=False)(show)
+    return [*map(file, files), page_of]
