@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,9 +22,10 @@ from tests.web.test_review import hire
 from tests.web.test_thieves import ELSEWHERE
 from yuanlu import ids
 from yuanlu.db import Database
+from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.people import flow as people
-from yuanlu.web.parts.live import PER_PERSON_MAX, Watch, moved
+from yuanlu.web.parts.live import ALL_MAX, PER_PERSON_MAX, Watch, moved
 from yuanlu.web.server import Gate, make_asgi, serve
 
 HANGS_SECONDS = 20
@@ -131,7 +132,8 @@ async def test_all_who_listen_for_a_merchant_cost_one_question_and_nobody_none(s
     assert not watch._shops
 
 
-async def test_nobody_listens_without_a_session_or_with_a_tills(shop: Shop) -> None:
+async def test_nobody_listens_without_a_session(shop: Shop) -> None:
+    """A key of the API is none."""
     async with listening(Browser(shop)) as heard:
         assert heard.answer.status == 401
     async with listening(Browser(shop, {"__Host-session": shop.keys["boss"]})) as heard:
@@ -173,6 +175,20 @@ async def test_a_person_has_so_many_streams_and_a_clear_no_for_the_next(browser:
             await theirs.until("queue")
     async with listening(browser) as again:
         await again.until("queue")
+
+
+async def test_a_process_has_so_many_listeners_and_none_once_it_stops(shop: Shop) -> None:
+    watch = Watch(shop.app.pools.reader)
+    with ExitStack() as held:
+        for place in range(ALL_MAX):
+            held.enter_context(watch.listen(shop.merchant_id, f"YW{place}", "", ""))
+        with pytest.raises(Denied) as no, watch.listen(shop.merchant_id, "another", "", ""):
+            pass
+        assert (no.value.code, no.value.facts["of"]) == ("live.full", "all")
+    with watch.listen(shop.merchant_id, "another", "", ""):
+        watch.close()
+        with pytest.raises(Denied), watch.listen(shop.merchant_id, "one more", "", ""):
+            pass
 
 
 async def test_a_stream_ends_when_its_person_signs_out_or_is_ended(shop: Shop) -> None:

@@ -10,6 +10,7 @@ from yuanlu import ids
 from yuanlu.cases import declines
 from yuanlu.cases.review import Event, Fault, Place, Status, allows
 from yuanlu.cases.rules import State
+from yuanlu.cases.together import MOST
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.web.console.acting import Again, act, ask_sure, filled, sure
@@ -107,9 +108,9 @@ def tabs(states: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     }
 
 
-async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> Seen:
+async def show(here: Visitor, _: Mapping[str, str], problem: Any = None) -> Seen:
     """The queue, opened on its most urgent case. `problem`: what was wrong with what was chosen in it."""
-    tab = form.get("tab") or here.query.get("tab", "review")
+    tab = here.query.get("tab", "review")
     if tab not in TABS:
         raise Denied("request.no_such_page")
     beside = await _list(here, tab)
@@ -137,7 +138,7 @@ async def _list(here: Visitor, tab: str) -> dict[str, Any]:
     cases = await queue(here, tab)
     free: set[str] = set()
     if tab == "review" and here.may("approve"):
-        wanted = [each.id for each in cases if each.state == State.REVIEW.value][:_SHOWN_MAX]
+        wanted = [each.id for each in cases if each.state == State.REVIEW.value][:MOST]
         weighed = (await here.ask("/v1/approvals", query={"cases": ",".join(wanted)})).items
         free = {each.case for each in weighed if not each.code}
     counts = tabs((await here.ask("/v1/queue")).states)

@@ -11,7 +11,7 @@ from typing import Any
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 
-from yuanlu.receipts.visits import TRIES_MAX, VISITORS_MAX
+from yuanlu.receipts.visits import TRIES_MAX
 from yuanlu.web.parts.answers import Told
 from yuanlu.web.portal.guests import Guest, Reception, rendered, shown
 from yuanlu.web.portal.receipt import PATH, VISITOR_SECONDS
@@ -42,7 +42,6 @@ async def privacy(_: Request[Any, Any, Any], guest: Guest) -> Told:
         "laws": [laws[each] for each in PRIVACY_LAWS if each in laws],
         "days": VISITOR_SECONDS // 86_400,
         "tries": TRIES_MAX,
-        "devices": VISITORS_MAX,
     }
     return shown(rendered("privacy.html", guest, **given), 200, guest)
 

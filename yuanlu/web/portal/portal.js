@@ -65,6 +65,7 @@
     const bar = part.querySelector('progress');
     let isBusy = false;
     press.hidden = true;
+    part.className = 'quick';
 
     const tell = (name, number) => { told.textContent = part.dataset[name].replace('{n}', number); };
 

@@ -27,7 +27,8 @@ document.addEventListener('htmx:before:request', ({ detail: { ctx } }) => {
   asker.setAttribute('aria-current', 'true');
 });
 
-// A whole page is the answer (signed out, a step-up): it is done as without this script. Nothing was done yet.
+// A whole page is the answer (signed out, a step-up): it is done as without this script.
+// Where the first one was done after all, its version or id keeps the second from doing it again.
 document.addEventListener('htmx:after:request', (event) => {
   const { sourceElement: source, response } = event.detail.ctx;
   if (!response.headers.has('x-whole')) return;
