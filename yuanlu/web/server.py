@@ -51,6 +51,7 @@ from yuanlu.web.api import (
     receipts,
     refunds,
     repayments,
+    reports,
     sessions,
     shifts,
     staff,
@@ -107,6 +108,7 @@ ROUTES: tuple[Route, ...] = (
     *tickets.ROUTES,
     *whys.ROUTES,
     *today.ROUTES,
+    *reports.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

@@ -17,6 +17,7 @@ from yuanlu.web.console import (
     payments,
     policy,
     proof,
+    reports,
     review,
     today,
 )
@@ -36,6 +37,7 @@ PAGES: tuple[Page, ...] = (
     *devices.PAGES,
     *policy.PAGES,
     *lawbook.PAGES,
+    *reports.PAGES,
     *me.PAGES,
     *enter.PAGES,
 )
