@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 from yuanlu.insight.rules import ticks
 
 WIDTH, HEIGHT = 720, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 48, 16, 36
 MARKS_MAX = 7
-ROW, LABEL = 34, 190
+LABEL, LABEL_MAX = 190, 13.5
+"""Room for what a lying bar is of: its width, and how many Chinese characters it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +112,27 @@ def columns(points: Sequence[Point], level: Callable[[float], str], shares: Sequ
 def rows(points: Sequence[tuple[Point, Point | None]]) -> Rows:
     """Lying bars, a row each; the longest ends where words still fit behind it."""
     most = max((each.value for pair in points for each in pair if each is not None), default=0) or 1
-    room, thick = WIDTH - LABEL - 150, 12
+    room, thick, step = WIDTH - LABEL - 160, 12, 44 if any(second for _, second in points) else 32
+
+    def lying(point: Point, at: float) -> Bar:
+        return Bar(LABEL, _r(at), _r(max(1.0, point.value / most * room)), thick, point.label, point.said)
+
     made = []
     for place, (first, second) in enumerate(points):
-        y = TOP + ROW * 1.25 * place
+        y = TOP + step * place
+        more = lying(second, y + 15) if second else None
+        made.append(Row(cut(first.label), _r(y + (18 if second else 11)), lying(first, y), more))
+    return Rows(made, WIDTH, TOP + step * max(1, len(points)))
 
-        def lying(point: Point, at: float) -> Bar:
-            return Bar(LABEL, _r(at), _r(max(1.0, point.value / most * room)), thick, point.label, point.said)
 
-        made.append(Row(first.label, _r(y + 13), lying(first, y), lying(second, y + 15) if second else None))
-    return Rows(made, WIDTH, _r(TOP * 2 + ROW * 1.25 * max(1, len(points))))
+def cut(label: str, most: float = LABEL_MAX) -> str:
+    """As much of some words as there is room for, a Chinese character taking that of two letters."""
+    room = 0.0
+    for place, sign in enumerate(label):
+        room += 1 if east_asian_width(sign) in "WFA" else 0.5
+        if room > most:
+            return f"{label[:place].rstrip()}…"
+    return label
 
 
 def _r(number: float) -> float:

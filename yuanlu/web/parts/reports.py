@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from yuanlu import sheets, words
 from yuanlu.cases import causes
+from yuanlu.cases.clockwork import Holder
 from yuanlu.cases.rules import What
 from yuanlu.guards.rules import Guard
 from yuanlu.insight.rules import Stage
@@ -15,7 +17,7 @@ from yuanlu.money import Money
 
 BOM = "\ufeff"
 """Excel takes a table without it for GBK."""
-_GUARDS, _WHATS, _STAGES = (frozenset(each) for each in (Guard, What, Stage))
+_GUARDS, _WHATS, _STAGES, _HOLDERS = (frozenset(map(str, each)) for each in (Guard, What, Stage, Holder))
 
 
 class Kind(StrEnum):
@@ -96,17 +98,23 @@ def span(seconds: float, lang: str) -> str:
 
 
 def label(key: str, lang: str) -> str:
-    """What a cause, guard, stage or holder is called; a key of another kind is its own name."""
+    """What a cause, guard, stage or holder is called, as a line begins; a key of another kind is its own name."""
+    text = _word(key, lang)
+    return text[:1].upper() + text[1:] if text else key
+
+
+def _word(key: str, lang: str) -> str:
+    """The first sentence of our words for a key; empty: there are none."""
+    kind = causes.taxonomy().kinds.get(key)
+    if kind is not None:
+        return re.split(r"[。.\n]", kind.cashier[lang])[0]
     if key in _GUARDS:
-        return words.say(key, lang, amount="", expected="", name="").partition("\n")[0]
+        return words.say(key, lang, amount="", expected="", name="").partition("\n")[0].rstrip(".")
     if key in _WHATS:
         return words.say(f"what.{key}", lang).partition("\n")[0]
     if key in _STAGES:
         return words.say(f"report.stage.{key}", lang)
-    kind = causes.taxonomy().kinds.get(key)
-    if kind is not None:
-        return kind.cashier[lang].partition("\n")[0]
-    return words.say(f"holder.{key}", lang) if f"holder.{key}" in words.catalogue() else key
+    return words.say(f"holder.{key}", lang) if key in _HOLDERS else ""
 
 
 def labelled(lang: str, called: Mapping[str, str]) -> Callable[[str], str]:
