@@ -138,7 +138,7 @@ def _time(told: Any, lang: str, _: Mapping[str, str]) -> Mapping[str, Any]:
         "answer": {
             "count": whole.count if whole else 0,
             "median": reports.span(whole.median_seconds, lang) if whole else "",
-            "p90": reports.span(whole.p90_seconds, lang) if whole else "",
+            "most": reports.span(whole.p90_seconds, lang) if whole else "",
             "open": told.open,
         },
         "slowest": {"who": words.say(f"holder.{slowest.name}", lang), "share": _percent(slowest.share)}

@@ -94,7 +94,7 @@ def span(seconds: float, lang: str) -> str:
         parts.append((unit, count))
     first = next((place for place, (_, count) in enumerate(parts) if count), len(parts) - 1)
     shown = [(unit, count) for unit, count in parts[first : first + 2] if count or unit == parts[first][0]]
-    return words.say("report.span_joined", lang).join(words.say(f"report.span.{unit}", lang, n=n) for unit, n in shown)
+    return " ".join(words.say(f"report.span.{unit}", lang, n=n) for unit, n in shown)
 
 
 def label(key: str, lang: str) -> str:
