@@ -49,6 +49,7 @@ from yuanlu.evidence.shelves import S3, Bucket, Disk, Shelf
 from yuanlu.facts import Fact
 from yuanlu.guards.questions import Question
 from yuanlu.guards.tuning import StoreTuning
+from yuanlu.insight.store import Reports
 from yuanlu.keyring.rules import Secret
 from yuanlu.kms import AwsKms, FileKeys, Kms, Vault
 from yuanlu.lawbook import shelf as lawbook
@@ -376,6 +377,7 @@ class App:
         self.clock = clock
         self.driver = driver
         self.reader = Reader(pools.recorder)
+        self.reports = Reports(pools.reports)
         self.recorder = Recorder(
             lambda: db.connect(database, db.Role.RECORDER, deadline_within=30), ROWS, followed=FOLLOWED
         )
@@ -499,7 +501,7 @@ async def _seal_what_is_plain(app: App) -> None:
 async def running(settings: Settings, database: db.Database, *, clock: Clock | None = None) -> AsyncIterator[App]:
     """An installation on a migrated database, until the block ends."""
     clock = clock or SystemClock()
-    pools = await db.open_pools(database)
+    pools = await db.open_pools(database, reports_url=settings.reports_url)
     try:
         async with Driver(clock=clock) as driver, Post(settings, PEN) as post:
             app = App(settings, database, pools, driver, clock, post)

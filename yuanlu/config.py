@@ -26,6 +26,8 @@ class Settings:
     """Where the embedded database and the installation's own secret live."""
     database_url: str = ""
     """A PostgreSQL of your own (>= 15). Empty: the embedded one."""
+    reports_url: str = ""
+    """A read replica of it, for reports. Empty: they are read from the same database, by a connection of their own."""
     host: str = "127.0.0.1"
     port: int = 8000
     tls_cert_file: str = ""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +32,8 @@ MONTHS_AHEAD = 3
 
 _ADVISORY_KEY = 0x7975616E6C75  # "yuanlu"
 _TRIES_MAX = 5
+REPORT_WITHIN = 10.0
+"""Seconds after which a report is stopped."""
 
 
 class Role(StrEnum):
@@ -65,6 +67,14 @@ class Database:
         return {"dsn": self.url, "server_settings": settings, "timeout": 10, **login}
 
 
+_REPORTING = {
+    "default_transaction_read_only": "on",
+    "max_parallel_workers_per_gather": "0",  # one report is one processor, never all of them
+    "work_mem": "32MB",
+    "hash_mem_multiplier": "8",  # how many groups come out nobody can know beforehand: few, but it is taken for many
+}
+
+
 @asynccontextmanager
 async def ground(url: str | None, state: Path | None = None, *, name: str = "yuanlu") -> AsyncIterator[Database]:
     """The database to stand on, migrated: the one at this URL, else the embedded one of the state directory.
@@ -89,10 +99,12 @@ class Pools:
 
     recorder: asyncpg.Pool
     reader: asyncpg.Pool
+    reports: asyncpg.Pool
+    """Of its own, and few: a report that takes long takes no connection from whoever charges."""
 
     async def close(self, within: float = 10) -> None:
         """Close every connection; those still busy after this many seconds are cut."""
-        for pool in (self.recorder, self.reader):
+        for pool in (self.recorder, self.reader, self.reports):
             try:
                 async with asyncio.timeout(within):
                     await pool.close()
@@ -101,21 +113,32 @@ class Pools:
 
 
 async def open_pools(
-    database: Database, *, recorder_max: int = 8, reader_max: int = 8, deadline_within: float = 15
+    database: Database,
+    *,
+    recorder_max: int = 8,
+    reader_max: int = 8,
+    deadline_within: float = 15,
+    reports_url: str = "",
+    reports_within: float = REPORT_WITHIN,
 ) -> Pools:
-    """Open both pools.
+    """Open all pools; none connects before it is used.
 
-    Units: `deadline_within` seconds bound every statement, on the server and (a little later) on our side.
+    Shape: `reports_url` names a replica that reports are read from; empty: the same database, by one connection.
+    Units: `deadline_within` seconds bound every statement, `reports_within` those of reports, on the server and (a
+    little later) on our side.
     """
-    pools = []
-    for role, size in ((Role.RECORDER, recorder_max), (Role.READER, reader_max)):
-        options = database.options(role, deadline_within=deadline_within)
-        pools.append(
-            await asyncpg.create_pool(
-                **options, min_size=0, max_size=size, command_timeout=deadline_within + 5, reset=_as_it_is
-            )
-        )
-    return Pools(*pools)
+    recorder, reader = [
+        await _pool(database.options(role, deadline_within=deadline_within), size, deadline_within)
+        for role, size in ((Role.RECORDER, recorder_max), (Role.READER, reader_max))
+    ]
+    apart = Database(reports_url) if reports_url else database
+    options = apart.options(Role.READER, deadline_within=reports_within)
+    options["server_settings"] |= _REPORTING
+    return Pools(recorder, reader, await _pool(options, 2 if reports_url else 1, reports_within))
+
+
+async def _pool(options: Mapping[str, Any], size: int, within: float) -> asyncpg.Pool:
+    return await asyncpg.create_pool(**options, min_size=0, max_size=size, command_timeout=within + 5, reset=_as_it_is)
 
 
 async def _as_it_is(_: asyncpg.Connection) -> None:

@@ -35,6 +35,7 @@ TINY = Size(
     opened=2,
     files=2,
     sales=1_000,
+    reported=400,
     scans=2,
     taken=4,
 )
@@ -66,6 +67,7 @@ GIVES = {
         "guards_pad_in_vain_twice",
         *(f"guards_pad_{kind}" for kind in PLANTED if kind != "price"),
     },
+    "reports": {f"reports_{name}" for name in ("refund_rate", "time_back", "causes", "mistakes", "guards", "change")},
     "auth": {"auth", "auth_till", "auth_nonce"},
     "seal": {"seal", "seal_open"},
     "till": {"till_usable", "till_scan", "till_frame"},

@@ -30,6 +30,7 @@ BENCHES = {
     "pack": "pack",
     "policy": "policy",
     "guards": "guards",
+    "reports": "reports",
     "auth": "auth",
     "seal": "seal",
     "till": "till",

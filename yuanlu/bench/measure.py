@@ -70,6 +70,8 @@ class Size:
     """Pages of the queue a round."""
     due: int = 200
     """Cases a round whose deadline has come."""
+    reported: int = 1_000_000
+    """Payments that reports are made of."""
     sales: int = 10_000
     """Sales that are guarded."""
     scans: int = 40

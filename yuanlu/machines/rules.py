@@ -29,7 +29,7 @@ from yuanlu.masking import kept
 
 SCOPES: Mapping[str, frozenset[str]] = {
     "charge": frozenset({"charge", "ticket"}),
-    "read": frozenset({"see", "sum", "open_file"}),
+    "read": frozenset({"see", "sum", "open_file", "reports"}),
     "report": frozenset({"write", "open", "say", "hand_in", "withdraw", "answer", "accept", "turn_down", "object"}),
     "refund": frozenset({"refund"}),
     "desk": frozenset(

@@ -83,6 +83,7 @@ _TABLE = """
 | enrol                    | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
 | ticket                   | yes   | yes     | ·    | yes     | yes     | yes     | ·       | yes     | yes      |
 | oversee                  | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
+| reports                  | yes   | yes     | yes  | yes     | ·       | ·       | yes     | ·       | ·        |
 """
 """`see`: reads, and asks what something would be. `sum`: reads what is summed over all stores. `write`: adds words or
 files to a case, where `say` or `hand_in` (the customer's side of the thread) or `note` (the inner one) is asked
@@ -100,7 +101,8 @@ and that one is sure, practises. `staff`: reads
 who may do what. `people`: reads who works here; `hire`: adds, invites, signs out and ends people whom they stand over.
 `print`: has slips printed, and speaks for a printer; `printers`: says which there are. `keys`: makes
 and ends the keys of machines. `enrol`: lets a device become a till, and closes tills. `ticket`: tells of a
-fault, with a till's log. `oversee`: writes to a till, locks and unlocks it, closes tickets.
+fault, with a till's log. `oversee`: writes to a till, locks and unlocks it, closes tickets. `reports`: reads reports,
+and takes them away as tables.
 
 A machine decides nothing that needs a name. It may `refund` because shops' own systems do so with a key: how much, the
 merchant's own limits say."""

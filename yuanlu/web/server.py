@@ -53,6 +53,7 @@ from yuanlu.web.api import (
     receipts,
     refunds,
     repayments,
+    reports,
     sessions,
     shifts,
     staff,
@@ -113,6 +114,7 @@ ROUTES: tuple[Route, ...] = (
     *whys.ROUTES,
     *today.ROUTES,
     *queue.ROUTES,
+    *reports.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

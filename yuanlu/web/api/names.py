@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -30,14 +30,19 @@ class NamesTold(Struct, frozen=True, kw_only=True):
     names: Mapping[str, str]
 
 
-async def names(call: Call) -> Answer:
-    """The names of these members of staff, those who left too."""
-    wanted = [each for each in call.query.ids.split(",") if is_id(each, Kind.STAFF)][:NAMES_MAX]
+async def called(call: Call, ids: Sequence[str]) -> Mapping[str, str]:
+    """What these members of staff are called, the first of them: those whom the caller may know the name of."""
+    wanted = [each for each in ids if is_id(each, Kind.STAFF)][:NAMES_MAX]
     rows = await lists.read(
         call.office.pools.reader, call.merchant_id, _STAFF, call.merchant_id, wanted, call.key.store_id
     )
     found = {row["id"]: await flow.name_of(call.office.desk, store.made(row)) for row in rows}
-    return 200, NamesTold(names={each: name for each, name in found.items() if name})
+    return {each: name for each, name in found.items() if name}
+
+
+async def names(call: Call) -> Answer:
+    """The names of these members of staff, those who left too."""
+    return 200, NamesTold(names=await called(call, call.query.ids.split(",")))
 
 
 ROUTES = (

@@ -19,6 +19,7 @@ from yuanlu.web.console import (
     people,
     policy,
     proof,
+    reports,
     review,
     today,
     together,
@@ -42,6 +43,7 @@ PAGES: tuple[Page, ...] = (
     *people.PAGES,
     *policy.PAGES,
     *lawbook.PAGES,
+    *reports.PAGES,
     *me.PAGES,
     *enter.PAGES,
 )

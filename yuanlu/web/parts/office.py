@@ -10,6 +10,7 @@ from yuanlu.config import Settings
 from yuanlu.db import Pools
 from yuanlu.desk import Desk
 from yuanlu.evidence.flow import Files
+from yuanlu.insight.store import Reports
 from yuanlu.packs.flow import Presses
 from yuanlu.reading import Reader
 from yuanlu.recorder import Recorder
@@ -46,6 +47,9 @@ class Office(Protocol):
 
     @property
     def reader(self) -> Reader: ...
+
+    @property
+    def reports(self) -> Reports: ...
 
     @property
     def recorder(self) -> Recorder: ...

@@ -215,6 +215,10 @@ STATUSES: Mapping[str, int] = {
     "callback.unreadable": 400,
     "channel.config_invalid": 503,
     "channel.keys_missing": 503,
+    "report.span": 422,
+    "report.too_large": 422,
+    "report.busy": 503,
+    "report.too_slow": 503,
     "law.rule_unknown": 404,
     "workdays.out_of_range": 422,
 }
