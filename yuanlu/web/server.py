@@ -31,6 +31,7 @@ from yuanlu.errors import Denied
 from yuanlu.web import callbacks, health, practice
 from yuanlu.web.api import (
     amounts,
+    audit,
     books,
     cases,
     causes,
@@ -107,6 +108,7 @@ ROUTES: tuple[Route, ...] = (
     *tickets.ROUTES,
     *whys.ROUTES,
     *today.ROUTES,
+    *audit.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from litestar.handlers import HTTPRouteHandler
 
 from yuanlu.web.console import (
+    audit,
     books,
     devices,
     disputes,
@@ -36,6 +37,7 @@ PAGES: tuple[Page, ...] = (
     *devices.PAGES,
     *policy.PAGES,
     *lawbook.PAGES,
+    *audit.PAGES,
     *me.PAGES,
     *enter.PAGES,
 )
