@@ -87,7 +87,7 @@ async def show_one(here: Visitor, form: Mapping[str, str], problem: Any = None) 
         "code": code,
         "tills": {each.id: each.name for each in tills},
         "stores": {each.store: each.store_name for each in tills},
-        "names": await here.names(filter(None, {code.opened_by, code.audited_by})),
+        "names": await here.names([code.opened_by, code.audited_by]),
         "found_as": [each.value for each in FoundAs],
         "form": form,
         "problem": problem,

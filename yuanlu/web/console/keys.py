@@ -100,6 +100,7 @@ async def show_hooks(here: Visitor, form: Mapping[str, str], problem: Any = None
         "next": hooks.next,
         "ways": WAYS,
         "about": ABOUT,
+        "abouts": abouts,
         "new_id": form.get("id") or ids.new(Kind.HOOK),
         "form": form,
         "problem": problem,
@@ -114,6 +115,11 @@ def hook_wish(form: Mapping[str, str]) -> dict[str, Any]:
     return wish | {"types": [f"{each}.*" for each in ABOUT if form.get(f"about_{each}")]}
 
 
+def abouts(hook: Any) -> list[str]:
+    """What a hook is told of, by the first words of its types."""
+    return [each for each in ABOUT if any(name.startswith(f"{each}.") for name in hook.types)]
+
+
 async def show_hook(
     here: Visitor, _: Mapping[str, str], problem: Any = None, made: Any = None, ping: Any = None
 ) -> Seen:
@@ -126,6 +132,7 @@ async def show_hook(
     hook = await here.ask("/v1/hooks/{hook}", place)
     given = {
         "hook": hook,
+        "abouts": abouts,
         "deliveries": deliveries.items,
         "next": deliveries.next,
         "state": state,
