@@ -53,7 +53,7 @@ async def test_a_key_is_made_shown_once_works_is_turned_over_and_ended(shop: Sho
     browser = await at_console(shop, "owner")
     await browser.open("/console/keys")
     with logged() as lines:
-        page = await browser.send("/console/keys", actor="仓库系统", **{"scope_read": "1"})
+        page = await browser.send("/console/keys", actor="仓库系统", scope_read="1")
     shown = SECRET.findall(page)
     assert (browser.status, len(shown)) == (200, 1)
     secret = unescape(shown[0])
@@ -108,7 +108,7 @@ async def test_what_is_wrong_with_a_key_is_said_and_what_was_filled_in_stays(
 ) -> None:
     browser = await at_console(shop, "owner")
     await browser.open("/console/keys")
-    page = await browser.send("/console/keys", **filled, **{"scope_refund": "1"})
+    page = await browser.send("/console/keys", **filled, scope_refund="1")
     assert browser.status == 422
     assert 'role="alert"' in page
     assert 'name="scope_refund" value="1" checked' in page
@@ -121,7 +121,7 @@ async def test_whoever_has_a_second_factor_is_sure_of_a_key_first(shop: Shop, cl
     app, _ = await with_codes(shop)
     browser = await code_entered(shop, account, app, clock)
     await browser.open("/console/keys")
-    page = await browser.send("/console/keys", actor="仓库系统", **{"scope_read": "1", "scope_codes": "1"})
+    page = await browser.send("/console/keys", actor="仓库系统", scope_read="1", scope_codes="1")
     assert "确认" in page
     assert SECRET.findall(page) == []
     assert "仓库系统" not in str((await shop.get("/v1/keys", who="wang")).told)
@@ -154,7 +154,7 @@ async def test_a_hook_is_added_shown_once_turned_over_tried_and_stopped(shop: Sh
     await browser.open("/console/hooks")
     with logged() as lines:
         page = await browser.send(
-            "/console/hooks", way="webhook", target="https://shop.example/in?token=tail", **{"about_refund": "1"}
+            "/console/hooks", way="webhook", target="https://shop.example/in?token=tail", about_refund="1"
         )
     assert browser.status == 200, page
     secret = unescape(SECRET.findall(page)[0])
