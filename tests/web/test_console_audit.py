@@ -8,6 +8,7 @@ import io
 import re
 from datetime import timedelta
 from html import unescape
+from urllib.parse import quote
 
 import asyncpg
 import pytest
@@ -21,6 +22,7 @@ from yuanlu import ids, words
 from yuanlu.audit import flow
 from yuanlu.db import Database, connect
 from yuanlu.ids import Kind
+from yuanlu.keyring import flow as keyring
 from yuanlu.people.rules import MAY, OF_STAFF
 from yuanlu.sheets import restored
 
@@ -319,3 +321,17 @@ async def test_the_pages_are_whole_in_both_languages(audited: Shop) -> None:
 async def test_two_at_once_check_and_read(audited: Shop) -> None:
     answers = await asyncio.gather(*(audited.get(path, who="aude") for path in ("/v1/audit/check", "/v1/audit") * 4))
     assert {each.status for each in answers} == {200}
+
+
+async def test_what_has_no_id_of_ours_is_found_by_its_name(audited: Shop) -> None:
+    await keyring.look(audited.app.desk, audited.merchant_id, "system", audited.app.pools.reader)
+    await chained(audited)
+    lines = await walked(audited)
+    names = {str(each["object"]) for each in lines if not ids.is_id(str(each["object"]), *Kind)}
+    browser = await entered(audited, "auditor")
+    for name in names:
+        page = await browser.open(f"/console/audit?object={quote(name, safe='')}")
+        assert browser.status == 200
+        wanted = [each["digest"] for each in lines if each["object"] == name]
+        assert re.findall(r"SHA-256</dt><dd>([0-9a-f]{64})", page) == wanted, name
+    assert names

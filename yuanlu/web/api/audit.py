@@ -42,7 +42,7 @@ class SpanWish(Wish, kw_only=True):
 
     who: Who = ""
     kind: FactKind = ""
-    object: Annotated[str, Meta(max_length=40, pattern=f"^[0-9A-Za-z:_.-]*{END}")] = ""
+    object: Annotated[str, Meta(max_length=120, pattern=f"^[!-~]*{END}")] = ""
     sort: Annotated[str, Meta(pattern=f"^([A-Z]{{2}})?{END}", examples=["YR"])] = ""
 
 

@@ -97,7 +97,8 @@ def wanted_of(asked: Mapping[str, str]) -> dict[str, Any]:
     """
     wanted: dict[str, Any] = {name: asked[name] for name in ("who", "sort", "kind") if asked.get(name)}
     if asked.get("object"):
-        wanted["object"] = asked["object"].upper()
+        number = asked["object"].upper()
+        wanted["object"] = number if ids.is_id(number, *Kind) else asked["object"]
     if asked.get("from"):
         wanted["since"] = _midnight(asked["from"])
     if asked.get("to"):

@@ -42,6 +42,7 @@ async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> S
         "tills": {each.id: each.name for each in tills},
         "stores": {each.store: each.store_name for each in tills},
         "places": [(each.id, each.store, f"{each.store_name} · {each.name}") for each in tills],
+        "day": day,
         "new_id": form.get("id") or ids.new(Kind.CODE),
         "days": form.get("audit_days") or AUDIT_DAYS,
         "days_max": AUDIT_DAYS_MAX,
@@ -49,6 +50,11 @@ async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> S
         "problem": problem,
     }
     return View("codes.html", given, UNPROCESSED if problem else 200)
+
+
+def day(at: datetime) -> str:
+    """The day of China of a moment."""
+    return at.astimezone(CHINA).date().isoformat()
 
 
 def hang_wish(form: Mapping[str, str]) -> dict[str, Any]:
@@ -88,6 +94,8 @@ async def show_one(here: Visitor, form: Mapping[str, str], problem: Any = None) 
         "tills": {each.id: each.name for each in tills},
         "stores": {each.store: each.store_name for each in tills},
         "names": await here.names([code.opened_by, code.audited_by]),
+        "day": day,
+        "last_day": lambda until: day(until - timedelta(microseconds=1)),
         "found_as": [each.value for each in FoundAs],
         "form": form,
         "problem": problem,

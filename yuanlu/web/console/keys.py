@@ -57,11 +57,13 @@ async def show(here: Visitor, form: Mapping[str, str], problem: Any = None, made
     after = {"after": here.query["after"]} if here.query.get("after") else {}
     keys = await here.ask("/v1/keys", query=after)
     secrets = await here.ask("/v1/secrets", query={"limit": 100})
+    names = await here.names([each.staff for each in keys.items if each.staff])
     given = {
         "keys": keys.items,
         "next": keys.next,
         "secrets": [each for each in secrets.items if each.gone_at is None],
-        "names": await here.names([each.staff for each in keys.items if each.staff]),
+        "called": lambda key: names.get(key.staff) or key.actor,
+        "dated": dated,
         "scopes": SCOPES,
         "graces": GRACES,
         "usual_grace": USUAL_GRACE,
@@ -73,6 +75,11 @@ async def show(here: Visitor, form: Mapping[str, str], problem: Any = None, made
         "soon": here.office.clock.now() + timedelta(days=30),
     }
     return View("keys.html", given, UNPROCESSED if problem else 200)
+
+
+def dated(at: datetime) -> str:
+    """A moment with its year: what ends does so in another one."""
+    return at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
 
 
 def key_wish(form: Mapping[str, str]) -> dict[str, Any]:
