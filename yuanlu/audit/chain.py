@@ -145,12 +145,13 @@ class Problem:
 class Reading:
     """Reads a merchant's pages, in order, beside what is recorded, in order; never holds more than a page of either."""
 
-    def __init__(self, anchored: Iterable[Anchor] = ()) -> None:
+    def __init__(self, anchored: Iterable[Anchor] = (), before: Page | None = None) -> None:
+        """`before`: the page behind which it begins; None: with the first."""
         self.problems: list[Problem] = []
         self.lines = 0
         self.pages = 0
         self._anchored = {(each.number, each.chain): each for each in anchored}
-        self._chain, self._number = "", 0
+        self._chain, self._number = (before.chain, before.number) if before else ("", 0)
 
     async def compare(self, kept: AsyncIterator[Page], recorded: AsyncIterator[Line]) -> None:
         """Read both to their ends; `problems` says what is wrong."""

@@ -8,11 +8,14 @@ from typing import Any
 
 import asyncpg
 
+from yuanlu import db
 from yuanlu.audit.chain import Line, Page
 
 MARGIN = timedelta(seconds=5)
 """How long ago something must have been recorded: more than the clock of a database is ever set back."""
 LINES_MAX = 20_000
+OBJECT_MAX = 1000
+"""So many moments of one object are looked for at once."""
 ALONE_KEY = 7_115_004
 
 _LINES = """
@@ -42,6 +45,8 @@ _NEW = f"""
 _RECORDED = f"""
   select * from ({_lines("{t}.merchant_id = $1 and {t}.recorded_at <= $2")}) t order by {_ORDER}
 """
+_SPAN = _lines("{t}.merchant_id = $1 and {t}.recorded_at > $2 and {t}.recorded_at <= $3")
+_RECORDED_SINCE = f"select * from ({_SPAN}) t order by {_ORDER}"
 _WAITING = """
   select count(*) as lines, min(recorded_at) as since from (
     select recorded_at from facts where merchant_id = $1 and recorded_at > $2
@@ -60,6 +65,80 @@ _LAST = (
 )
 _ENDS = "select distinct on (merchant_id) * from audit_pages order by merchant_id, number desc"
 _PAGES = "select * from audit_pages where merchant_id = $1 order by number"
+_PAGES_SINCE = "select * from audit_pages where merchant_id = $1 and number >= $2 order by number"
+_BEFORE = """
+  with newest as (
+    select number, until, octet_length(lines) as letters from audit_pages where merchant_id = $1
+    order by number desc limit $2
+  ), summed as (select number, until, letters, sum(letters) over (order by number desc) as all_letters from newest),
+  first as (select min(until) as until from summed where all_letters - letters < $3)
+  select p.* from audit_pages p, first where p.merchant_id = $1 and p.until < first.until
+  order by p.until desc, p.number desc limit 1
+"""
+"""The page before those that are checked. These begin with a whole run of the worker: its pages share `until`."""
+
+_END = """
+  select p.number, p.until, p.chain, (select count(*) from (
+      (select from facts where merchant_id = $1 and recorded_at > p.until limit $2)
+      union all (select from moves where merchant_id = $1 and recorded_at > p.until limit $2)) waiting) as waiting
+  from (select 1) one left join lateral (
+    select number, until, chain from audit_pages where merchant_id = $1 order by number desc limit 1) p on true
+"""
+_SLICE = """
+  with pages as (
+    select number, lines, octet_length(lines) as letters from audit_pages
+    where merchant_id = $1 and until >= $4 and number <= least($2, coalesce((
+      select number from audit_pages where merchant_id = $1 and until >= $3 order by until, number desc limit 1), $2))
+    order by number desc limit $5
+  ), summed as (
+    select number, lines, letters, sum(letters) over (order by number desc) as all_letters,
+      sum(letters) over () as total from pages
+  )
+  select number, lines, (select count(*) from pages) = $5 or all_letters < total as is_more
+  from summed where all_letters - letters < $6 order by number desc
+"""
+_SLICE_OF_OBJECT = """
+  with moments as (
+    select distinct recorded_at from (
+      select recorded_at from facts where merchant_id = $1 and object_id = $7
+      union all select recorded_at from moves where merchant_id = $1 and object_id = $7) t
+    where recorded_at < $3 and recorded_at >= $4
+      and recorded_at <= coalesce((select until from audit_pages where merchant_id = $1 and number = $2), 'infinity')
+    order by recorded_at desc limit $5
+  ), runs as (
+    select distinct (select p.until from audit_pages p where p.merchant_id = $1 and p.until >= m.recorded_at
+      order by p.until limit 1) as until from moments m
+  ), pages as (
+    select p.number, p.lines, octet_length(p.lines) as letters from runs r
+    join audit_pages p on p.merchant_id = $1 and p.until = r.until where p.number <= $2
+  ), summed as (
+    select number, lines, letters, sum(letters) over (order by number desc) as all_letters,
+      sum(letters) over () as total from pages
+  )
+  select number, lines, (select count(*) from moments) = $5 or all_letters < total as is_more
+  from summed where all_letters - letters < $6 order by number desc
+"""
+"""`$2` to `$4`: up to this page, before this moment, not before that one; `$5`, `$6`: so many, so many letters."""
+
+_SAID = f"""
+  select k.n, f.kind as fact, f.who, f.at as happened_at, f.evidence_id, f.body,
+    m.source, m.target, m.amount_fen, m.currency, l.digest
+  from unnest($2::timestamptz[], $3::text[], $4::int[], $5::text[], $6::int[])
+    with ordinality k(at, object_id, transition, kind, seq, n)
+  left join facts f on k.kind = 'fact' and f.merchant_id = $1 and f.object_id = k.object_id
+    and f.transition = k.transition and f.seq = k.seq and f.recorded_at = k.at
+  left join moves m on k.kind = 'move' and m.merchant_id = $1 and m.object_id = k.object_id
+    and m.transition = k.transition and m.seq = k.seq and m.recorded_at = k.at
+  left join lateral ({
+    _lines(
+        "{t}.merchant_id = $1 and {t}.object_id = k.object_id and {t}.transition = k.transition"
+        " and {t}.seq = k.seq and {t}.recorded_at = k.at"
+    )
+}) l on l.kind = k.kind
+  where ($7 = '' or f.who = $7) and ($8 = '' or f.kind = $8 or $8 = 'move' and k.kind = 'move')
+  order by k.n
+"""
+
 _ADD = "insert into audit_pages (merchant_id, number, until, lines, chain) values ($1, $2, $3, $4, $5)"
 
 
@@ -134,3 +213,57 @@ async def recorded(connection: asyncpg.Connection[Any], merchant_id: str, until:
     """A merchant's lines in order, as they are now; in a transaction."""
     async for row in connection.cursor(_RECORDED, merchant_id, until, prefetch=1000):
         yield _line(row)
+
+
+async def pages_since(connection: asyncpg.Connection[Any], merchant_id: str, number: int) -> AsyncIterator[Page]:
+    """A merchant's pages from this one on, in order; in a transaction."""
+    async for row in connection.cursor(_PAGES_SINCE, merchant_id, number, prefetch=4):
+        yield _page(row)
+
+
+async def recorded_since(
+    connection: asyncpg.Connection[Any], merchant_id: str, after: datetime, until: datetime
+) -> AsyncIterator[Line]:
+    """A merchant's lines of a span in order, as they are now; in a transaction."""
+    async for row in connection.cursor(_RECORDED_SINCE, merchant_id, after, until, prefetch=1000):
+        yield _line(row)
+
+
+async def before_newest(
+    connection: asyncpg.Connection[Any], merchant_id: str, pages_max: int, letters_max: int
+) -> Page | None:
+    """The page before a merchant's newest pages, of which there are so many at most; None: these are all."""
+    row = await connection.fetchrow(_BEFORE, merchant_id, pages_max, letters_max)
+    return _page(row) if row else None
+
+
+async def end_of(pool: asyncpg.Pool[Any], merchant_id: str, waiting_max: int) -> Mapping[str, Any]:
+    """The end of a merchant's chain, and how many lines wait for the next page, as far as they are counted."""
+    row: Mapping[str, Any] = (await db.read(pool, merchant_id, _END, merchant_id, waiting_max))[0]
+    return row
+
+
+async def slice_of(
+    pool: asyncpg.Pool[Any],
+    merchant_id: str,
+    number: int,
+    *,
+    since: datetime,
+    until: datetime,
+    object_id: str,
+    pages_max: int,
+    letters_max: int,
+) -> Sequence[Mapping[str, Any]]:
+    """A merchant's pages at or before this one, newest first, and whether there are more; only those with an object."""
+    span = (merchant_id, number, until, since)
+    if object_id:
+        return await db.read(pool, merchant_id, _SLICE_OF_OBJECT, *span, OBJECT_MAX, letters_max, object_id)
+    return await db.read(pool, merchant_id, _SLICE, *span, pages_max, letters_max)
+
+
+async def said(
+    pool: asyncpg.Pool[Any], merchant_id: str, lines: Sequence[Line], *, who: str = "", kind: str = ""
+) -> Sequence[Mapping[str, Any]]:
+    """What these lines say in the books now; with a wish, only those that are so. Shape: `n` counts them from 1."""
+    columns = zip(*((each.at, each.object_id, each.transition, each.kind, each.seq) for each in lines), strict=True)
+    return await db.read(pool, merchant_id, _SAID, merchant_id, *map(list, columns), who, kind) if lines else []

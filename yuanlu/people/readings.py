@@ -38,6 +38,15 @@ class PersonalDataRead(Fact):
     sorts: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditTaken(Fact):
+    """The audit log of a span was handed out as a file, each time."""
+
+    since: str
+    until: str
+    lines: int
+
+
 READING = rows_by_id(Reading)
 _made = maker(Reading)
 
@@ -73,3 +82,17 @@ async def noted(desk: Desk, merchant_id: str, who: str, about: str, sorts: Itera
         read_at=at,
     )
     return (await desk.decide(by_id(merchant_id, row.id), partial(note, row))).row
+
+
+def take(row: Reading, fact: AuditTaken, seen: Reading | None, at: datetime) -> Change[Reading] | Stay[Reading]:
+    """Write down that the audit log was handed out. Once more is another row."""
+    return Stay(seen) if seen is not None else Change(row=row, at=at, who=row.who, facts=(fact,))
+
+
+async def taken(desk: Desk, merchant_id: str, who: str, fact: AuditTaken) -> Reading:
+    """Put it on record that somebody is handed the audit log, before they are. Raises Busy: then nothing is given."""
+    at = desk.clock.now()
+    row = Reading(
+        merchant_id=merchant_id, id=ids.new(ids.Kind.READING, at), who=who, about="audit", sorts="audit", read_at=at
+    )
+    return (await desk.decide(by_id(merchant_id, row.id), partial(take, row, fact))).row

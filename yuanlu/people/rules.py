@@ -77,6 +77,7 @@ _TABLE = """
 | staff                    | yes   | ·       | ·    | ·       | ·       | ·       | yes     | ·       | yes      |
 | people                   | yes   | yes     | yes  | yes     | ·       | ·       | yes     | ·       | yes      |
 | hire                     | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
+| audit                    | yes   | ·       | ·    | ·       | ·       | ·       | yes     | ·       | yes      |
 | print                    | yes   | yes     | ·    | yes     | yes     | ·       | ·       | yes     | yes      |
 | printers                 | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
 | keys                     | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | yes      |
@@ -97,8 +98,8 @@ channel. `pull`: asks a channel for all complaints now. `hooks`: says whom facts
 says what goes back without a person. `lose`: keeps the losses. `repay`: proposes and refuses another road for money;
 `pay_out` agrees to it, reads the account and says that it was paid. `limit`: proposes who may send back how much;
 `agree_limit` puts it in force. `teach`: reads what others practised. `own`: signs out, says what one proves oneself by
-and that one is sure, practises. `staff`: reads
-who may do what. `people`: reads who works here; `hire`: adds, invites, signs out and ends people whom they stand over.
+and that one is sure, practises. `staff`: reads who may do what. `audit`: reads what everybody did, and takes it out.
+`people`: reads who works here; `hire`: adds, invites, signs out and ends people whom they stand over.
 `print`: has slips printed, and speaks for a printer; `printers`: says which there are. `keys`: makes
 and ends the keys of machines. `enrol`: lets a device become a till, and closes tills. `ticket`: tells of a
 fault, with a till's log. `oversee`: writes to a till, locks and unlocks it, closes tickets. `reports`: reads reports,
@@ -120,7 +121,9 @@ def _parsed(text: str) -> Mapping[str, frozenset[Role]]:
 
 MAY: Mapping[str, frozenset[Role]] = _parsed(_TABLE)
 
-OF_MERCHANT = frozenset({"sum", "export", "erase", "pull", "goods", "hooks", "limit", "agree_limit", "staff", "keys"})
+OF_MERCHANT = frozenset(
+    {"sum", "export", "erase", "pull", "goods", "hooks", "limit", "agree_limit", "staff", "keys", "audit"}
+)
 """What concerns all stores at once: who belongs to one of them does not do it."""
 
 SEES: Mapping[str, frozenset[Role]] = _parsed("""

@@ -31,6 +31,7 @@ from yuanlu.errors import Denied
 from yuanlu.web import callbacks, health, practice
 from yuanlu.web.api import (
     amounts,
+    audit,
     books,
     cases,
     causes,
@@ -115,6 +116,7 @@ ROUTES: tuple[Route, ...] = (
     *today.ROUTES,
     *queue.ROUTES,
     *reports.ROUTES,
+    *audit.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

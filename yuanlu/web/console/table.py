@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from litestar.handlers import HTTPRouteHandler
 
 from yuanlu.web.console import (
+    audit,
     books,
+    codes,
     devices,
     disputes,
     enter,
+    keys,
     lawbook,
     live,
     me,
@@ -44,6 +47,9 @@ PAGES: tuple[Page, ...] = (
     *policy.PAGES,
     *lawbook.PAGES,
     *reports.PAGES,
+    *keys.PAGES,
+    *codes.PAGES,
+    *audit.PAGES,
     *me.PAGES,
     *enter.PAGES,
 )

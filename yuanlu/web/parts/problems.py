@@ -203,6 +203,8 @@ STATUSES: Mapping[str, int] = {
     "guards.store_unknown": 404,
     "guards.span": 422,
     "code.audit_days": 422,
+    "audit.span": 422,
+    "audit.too_many": 422,
     "trace.unreadable": 422,
     "trace.not_found": 404,
     "trace.needs_sum_and_time": 422,
