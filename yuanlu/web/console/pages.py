@@ -168,7 +168,7 @@ def handlers(
             case Told():
                 return seen
             case _:
-                return _shown(seen, here, menu, page)
+                return shown(seen, here, menu, page)
 
     def handler(page: Page) -> HTTPRouteHandler:
         async def serve(request: Request[Any, Any, Any]) -> Told:
@@ -199,7 +199,8 @@ def _turned(turn: Turn) -> Told:
     return Told(body, SEE_OTHER, KINDS["html"], {"location": turn.to}, turn.cookies)
 
 
-def _shown(view: View, here: Visitor, menu: Sequence[Page], page: Page) -> Told:
+def shown(view: View, here: Visitor, menu: Sequence[Page], page: Page) -> Told:
+    """A page as it is sent."""
     given = {
         "lang": {"zh": "zh-CN", "en": "en"}[here.lang],
         "other": {"zh": "en", "en": "zh"}[here.lang],
