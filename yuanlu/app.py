@@ -66,6 +66,7 @@ from yuanlu.packs.flow import Presses
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
+from yuanlu.people.exports import Exported
 from yuanlu.people.limits import LimitTable
 from yuanlu.people.passkeys import Passkey
 from yuanlu.people.readings import Reading
@@ -104,6 +105,7 @@ ROWS: Sequence[type[Row]] = (
     Staff,
     LimitTable,
     Reading,
+    Exported,
     Visit,
     Credential,
     Passkey,

@@ -64,6 +64,7 @@ class Kind(StrEnum):
     TICKET = "ZT"
     READING = "ZL"
     MAILING = "ZM"
+    EXPORT = "ZE"
 
 
 _KINDS = tuple(Kind)

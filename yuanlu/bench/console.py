@@ -116,7 +116,9 @@ def _search(place: Ground, wish: PaymentsWish) -> Do:
 async def wishes(place: Ground) -> Mapping[str, PaymentsWish]:
     """Every search by one thing, and some by two or all. What they look for is there, if seldom."""
     found = await place.connection.fetchrow(
-        "select * from payments where merchant_id = $1 order by id desc offset 40 limit 1", place.big[0].merchant_id
+        "select * from payments where merchant_id = $1 order by id desc"
+        " offset least(40, (select count(*) - 1 from payments where merchant_id = $1)) limit 1",
+        place.big[0].merchant_id,
     )
     month = CLOCK.now() - timedelta(days=31)
     fen, tail, cashier = found["amount_fen"], found["code_tail"], found["opened_by"]
@@ -163,7 +165,7 @@ async def grounds(server: Server, size: Size) -> AsyncIterator[list[Ground]]:
 
 async def filled(connection: asyncpg.Connection[Any], places: Sequence[Till], number: int) -> None:
     """Make so many payments over the last `DAYS`, each at one of these places, by SQL: their rows alone."""
-    row, now = ground.paying(ground.opening(places[0]).row).row, CLOCK.now()
+    row, now = ground.paying(ground.opening(places[-1]).row).row, CLOCK.now()
     await ground.inserted(connection, row)
     apart = timedelta(days=DAYS) / number
     await connection.execute("create temp table numbers (n bigint, id text, at timestamptz)")

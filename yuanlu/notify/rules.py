@@ -147,7 +147,8 @@ SILENT: Mapping[str, str] = {
         ),
         "who kept, read or erased personal data is for the custody log, not for a letter": (
             "FileTaken FileOpened FileForgotten ComplaintImageKept ComplaintImageGiven RepaymentAccountRead"
-            " RepaymentAccountForgotten DataExported PersonalDataRead ReceiptOpened ReceiptProven ReceiptTried"
+            " RepaymentAccountForgotten DataExported ListExported PersonalDataRead ReceiptOpened"
+            " ReceiptProven ReceiptTried"
         ),
         "people set the installation up by it: the audit log has it": (
             "ComplaintsWatched PolicySet GuardsTuned GoodsPut GoodsPriced GoodsEnded StaffAdded StaffEnded KeyMade"

@@ -524,6 +524,26 @@ ALTER TABLE ONLY public.evidence_default FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.evidence_default OWNER TO yuanlu_owner;
 
+CREATE TABLE public.exports (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    who text NOT NULL,
+    what text NOT NULL COLLATE pg_catalog."C",
+    asked text NOT NULL,
+    count bigint NOT NULL,
+    is_cut boolean NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT exports_count_check CHECK ((count >= 0)),
+    CONSTRAINT exports_version_check CHECK ((version = 1)),
+    CONSTRAINT exports_what_check CHECK ((what = ANY (ARRAY['payments'::text, 'cases'::text]))),
+    CONSTRAINT exports_who_check CHECK ((who <> ''::text))
+);
+
+ALTER TABLE ONLY public.exports FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.exports OWNER TO yuanlu_owner;
+
 CREATE TABLE public.facts (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     recorded_at timestamp with time zone NOT NULL,
@@ -1474,6 +1494,9 @@ ALTER TABLE ONLY public.evidence
 ALTER TABLE ONLY public.evidence_default
     ADD CONSTRAINT evidence_default_pkey PRIMARY KEY (merchant_id, object_id, id, recorded_at);
 
+ALTER TABLE ONLY public.exports
+    ADD CONSTRAINT exports_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.facts
     ADD CONSTRAINT facts_pkey PRIMARY KEY (merchant_id, object_id, transition, seq, recorded_at);
 
@@ -1808,6 +1831,9 @@ ALTER TABLE ONLY public.deliveries
 ALTER TABLE ONLY public.drills
     ADD CONSTRAINT drills_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.exports
+    ADD CONSTRAINT exports_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.floats
     ADD CONSTRAINT floats_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
@@ -1947,6 +1973,8 @@ ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.evidence_default ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.exports ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.facts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.facts_default ENABLE ROW LEVEL SECURITY;
@@ -2018,6 +2046,8 @@ CREATE POLICY owner ON public.drills TO yuanlu_owner USING (true) WITH CHECK (tr
 CREATE POLICY owner ON public.evidence TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.evidence_default TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.exports TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.facts TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -2141,6 +2171,8 @@ CREATE POLICY reader ON public.drills FOR SELECT TO yuanlu_reader USING ((mercha
 
 CREATE POLICY reader ON public.evidence FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.exports FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.facts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.floats FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -2252,6 +2284,8 @@ CREATE POLICY recorder ON public.deliveries TO yuanlu_recorder USING (true) WITH
 CREATE POLICY recorder ON public.drills TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.exports TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.facts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -2415,6 +2449,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.drills TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.evidence TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.exports TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.exports TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.facts TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.facts TO yuanlu_recorder;

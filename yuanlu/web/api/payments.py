@@ -14,7 +14,7 @@ from yuanlu.payments.rules import ChargeAsk
 from yuanlu.people.rules import Person
 from yuanlu.web.parts import finding, lists
 from yuanlu.web.parts.calls import Answer, Call, Route
-from yuanlu.web.parts.finding import Wanted
+from yuanlu.web.parts.finding import Sought, Wanted
 from yuanlu.web.parts.shapes import (
     PaymentsTold,
     PaymentsWish,
@@ -64,16 +64,21 @@ async def see(call: Call) -> Answer:
 
 async def page(call: Call) -> Answer:
     """Some payments, newest first: those of which all is so that is said. Who belongs to a store sees its own."""
-    wish: PaymentsWish = call.query
-    if call.by.store_id and wish.store not in ("", call.by.store_id):
-        return 200, PaymentsTold(items=(), next=None)  # of another store there is nothing
-    now, pool = call.office.clock.now(), call.office.pools.reader
-    try:
-        found = await finding.payments(pool, call.merchant_id, wanted(wish, call.by), wish.after, wish.limit, now)
-    except ValueError as no:
-        raise msgspec.ValidationError(str(no)) from no
+    found = await sought(call, call.query)
+    now = call.office.clock.now()
     items = [payment_told(store.made(row), now) for row in found.rows]
     return 200, PaymentsTold(items=items, next=found.next, looked_until=found.looked_until)
+
+
+async def sought(call: Call, wish: PaymentsWish) -> Sought:
+    """The rows of a page. Raises msgspec.ValidationError: that cannot be looked for."""
+    if call.by.store_id and wish.store not in ("", call.by.store_id):
+        return Sought((), None)  # of another store there is nothing
+    pool, now = call.office.pools.reader, call.office.clock.now()
+    try:
+        return await finding.payments(pool, call.merchant_id, wanted(wish, call.by), wish.after, wish.limit, now)
+    except ValueError as no:
+        raise msgspec.ValidationError(str(no)) from no
 
 
 def wanted(wish: PaymentsWish, by: Person) -> Wanted:

@@ -11,6 +11,7 @@ from yuanlu.web.console import (
     devices,
     disputes,
     enter,
+    find,
     lawbook,
     me,
     pages,
@@ -37,6 +38,7 @@ PAGES: tuple[Page, ...] = (
     *policy.PAGES,
     *lawbook.PAGES,
     *me.PAGES,
+    *find.PAGES,
     *enter.PAGES,
 )
 
