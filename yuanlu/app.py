@@ -69,6 +69,7 @@ from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.people.exports import Exported
 from yuanlu.people.limits import LimitTable
 from yuanlu.people.passkeys import Passkey
+from yuanlu.people.preferences import Preferences
 from yuanlu.people.readings import Reading
 from yuanlu.people.rules import Role, Staff
 from yuanlu.people.signin import Credential, Session, Tries
@@ -106,6 +107,7 @@ ROWS: Sequence[type[Row]] = (
     LimitTable,
     Reading,
     Exported,
+    Preferences,
     Visit,
     Credential,
     Passkey,

@@ -21,6 +21,8 @@ from yuanlu.sim.server import Sim
 from yuanlu.web.api import exports
 
 PAYMENTS, CASES = "/v1/exports/payments", "/v1/exports/cases"
+BOTH: tuple[tuple[str, dict[str, Any]], ...] = ((PAYMENTS, {}), (CASES, {"states": ["REVIEW"]}))
+WRONG: tuple[dict[str, Any], ...] = ({"lang": "fr"}, {"of": {"number": "42"}}, {"of": {"colour": "red"}})
 
 
 def table(raw: bytes) -> list[list[str]]:
@@ -43,7 +45,7 @@ async def recorded(shop: Shop) -> list[Any]:
 
 
 async def test_what_is_found_goes_out_and_comes_back_the_same(shop: Shop) -> None:
-    """S15: and a cell that would run is text."""
+    """And a cell that would run is text."""
     olga = await hire(shop, "olga", "owner")
     await shop.paid(amount_fen=500, description="=1+1|cmd")
     await shop.paid(amount_fen=501)
@@ -91,7 +93,7 @@ async def test_only_who_may_carries_a_list_out(shop: Shop) -> None:
     for role in OF_STAFF:
         await hire(shop, role.value, role.value)
     await hire(shop, "far", "owner", ELSEWHERE)
-    for path, wish in ((PAYMENTS, {}), (CASES, {"states": ["REVIEW"]})):
+    for path, wish in BOTH:
         for role in OF_STAFF:
             if role not in MAY["export"]:
                 answer = await carried(shop, path, role.value, **wish)
@@ -99,16 +101,15 @@ async def test_only_who_may_carries_a_list_out(shop: Shop) -> None:
         assert (await carried(shop, path, "far", **wish)).code == "staff.other_store"
         assert (await carried(shop, path, "neighbour", **wish)).code == "staff.not_allowed"
     assert await recorded(shop) == []
-    for wish in ({"lang": "fr"}, {"of": {"number": "42"}}, {"of": {"colour": "red"}}):
-        assert (await carried(shop, PAYMENTS, "owner", **wish)).code == "request.invalid"
+    for wrong in WRONG:
+        assert (await carried(shop, PAYMENTS, "owner", **wrong)).code == "request.invalid"
     assert column(table((await carried(shop, PAYMENTS, "owner")).raw), "id") == [payment]
 
 
 async def test_it_takes_somebody_who_is_sure(database: Database, tmp_path: Path, sim: Sim) -> None:
-    """S34."""
     async with opened(database, tmp_path, sim, said={"step_up_always": 1}) as shop:
         await hire(shop, "olga", "owner")
-        for path, wish in ((PAYMENTS, {}), (CASES, {"states": ["REVIEW"]})):
+        for path, wish in BOTH:
             answer = await carried(shop, path, **wish)
             assert (answer.status, answer.code, answer.told["verb"]) == (403, "step_up.needed", "export")
         assert await recorded(shop) == []

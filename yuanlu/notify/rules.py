@@ -164,6 +164,7 @@ SILENT: Mapping[str, str] = {
             "ShiftOpened ShiftCounted ShiftHandedOver ShiftClosed"
         ),
         "it stands beside the fact that is told: paid, or done": "CashTaken CashPaidOut",
+        "how pages look to one person matters to nobody else": "PreferencesSet SearchKept SearchDropped",
         "the till itself shows it, or says it to those who look after tills": (
             "TillWrittenTo TillLocked TillUnlocked TicketRaised TicketClosed"
         ),

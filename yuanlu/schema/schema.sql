@@ -1011,6 +1011,23 @@ ALTER TABLE ONLY public.policies FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.policies OWNER TO yuanlu_owner;
 
+CREATE TABLE public.preferences (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    zone text NOT NULL COLLATE pg_catalog."C",
+    lang text NOT NULL COLLATE pg_catalog."C",
+    views text NOT NULL,
+    CONSTRAINT preferences_lang_check CHECK ((lang = ANY (ARRAY[''::text, 'zh'::text, 'en'::text]))),
+    CONSTRAINT preferences_version_check CHECK ((version > 0)),
+    CONSTRAINT preferences_views_check CHECK ((length(views) <= 60000)),
+    CONSTRAINT preferences_zone_check CHECK ((zone <> ''::text))
+);
+
+ALTER TABLE ONLY public.preferences FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.preferences OWNER TO yuanlu_owner;
+
 CREATE TABLE public.printers (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1569,6 +1586,9 @@ ALTER TABLE ONLY public.payments
 ALTER TABLE ONLY public.policies
     ADD CONSTRAINT policies_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.preferences
+    ADD CONSTRAINT preferences_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.printers
     ADD CONSTRAINT printers_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1879,6 +1899,12 @@ ALTER TABLE ONLY public.payments
 ALTER TABLE ONLY public.policies
     ADD CONSTRAINT policies_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.preferences
+    ADD CONSTRAINT preferences_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.preferences
+    ADD CONSTRAINT preferences_merchant_id_id_fkey FOREIGN KEY (merchant_id, id) REFERENCES public.staff(merchant_id, id);
+
 ALTER TABLE ONLY public.printers
     ADD CONSTRAINT printers_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
 
@@ -2093,6 +2119,8 @@ CREATE POLICY owner ON public.payments TO yuanlu_owner USING (true) WITH CHECK (
 
 CREATE POLICY owner ON public.policies TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.preferences TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.printers TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.prints TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -2134,6 +2162,8 @@ ALTER TABLE public.passkeys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.policies ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.preferences ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.printers ENABLE ROW LEVEL SECURITY;
 
@@ -2212,6 +2242,8 @@ CREATE POLICY reader ON public.passkeys FOR SELECT TO yuanlu_reader USING ((merc
 CREATE POLICY reader ON public.payments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.policies FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.preferences FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.printers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -2326,6 +2358,8 @@ CREATE POLICY recorder ON public.passkeys TO yuanlu_recorder USING (true) WITH C
 CREATE POLICY recorder ON public.payments TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.policies TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.preferences TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.printers TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -2516,6 +2550,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.policies TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.policies TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.preferences TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.preferences TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.printers TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.printers TO yuanlu_recorder;

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
 from yuanlu import ids
-from yuanlu.clock import CHINA
 from yuanlu.ids import Kind
 from yuanlu.money import from_yuan
 from yuanlu.web.console.acting import file
@@ -28,6 +29,7 @@ FIELDS = ("number", *SUMS, *TIMES, *TEXTS[1:])
 """What the form of the search asks for."""
 MORE = ("from", "to", *TEXTS[2:])
 """What of it is folded away where nothing is filled in."""
+SEARCHES = "/v1/preferences/searches"
 _TILLS_MAX = 200
 
 
@@ -37,7 +39,7 @@ async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> S
     told = PaymentsTold(items=(), next=None)
     try:
         after = {"after": here.query["after"]} if here.query.get("after") else {}
-        told = await here.ask("/v1/payments", query={**query_of(kept), **after})
+        told = await here.ask("/v1/payments", query={**query_of(kept, here.zone), **after})
     except NOS as error:
         problem = problem or problems.of_error(error)
     tills = (await here.ask("/v1/tills", query={"limit": _TILLS_MAX})).items
@@ -53,6 +55,8 @@ async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> S
         "tills": tills,
         "stores": {each.store: each.store_name for each in tills},
         "cashiers": await here.names(sorted(cashiers)),
+        "views": (await here.ask("/v1/preferences")).views,
+        "search": urlencode(kept),
         "problem": problem,
     }
     return View("payments.html", given, UNPROCESSED if problem else 200)
@@ -63,17 +67,33 @@ def kept_of(filled: Mapping[str, str]) -> dict[str, str]:
     return {name: filled[name].strip() for name in FIELDS if filled.get(name, "").strip()}
 
 
+async def keep(here: Visitor, form: Mapping[str, str]) -> Seen:
+    """Keep the search under a name; or, where nothing is searched, the list as it is."""
+    search = urlencode(kept_of(form))
+    try:
+        await here.do(SEARCHES, wish={"name": form.get("name", ""), "search": search})
+    except NOS as error:
+        return await show(here, form, problems.of_error(error))
+    return Turn(f"{LIST}?{search}")
+
+
+async def drop(here: Visitor, form: Mapping[str, str]) -> Seen:
+    """Keep a search no more."""
+    await here.do(f"{SEARCHES}/drop", wish={"name": form.get("name", "")})
+    return Turn(LIST)
+
+
 async def export(here: Visitor, form: Mapping[str, str]) -> Seen:
     """All that the search finds, as a file."""
     try:
-        wish = {"lang": here.lang, "of": query_of(kept_of(form))}
+        wish = {"lang": here.lang, "of": query_of(kept_of(form), here.zone)}
     except NOS as error:
         return await show(here, form, problems.of_error(error))
     return await file(here, "/v1/exports/payments", wish, form, f"{LIST}/export", show)
 
 
-def query_of(kept: Mapping[str, str]) -> dict[str, Any]:
-    """What the API is asked where this stands in the form. Sums are in yuan there, times are of China.
+def query_of(kept: Mapping[str, str], zone: tzinfo) -> dict[str, Any]:
+    """What the API is asked where this stands in the form. Sums are in yuan there, times in the zone of who looks.
 
     Raises msgspec.ValidationError: it is no sum, no time.
     """
@@ -85,13 +105,13 @@ def query_of(kept: Mapping[str, str]) -> dict[str, Any]:
             asked[field] = _read(name, lambda text: from_yuan(text.removeprefix("¥")).amount, kept[name])
     for name in TIMES:
         if name in kept:
-            asked[name] = _read(name, _moment, kept[name])
+            asked[name] = _read(name, partial(_moment, zone), kept[name])
     return asked
 
 
-def _moment(text: str) -> datetime:
+def _moment(zone: tzinfo, text: str) -> datetime:
     at = datetime.fromisoformat(text)
-    return at if at.tzinfo else at.replace(tzinfo=CHINA)
+    return at if at.tzinfo else at.replace(tzinfo=zone).astimezone(UTC)
 
 
 def _read(name: str, how: Any, text: str) -> Any:
@@ -129,6 +149,8 @@ async def report(here: Visitor, form: Mapping[str, str]) -> Seen:
 PAGES = (
     Page("GET", LIST, show, may="see", menu="console.payments", icon="cash"),
     Page("GET", ONE, show_one, may="see"),
+    Page("POST", f"{LIST}/keep", keep, may="own"),
+    Page("POST", f"{LIST}/drop", drop, may="own"),
     Page("POST", f"{LIST}/export", export, may="export"),
     Page("POST", f"{ONE}/case", report),
 )
