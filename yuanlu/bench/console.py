@@ -68,7 +68,7 @@ async def console(server: Server, size: Size) -> list[Figure]:
 
 
 async def _desk(server: Server, size: Size) -> list[Figure]:
-    """The list of the tab of what is to be decided, and its whole page as it is sent."""
+    """The list of the tab of what is to be decided, and the page with it, drawn and with no case opened beside it."""
     async with cases.beds(server, replace(size, cases=(max(size.cases),))) as made:
         bed = made[0]
         here = Visitor(
@@ -80,12 +80,12 @@ async def _desk(server: Server, size: Size) -> list[Figure]:
             return [case.id for case in await review.queue(here, "review")]
 
         async def paged() -> Sequence[str]:
-            view = await review.show(here, {})
-            assert isinstance(view, pages.View)
-            pages.shown(view, here, (), _PAGE)
-            return ()
+            found = await review.queue(here, "review")
+            given = {"tab": "review", "tabs": review.TABS, "cases": found, "most": len(found)}
+            pages.shown(pages.View("refunds.html", {**given, "case": None, "problem": None}), here, (), _PAGE)
+            return [case.id for case in found]
 
-        each = {"review_list": (Case, listed, size.pages), "review_page": (Case, paged, max(size.pages // 5, 1))}
+        each = {"review_list": (Case, listed, size.pages), "review_page": (Case, paged, size.pages)}
         return await _measured(bed.app, bed.big, short(bed.number), size.rounds, each)
 
 
