@@ -67,8 +67,10 @@ from yuanlu.packs.flow import Presses
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
 from yuanlu.payments.rules import HAS_MONEY, Payment
+from yuanlu.people.exports import Exported
 from yuanlu.people.limits import LimitTable
 from yuanlu.people.passkeys import Passkey
+from yuanlu.people.preferences import Preferences
 from yuanlu.people.readings import Reading
 from yuanlu.people.rules import Role, Staff
 from yuanlu.people.signin import Credential, Session, Tries
@@ -105,6 +107,8 @@ ROWS: Sequence[type[Row]] = (
     Staff,
     LimitTable,
     Reading,
+    Exported,
+    Preferences,
     Visit,
     Credential,
     Passkey,

@@ -25,6 +25,7 @@ _PLACES = bytes.maketrans(_BASE36.encode(), bytes(range(36)))
 _TO_CROCKFORD = bytes.maketrans(b"0123456789ABCDEFGHIJKLMNOPQRSTUV", _BASE32.encode())
 _SHAPE = re.compile(f"[A-Z]{{2}}[0-7][{_BASE32}]{{25}}[{_BASE36}]")
 LENGTH = 29
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @unique
@@ -63,6 +64,7 @@ class Kind(StrEnum):
     TICKET = "ZT"
     READING = "ZL"
     MAILING = "ZM"
+    EXPORT = "ZE"
 
 
 _KINDS = tuple(Kind)
@@ -119,13 +121,25 @@ def around(text: str, within: timedelta) -> tuple[str, str]:
 
     Shape: kind and time only, so they sort (as bytes) before every id of their moment. Raises ValueError: no id.
     """
-    made_ms = 0
-    for letter in text[2:12]:
-        made_ms = made_ms * 32 + _BASE32.index(letter)
-    span_ms = within // timedelta(milliseconds=1)
+    made_ms, span_ms = _made_ms(text), within // timedelta(milliseconds=1)
     bounds = (max(made_ms - span_ms, 0), min(made_ms + span_ms + 1, 2**48 - 1))
     low, high = (text[:2] + _base32(bound << 80)[:10] for bound in bounds)
     return low, high
+
+
+def _made_ms(text: str) -> int:
+    made_ms = 0
+    for letter in text[2:12]:
+        made_ms = made_ms * 32 + _BASE32.index(letter)
+    return made_ms
+
+
+def made_at(text: str) -> datetime:
+    """When an id was made, by whoever's clock made it. Raises ValueError: no id."""
+    try:
+        return _EPOCH + timedelta(milliseconds=_made_ms(text))
+    except (ValueError, OverflowError):
+        raise ValueError("this is no id") from None
 
 
 def since(kind: Kind, at: datetime) -> str:

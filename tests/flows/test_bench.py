@@ -40,6 +40,10 @@ TINY = Size(
     taken=4,
 )
 
+SEARCHES = (
+    *("newest", "number", "prefix", "channel_number", "amount", "range", "time", "tail", "cashier", "till", "store"),
+    *("channel", "state", "nothing", "tail_and_year", "all"),
+)
 GIVES = {
     "record": {"record"},
     "record_single": {"record_single"},
@@ -54,6 +58,11 @@ GIVES = {
     "growth": {"growth_10", "growth_10_decide", "growth_20", "growth_20_decide"},
     "queue": {f"queue_260_{page}" for page in ("first", "middle", "state", "store", "store_state", "mine")},
     "sweep": {"sweep_260"},
+    "console": {
+        "console_260_review_list",
+        "console_260_review_page",
+        *(f"console_{number}_{name}" for number in (10, 20) for name in SEARCHES),
+    },
     "case": {"case", "case_batches", "case_queries", "case_selects"},
     "pack": {"pack", "pack_verify"},
     "policy": {"policy"},

@@ -204,12 +204,12 @@ async def test_a_language_that_was_chosen_stays(browser: Browser) -> None:
 
 async def test_a_number_is_found_or_said_to_be_unknown(browser: Browser) -> None:
     payment, case = await asked(browser.shop)
-    await browser.open(f"/console/payments?q={payment.lower()}")
+    await browser.open(f"/console/find?q={payment.lower()}")
     assert browser.at == f"/console/payments/{payment}"
-    await browser.open(f"/console/payments?q={case}")
+    await browser.open(f"/console/find?q={case}")
     assert browser.at == f"/console/refunds/{case}"
-    page = await browser.open("/console/payments?q=4711")
-    assert "没有这个单号" in page
+    page = await browser.open("/console/find?q=YP4711")
+    assert "没有找到" in page
     assert payment[-6:] not in page
 
 

@@ -8,7 +8,9 @@ from typing import Any
 from tests.web.conftest import Shop
 from yuanlu import ids
 from yuanlu.ids import Kind
-from yuanlu.web.parts import lists
+from yuanlu.web.parts import finding
+
+NONE = {"items": [], "next": None, "looked_until": None}
 
 
 async def until(shop: Shop, path: str, **wanted: Any) -> dict[str, Any]:
@@ -150,12 +152,12 @@ async def test_lists_show_what_was_asked_for(shop: Shop) -> None:
     failed = (await shop.post("/v1/payments", shop.wish(code=shop.codes["wechat_frozen"]))).told["id"]
     assert [each["id"] for each in (await shop.get("/v1/payments?state=FAILED")).told["items"]] == [failed]
     assert [each["id"] for each in (await shop.get("/v1/payments?state=PAID")).told["items"]] == [paid]
-    assert (await shop.get(f"/v1/payments?till={ids.new(Kind.TILL)}")).told == {"items": [], "next": None}
-    assert (await shop.get("/v1/payments", who="neighbour")).told == {"items": [], "next": None}
+    assert (await shop.get(f"/v1/payments?till={ids.new(Kind.TILL)}")).told == NONE
+    assert (await shop.get("/v1/payments", who="neighbour")).told == NONE
 
 
 async def test_a_filter_looks_at_a_bounded_part_and_says_where_to_go_on(shop: Shop, monkeypatch: Any) -> None:
-    monkeypatch.setattr(lists, "LOOKED_MAX", 2)
+    monkeypatch.setattr(finding, "LOOKED_MAX", 2)
     oldest = (await shop.post("/v1/payments", shop.wish(code=shop.codes["wechat_frozen"]))).told["id"]
     for n in range(4):
         await shop.paid(amount_fen=100 + n)

@@ -26,6 +26,7 @@ BENCHES = {
     "growth": "growth",
     "queue": "cases",
     "sweep": "cases",
+    "console": "console",
     "case": "opening",
     "pack": "pack",
     "policy": "policy",

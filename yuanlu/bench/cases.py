@@ -73,7 +73,7 @@ async def beds(server: Server, size: Size) -> AsyncIterator[list[Bed]]:
             app = await stack.enter_async_context(running(Settings(state=server.state), database))
             connection = await db.connect(database)
             stack.push_async_callback(connection.close)
-            big = await _big(app.pools.recorder)
+            big = await big_one(app.pools.recorder)
             small = await ground.tills(app.pools.recorder, SMALL)
             await ground.filled(connection, [*small, *big * (SMALL // STORES)], number)
             await filled(connection)
@@ -81,7 +81,8 @@ async def beds(server: Server, size: Size) -> AsyncIterator[list[Bed]]:
         yield made
 
 
-async def _big(pool: asyncpg.Pool[Any]) -> list[Till]:
+async def big_one(pool: asyncpg.Pool[Any]) -> list[Till]:
+    """A merchant with nine stores: a till of each."""
     first, at = (await ground.tills(pool, 1))[0], CLOCK.now()
     made = [first]
     for place in range(1, STORES):

@@ -147,8 +147,8 @@ SILENT: Mapping[str, str] = {
         ),
         "who kept, read or erased personal data is for the custody log, not for a letter": (
             "FileTaken FileOpened FileForgotten ComplaintImageKept ComplaintImageGiven RepaymentAccountRead"
-            " RepaymentAccountForgotten DataExported PersonalDataRead ReceiptOpened ReceiptProven ReceiptTried"
-            " AuditTaken"
+            " RepaymentAccountForgotten DataExported ListExported PersonalDataRead ReceiptOpened"
+            " ReceiptProven ReceiptTried AuditTaken"
         ),
         "people set the installation up by it: the audit log has it": (
             "ComplaintsWatched PolicySet GuardsTuned GoodsPut GoodsPriced GoodsEnded StaffAdded StaffEnded KeyMade"
@@ -164,6 +164,7 @@ SILENT: Mapping[str, str] = {
             "ShiftOpened ShiftCounted ShiftHandedOver ShiftClosed"
         ),
         "it stands beside the fact that is told: paid, or done": "CashTaken CashPaidOut",
+        "how pages look to one person matters to nobody else": "PreferencesSet SearchKept SearchDropped",
         "the till itself shows it, or says it to those who look after tills": (
             "TillWrittenTo TillLocked TillUnlocked TicketRaised TicketClosed"
         ),

@@ -543,6 +543,26 @@ ALTER TABLE ONLY public.evidence_default FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.evidence_default OWNER TO yuanlu_owner;
 
+CREATE TABLE public.exports (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    who text NOT NULL,
+    what text NOT NULL COLLATE pg_catalog."C",
+    asked text NOT NULL,
+    count bigint NOT NULL,
+    is_cut boolean NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT exports_count_check CHECK ((count >= 0)),
+    CONSTRAINT exports_version_check CHECK ((version = 1)),
+    CONSTRAINT exports_what_check CHECK ((what = ANY (ARRAY['payments'::text, 'cases'::text]))),
+    CONSTRAINT exports_who_check CHECK ((who <> ''::text))
+);
+
+ALTER TABLE ONLY public.exports FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.exports OWNER TO yuanlu_owner;
+
 CREATE TABLE public.facts (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     recorded_at timestamp with time zone NOT NULL,
@@ -1009,6 +1029,23 @@ CREATE TABLE public.policies (
 ALTER TABLE ONLY public.policies FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.policies OWNER TO yuanlu_owner;
+
+CREATE TABLE public.preferences (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    zone text NOT NULL COLLATE pg_catalog."C",
+    lang text NOT NULL COLLATE pg_catalog."C",
+    views text NOT NULL,
+    CONSTRAINT preferences_lang_check CHECK ((lang = ANY (ARRAY[''::text, 'zh'::text, 'en'::text]))),
+    CONSTRAINT preferences_version_check CHECK ((version > 0)),
+    CONSTRAINT preferences_views_check CHECK ((length(views) <= 60000)),
+    CONSTRAINT preferences_zone_check CHECK ((zone <> ''::text))
+);
+
+ALTER TABLE ONLY public.preferences FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.preferences OWNER TO yuanlu_owner;
 
 CREATE TABLE public.printers (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
@@ -1493,6 +1530,9 @@ ALTER TABLE ONLY public.evidence
 ALTER TABLE ONLY public.evidence_default
     ADD CONSTRAINT evidence_default_pkey PRIMARY KEY (merchant_id, object_id, id, recorded_at);
 
+ALTER TABLE ONLY public.exports
+    ADD CONSTRAINT exports_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.facts
     ADD CONSTRAINT facts_pkey PRIMARY KEY (merchant_id, object_id, transition, seq, recorded_at);
 
@@ -1564,6 +1604,9 @@ ALTER TABLE ONLY public.payments
 
 ALTER TABLE ONLY public.policies
     ADD CONSTRAINT policies_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.preferences
+    ADD CONSTRAINT preferences_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.printers
     ADD CONSTRAINT printers_pkey PRIMARY KEY (merchant_id, id);
@@ -1831,6 +1874,9 @@ ALTER TABLE ONLY public.deliveries
 ALTER TABLE ONLY public.drills
     ADD CONSTRAINT drills_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.exports
+    ADD CONSTRAINT exports_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.floats
     ADD CONSTRAINT floats_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
@@ -1875,6 +1921,12 @@ ALTER TABLE ONLY public.payments
 
 ALTER TABLE ONLY public.policies
     ADD CONSTRAINT policies_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.preferences
+    ADD CONSTRAINT preferences_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.preferences
+    ADD CONSTRAINT preferences_merchant_id_id_fkey FOREIGN KEY (merchant_id, id) REFERENCES public.staff(merchant_id, id);
 
 ALTER TABLE ONLY public.printers
     ADD CONSTRAINT printers_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
@@ -1970,6 +2022,8 @@ ALTER TABLE public.evidence ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.evidence_default ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.exports ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.facts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.facts_default ENABLE ROW LEVEL SECURITY;
@@ -2042,6 +2096,8 @@ CREATE POLICY owner ON public.evidence TO yuanlu_owner USING (true) WITH CHECK (
 
 CREATE POLICY owner ON public.evidence_default TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.exports TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.facts TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.facts_default TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -2086,6 +2142,8 @@ CREATE POLICY owner ON public.payments TO yuanlu_owner USING (true) WITH CHECK (
 
 CREATE POLICY owner ON public.policies TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.preferences TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.printers TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.prints TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -2128,6 +2186,8 @@ ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.policies ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.preferences ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.printers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.prints ENABLE ROW LEVEL SECURITY;
@@ -2163,6 +2223,8 @@ CREATE POLICY reader ON public.deliveries FOR SELECT TO yuanlu_reader USING ((me
 CREATE POLICY reader ON public.drills FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.evidence FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.exports FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.facts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -2203,6 +2265,8 @@ CREATE POLICY reader ON public.passkeys FOR SELECT TO yuanlu_reader USING ((merc
 CREATE POLICY reader ON public.payments FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.policies FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.preferences FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.printers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
@@ -2276,6 +2340,8 @@ CREATE POLICY recorder ON public.drills TO yuanlu_recorder USING (true) WITH CHE
 
 CREATE POLICY recorder ON public.evidence TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.exports TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.facts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.floats TO yuanlu_recorder USING (true) WITH CHECK (true);
@@ -2315,6 +2381,8 @@ CREATE POLICY recorder ON public.passkeys TO yuanlu_recorder USING (true) WITH C
 CREATE POLICY recorder ON public.payments TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.policies TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.preferences TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.printers TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -2441,6 +2509,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.drills TO yuanlu_recorder;
 GRANT SELECT ON TABLE public.evidence TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.evidence TO yuanlu_recorder;
 
+GRANT SELECT ON TABLE public.exports TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.exports TO yuanlu_recorder;
+
 GRANT SELECT ON TABLE public.facts TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.facts TO yuanlu_recorder;
 
@@ -2504,6 +2575,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.policies TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.policies TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.preferences TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.preferences TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.printers TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.printers TO yuanlu_recorder;

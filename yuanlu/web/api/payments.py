@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from yuanlu.amounts.lines import Line
 from yuanlu.channels.contract import Channel
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind, checked
 from yuanlu.money import Money
 from yuanlu.payments import flow, store
-from yuanlu.payments.rules import ChargeAsk, Payment
-from yuanlu.web.parts import lists
+from yuanlu.payments.rules import ChargeAsk
+from yuanlu.people.rules import Person
+from yuanlu.web.parts import finding, lists
 from yuanlu.web.parts.calls import Answer, Call, Route
+from yuanlu.web.parts.finding import Sought, Wanted
 from yuanlu.web.parts.shapes import (
     PaymentsTold,
     PaymentsWish,
@@ -59,19 +63,42 @@ async def see(call: Call) -> Answer:
 
 
 async def page(call: Call) -> Answer:
-    """Some payments, newest first."""
-    wish: PaymentsWish = call.query
-    found = await lists.page(
-        call.office.pools.reader,
-        call.merchant_id,
-        Payment,
-        wish.after,
-        wish.limit,
-        {"state": wish.state, "till_id": wish.till},
-        store_id=call.by.store_id,
-    )
+    """Some payments, newest first: those of which all is so that is said. Who belongs to a store sees its own."""
+    found = await sought(call, call.query)
     now = call.office.clock.now()
-    return 200, PaymentsTold(items=[payment_told(store.made(row), now) for row in found.rows], next=found.next)
+    items = [payment_told(store.made(row), now) for row in found.rows]
+    return 200, PaymentsTold(items=items, next=found.next, looked_until=found.looked_until)
+
+
+async def sought(call: Call, wish: PaymentsWish) -> Sought:
+    """The rows of a page. Raises msgspec.ValidationError: that cannot be looked for."""
+    if call.by.store_id and wish.store not in ("", call.by.store_id):
+        return Sought((), None)  # of another store there is nothing
+    pool, now = call.office.pools.reader, call.office.clock.now()
+    try:
+        return await finding.payments(pool, call.merchant_id, wanted(wish, call.by), wish.after, wish.limit, now)
+    except ValueError as no:
+        raise msgspec.ValidationError(str(no)) from no
+
+
+def wanted(wish: PaymentsWish, by: Person) -> Wanted:
+    """What somebody looks for among the payments they may see."""
+    columns = {
+        "state": wish.state,
+        "till_id": wish.till,
+        "store_id": by.store_id or wish.store,
+        "code_tail": wish.code_tail,
+        "opened_by": wish.cashier,
+        "channel": wish.channel,
+    }
+    return Wanted(
+        number=wish.number,
+        since=wish.since,
+        until=wish.until,
+        from_fen=wish.from_fen if wish.amount_fen is None else wish.amount_fen,
+        to_fen=wish.to_fen if wish.amount_fen is None else wish.amount_fen,
+        equal={column: value for column, value in columns.items() if value},
+    )
 
 
 async def cancel(call: Call) -> Answer:
@@ -125,7 +152,7 @@ ROUTES = (
         path="/v1/payments",
         verb=page,
         may="see",
-        says="Payments, newest first",
+        says="Payments, newest first, by whatever is known of them",
         query=PaymentsWish,
         gives=PaymentsTold,
     ),

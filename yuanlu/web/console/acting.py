@@ -33,6 +33,20 @@ def act(route: str, at: str, to: str, again: Again) -> Run:
     return run
 
 
+async def file(
+    here: Visitor, route: str, wish: Mapping[str, Any], form: Mapping[str, str], at: str, again: Again
+) -> Seen:
+    """The file a route answers with; where it takes a step-up that was not sent along, that is asked for first."""
+    try:
+        told: Seen = await here.do(route, here.place, wish, await sure(here, form))
+    except NOS as error:
+        problem = problems.of_error(error)
+        if problem.code == "step_up.needed":
+            return ask_sure(problem.facts, at, form)
+        return await again(here, form, problem)
+    return told
+
+
 def ask_sure(facts: Mapping[str, Any], to: str, form: Mapping[str, str]) -> View:
     """The page on which somebody says that they are sure; the form goes on from there."""
     return View("sure.html", {"act": facts, "to": to, "form": form})

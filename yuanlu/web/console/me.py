@@ -8,10 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import segno
 
+from yuanlu.people.preferences import zones
 from yuanlu.web.console.acting import act
 from yuanlu.web.console.enter import ME
-from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, View
-from yuanlu.web.parts import problems
+from yuanlu.web.console.pages import COOKIE_SECONDS, LANGUAGE_COOKIE, UNPROCESSED, Page, Seen, Turn, View
+from yuanlu.web.parts import cookies, problems
 from yuanlu.web.parts.asking import NOS, Visitor
 
 ACTS: Mapping[str, str] = {
@@ -29,6 +30,8 @@ async def show(here: Visitor, _: Mapping[str, str], problem: Any = None, **more:
     given = {
         "passkeys": (await here.ask("/v1/passkeys")).items,
         "sessions": (await here.ask("/v1/sessions")).items,
+        "own": await here.ask("/v1/preferences"),
+        "zones": zones(),
         "problem": problem,
         "uri": "",
         "codes": (),
@@ -57,6 +60,15 @@ async def confirm(here: Visitor, form: Mapping[str, str]) -> Seen:
     return await show(here, form, codes=told.codes)
 
 
+async def settle(here: Visitor, form: Mapping[str, str]) -> Seen:
+    """Set zone and language; this browser keeps the language too."""
+    try:
+        told = await here.do("/v1/preferences", wish={name: form.get(name, "") for name in ("zone", "lang")})
+    except NOS as error:
+        return await show(here, form, problems.of_error(error))
+    return Turn(ME, (cookies.made(LANGUAGE_COOKIE, told.lang, seconds=COOKIE_SECONDS if told.lang else 0),))
+
+
 def drawn(text: str) -> str:
     """A QR of this text, as the address of a picture that stands in the page itself."""
     return str(segno.make_qr(text, error="m").svg_data_uri(scale=5, border=2))
@@ -70,6 +82,7 @@ def secret_of(uri: str) -> str:
 PAGES = (
     Page("GET", ME, show, may="own"),
     *(Page("POST", f"{ME}/{name}", act(route, f"{ME}/{name}", ME, show), may="own") for name, route in ACTS.items()),
+    Page("POST", f"{ME}/settings", settle, may="own"),
     Page("POST", f"{ME}/codes", offer, may="own"),
     Page("POST", f"{ME}/codes/confirm", confirm, may="own"),
 )

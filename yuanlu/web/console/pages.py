@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
@@ -18,7 +18,9 @@ from litestar.handlers import HTTPRouteHandler
 from yuanlu import packaged, words
 from yuanlu.clock import CHINA
 from yuanlu.errors import Broken
+from yuanlu.ids import Kind, is_id
 from yuanlu.money import Money
+from yuanlu.people import preferences
 from yuanlu.people.rules import demand
 from yuanlu.told import both
 from yuanlu.web.parts import cookies, problems
@@ -41,6 +43,7 @@ from yuanlu.web.parts.office import Office
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from jinja2.runtime import Context
 
 ROOT, ENTER = "/console", "/console/enter"
 LANGUAGE_COOKIE = "lang"
@@ -48,7 +51,7 @@ WHOLE = "x-whole"
 COOKIE_SECONDS = 400 * 86_400
 """No browser keeps a cookie longer."""
 UNPROCESSED, SEE_OTHER = 422, 303
-_OURS = re.compile(r"/console(/[A-Za-z0-9_-]+)*(#[a-z]+)?")
+_OURS = re.compile(r"/console(/[A-Za-z0-9_-]+)*(\?[A-Za-z0-9_.~%=&+-]*)?(#[a-z]+)?")
 _AWAY = frozenset({"auth.key_missing", "auth.key_invalid"})
 _ASSETS = (
     Asset("/console/static/console.css", "css", packaged.text("web/console/static/console.css").encode()),
@@ -114,8 +117,8 @@ def _space() -> Environment:
         loader=jinja2.FunctionLoader(lambda name: packaged.text(f"web/console/templates/{name}")),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # nosec B701 - autoescape is on  # fmt: skip
-    space.filters |= {"yuan": _yuan, "plain": _plain, "moment": _moment, "iso": datetime.isoformat}
-    space.filters["lines"] = str.splitlines
+    space.filters |= {"yuan": _yuan, "plain": _plain, "iso": datetime.isoformat, "lines": str.splitlines}
+    space.filters["moment"] = jinja2.pass_context(_moment)
     return space
 
 
@@ -128,8 +131,16 @@ def _plain(fen: int) -> str:
     return Money(fen).yuan()
 
 
-def _moment(at: datetime | None) -> str:
-    return "" if at is None else at.astimezone(CHINA).strftime("%m-%d %H:%M")
+def moment(at: datetime | None, zone: tzinfo) -> str:
+    """A moment as whoever looks reads it; the zone is named where it is not the shop's."""
+    if at is None:
+        return ""
+    named = "" if zone is CHINA else f" {zone}"
+    return at.astimezone(zone).strftime("%m-%d %H:%M") + named
+
+
+def _moment(seen: Context, at: datetime | None) -> str:
+    return moment(at, seen["here"].zone)
 
 
 def handlers(
@@ -155,12 +166,20 @@ def handlers(
         here = Visitor(office, by_name, key, token, lang, cookie, query, request.path_params)
         return replace(here, part=part, source=source.partition("#")[0]) if is_part else here
 
+    async def as_set(here: Visitor, headers: Mapping[bytes, bytes]) -> Visitor:
+        """Whoever looks, in the zone they set, and in the language where this browser knows of none."""
+        if not is_id(here.key.actor, Kind.STAFF):
+            return here
+        own = await preferences.of(office.desk, here.key.merchant_id, here.key.actor)
+        lang = here.lang if here.query.get("lang") or not own.lang or _kept_language(headers) else own.lang
+        return replace(here, zone=preferences.zone_of(own.zone), lang=lang)
+
     async def run(request: Request[Any, Any, Any], page: Page) -> Told:
         headers = dict(request.scope["headers"])
         lang = _language(request, headers)
         here, form = Visitor(office, by_name, NOBODY, "", lang), dict[str, str]()
         try:
-            here = await visitor(request, page, lang)
+            here = await as_set(await visitor(request, page, lang), headers)
             if page.method == "POST":
                 form = form_of(await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS))
                 if not page.is_open:
@@ -180,7 +199,7 @@ def handlers(
             case Told():
                 return seen
             case _:
-                return _shown(seen, here, menu, page)
+                return shown(seen, here, menu, page)
 
     def handler(page: Page) -> HTTPRouteHandler:
         async def serve(request: Request[Any, Any, Any]) -> Told:
@@ -216,7 +235,8 @@ def _whole() -> Told:
     return Told(b"", 200, KINDS["html"], {WHOLE: "1"})
 
 
-def _shown(view: View, here: Visitor, menu: Sequence[Page], page: Page) -> Told:
+def shown(view: View, here: Visitor, menu: Sequence[Page], page: Page) -> Told:
+    """A page as it is sent, or the part of it that was asked for."""
     template = view.parts.get(here.part, "") if here.part else view.template
     if not template:
         return _whole()
@@ -245,6 +265,10 @@ def _shown(view: View, here: Visitor, menu: Sequence[Page], page: Page) -> Told:
 def _language(request: Request[Any, Any, Any], headers: Mapping[bytes, bytes]) -> str:
     """What they chose now, or before (a cookie), else what the browser wants first."""
     chosen = dict(parse_qsl(request.scope["query_string"].decode("latin-1"), max_num_fields=32)).get("lang", "")
-    kept = cookies.read(headers.get(b"cookie", b""), LANGUAGE_COOKIE)
+    kept = _kept_language(headers)
     wish = next((each for each in (chosen, kept) if each in words.LANGUAGES), "")
     return wish or words.language(headers.get(b"accept-language", b"").decode("latin-1").strip())
+
+
+def _kept_language(headers: Mapping[bytes, bytes]) -> str:
+    return cookies.read(headers.get(b"cookie", b""), LANGUAGE_COOKIE)

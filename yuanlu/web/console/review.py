@@ -13,7 +13,7 @@ from yuanlu.cases.rules import State
 from yuanlu.cases.together import MOST
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
-from yuanlu.web.console.acting import Again, act, ask_sure, filled, sure
+from yuanlu.web.console.acting import Again, act, ask_sure, file, filled, sure
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.asking import NOS, Visitor, wish_of
@@ -228,6 +228,19 @@ async def write(here: Visitor, form: Mapping[str, str]) -> Seen:
     return Turn(filled(f"{ONE}#stream", here))
 
 
+async def export(here: Visitor, form: Mapping[str, str]) -> Seen:
+    """The cases of a tab as a file."""
+    tab = form.get("tab", "")
+    if tab not in TABS:
+        raise Denied("request.no_such_page")
+
+    async def again(here: Visitor, _: Mapping[str, str], problem: Any) -> Seen:
+        return _page({**await _list(here, tab), "list_problem": problem}, problem)
+
+    wish = {"lang": here.lang, "states": TABS[tab]}
+    return await file(here, "/v1/exports/cases", wish, form, f"{LIST}/export", again)
+
+
 PAGES = (
     Page("GET", LIST, show, may="see", menu="console.refunds", icon="receipt"),
     Page("GET", ONE, show_one, may="see"),
@@ -237,4 +250,5 @@ PAGES = (
     ),
     Page("POST", f"{ONE}/messages", write),
     Page("POST", f"{ONE}/packs", pack),
+    Page("POST", f"{LIST}/export", export, may="export"),
 )

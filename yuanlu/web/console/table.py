@@ -13,6 +13,7 @@ from yuanlu.web.console import (
     devices,
     disputes,
     enter,
+    find,
     keys,
     lawbook,
     live,
@@ -51,6 +52,7 @@ PAGES: tuple[Page, ...] = (
     *codes.PAGES,
     *audit.PAGES,
     *me.PAGES,
+    *find.PAGES,
     *enter.PAGES,
 )
 

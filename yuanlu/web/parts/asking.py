@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,6 +16,7 @@ import msgspec
 from multipart import MultipartError, MultipartParser, parse_options_header
 
 from yuanlu import ids, words
+from yuanlu.clock import CHINA
 from yuanlu.errors import Busy, Denied
 from yuanlu.ids import Kind
 from yuanlu.merchants.store import ApiKey
@@ -50,6 +52,8 @@ class Visitor:
     """The part of the page that is asked for alone, as the script names it: `section#detail`; empty: the whole page."""
     source: str = ""
     """What asks for that part: `a`, `form`."""
+    zone: tzinfo = CHINA
+    """In which they read times, and write them."""
 
     def may(self, verb: str) -> bool:
         """Whether they have this verb at all: what a button asks. The route asks again, and more."""

@@ -76,6 +76,8 @@ STATUSES: Mapping[str, int] = {
     "service.busy": 503,
     "service.broken": 500,
     "id.invalid": 422,
+    "preferences.zone_unknown": 422,
+    "preferences.too_many": 409,
     "money.too_large": 422,
     "money.currencies_differ": 422,
     "scan.not_payable": 422,

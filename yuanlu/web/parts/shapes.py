@@ -254,12 +254,26 @@ class Page(Wish):
 
 
 class PaymentsWish(Page):
-    """Which payments."""
+    """Which payments: all that is said is so. Nothing said: all of them.
+
+    `number`: ours or how it begins (six letters), or a channel's. `since`, `until`: when it was begun, by its number.
+    `code_tail`: the end of the payer's code. `cashier`: who began it.
+    """
 
     state: Literal["", "SENT", "SHOWN", "PAID", "FAILED", "REVERSING", "REVERSED", "CLOSING", "CLOSED", "LATE_PAID"] = (
         ""
     )
     till: Annotated[str, Meta(pattern=f"^(YT{_ID})?{END}")] = ""
+    number: Annotated[str, Meta(pattern=f"^([0-9A-Za-z_-]{{6,64}})?{END}")] = ""
+    amount_fen: Fen | None = None
+    from_fen: Fen | None = None
+    to_fen: Fen | None = None
+    since: Annotated[datetime, Meta(tz=True)] | None = None
+    until: Annotated[datetime, Meta(tz=True)] | None = None
+    code_tail: Annotated[str, Meta(pattern=f"^([0-9A-Za-z]{{4}})?{END}", examples=["6789"])] = ""
+    cashier: Line = ""
+    store: Annotated[str, Meta(pattern=f"^(YS{_ID})?{END}")] = ""
+    channel: Literal["", "wechat", "alipay", "cash"] = ""
 
 
 class RefundsWish(Page):
@@ -501,10 +515,14 @@ class ThreadTold(Struct, frozen=True, kw_only=True):
 
 
 class PaymentsTold(Struct, frozen=True, kw_only=True):
-    """Payments, newest first. `next` is null at the end; a page may be short of `limit` and yet not the last."""
+    """Payments, newest first. `next` is null at the end; a page may be short of `limit` and yet not the last.
+
+    `looked_until`: then only those begun since this moment were looked at, and `next` looks further back.
+    """
 
     items: Sequence[PaymentTold]
     next: str | None
+    looked_until: datetime | None = None
 
 
 class RefundsTold(Struct, frozen=True, kw_only=True):
