@@ -163,18 +163,18 @@ SEEN = [
 @pytest.mark.parametrize(("name", "text", "code"), SEEN)
 def test_what_is_wrong_in_itself_is_seen_before_anything_is_asked(sim: Sim, name: str, text: str, code: str) -> None:
     whole = right(sim, Channel.WECHAT)
-    locked = (
-        pems(rsa.generate_private_key(public_exponent=65537, key_size=2048), b"secret")[0] if "locked" in text else ""
-    )
+    form = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     kinds = {
-        "{public}": pair()[1], "{private}": pair()[0], "{certificate}": whole["merchant_cert"], "{locked}": locked,
-        "{short}": pair(1024)[0] if "short" in text else "", "{curve}": pems(ec.generate_private_key(ec.SECP256R1()))[0],
-        "{own}": Path(sim.keys.paths["merchant_cert"]).read_text(),
-    }  # fmt: skip
-    if text == "{own}":
-        form = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        kinds[text] = sim.keys.merchant.public.public_bytes(*form).decode()
-    _, findings = CHECKERS[Channel.WECHAT].look(whole | {name: kinds.get(text, text)}, datetime.now(UTC))
+        "{public}": lambda: pair()[1],
+        "{private}": lambda: pair()[0],
+        "{certificate}": lambda: whole["merchant_cert"],
+        "{locked}": lambda: pems(rsa.generate_private_key(public_exponent=65537, key_size=2048), b"secret")[0],
+        "{short}": lambda: pair(1024)[0],
+        "{curve}": lambda: pems(ec.generate_private_key(ec.SECP256R1()))[0],
+        "{own}": lambda: sim.keys.merchant.public.public_bytes(*form).decode(),
+    }
+    text = kinds[text]() if text in kinds else text
+    _, findings = CHECKERS[Channel.WECHAT].look(whole | {name: text}, datetime.now(UTC))
     assert named(findings) == {(code, name)}
 
 
