@@ -320,11 +320,16 @@ async def claim_channel(
     merchant has already, it may give new keys. Raises Denied: channel.account_taken; see `set_channel`.
     """
     named = [str(config.get(name, "")) for name in OWN[channel]]
+    opened = await sealing(merchant_id, subject_of(channel))  # before the lock: who waits for it holds a connection
+
+    async def ready(_: str, __: str) -> Sealed:
+        return opened
+
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("select pg_advisory_xact_lock($1)", _CLAIM_LOCK)
         if await connection.fetchval(_OTHERS, merchant_id, channel, list(OWN[channel]), named):
             raise Denied("channel.account_taken", channel=channel)
-        await set_channel(connection, merchant_id, channel, config, at, sealing)
+        await set_channel(connection, merchant_id, channel, config, at, ready)
 
 
 _PLAIN = """

@@ -34,6 +34,7 @@ from yuanlu.web.api import (
     books,
     cases,
     causes,
+    channels,
     codes,
     complaints,
     devices,
@@ -53,6 +54,7 @@ from yuanlu.web.api import (
     repayments,
     sessions,
     shifts,
+    shops,
     staff,
     stations,
     stepups,
@@ -107,6 +109,8 @@ ROUTES: tuple[Route, ...] = (
     *tickets.ROUTES,
     *whys.ROUTES,
     *today.ROUTES,
+    *shops.ROUTES,
+    *channels.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

@@ -8,6 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from yuanlu.web.console import (
     books,
+    channels,
     devices,
     disputes,
     enter,
@@ -18,6 +19,7 @@ from yuanlu.web.console import (
     policy,
     proof,
     review,
+    shop,
     today,
 )
 from yuanlu.web.console.pages import Page
@@ -36,6 +38,8 @@ PAGES: tuple[Page, ...] = (
     *devices.PAGES,
     *policy.PAGES,
     *lawbook.PAGES,
+    *shop.PAGES,
+    *channels.PAGES,
     *me.PAGES,
     *enter.PAGES,
 )
