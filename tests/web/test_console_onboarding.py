@@ -42,7 +42,6 @@ async def send_files(browser: Browser, action: str, texts: dict[str, str], files
 
 
 async def test_an_owner_adds_store_and_till_and_gets_its_code(new_shop: Shop) -> None:
-    """S9."""
     browser = await entered(new_shop, "owner")
     page = await browser.open("/console/shop")
     assert 'aria-current="page"' in page
@@ -74,7 +73,7 @@ async def test_an_owner_adds_store_and_till_and_gets_its_code(new_shop: Shop) ->
 
 @pytest.mark.parametrize("as_files", [True, False])
 async def test_keys_are_pasted_or_chosen_as_files_and_found_well(new_shop: Shop, as_files: bool) -> None:
-    """S9. S29: what was handed in stands on no page again."""
+    """S29: what was handed in stands on no page again."""
     browser = await entered(new_shop, "owner")
     for channel in FIELDS:
         given = right(new_shop.sim, channel)

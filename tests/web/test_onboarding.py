@@ -70,7 +70,7 @@ async def facts(shop: Shop, merchant_id: str = "") -> list[tuple[str, str, str]]
 
 
 async def test_a_store_and_a_till_are_added_once_and_take_money(shop: Shop) -> None:
-    """S2. S9."""
+    """S2."""
     await hire(shop, "olga", "owner")
     store, till = ids.new(Kind.STORE), ids.new(Kind.TILL)
     for _ in range(2):
@@ -133,7 +133,7 @@ async def test_another_merchants_store_is_not_there(shop: Shop) -> None:
 
 @pytest.mark.parametrize("channel", FIELDS)
 async def test_right_keys_are_kept_and_take_money_and_no_answer_shows_them(new_shop: Shop, channel: Channel) -> None:
-    """S9. S29: the journey of an owner; then a payment, by these keys."""
+    """S29: the journey of an owner; then a payment, by these keys."""
     given = right(new_shop.sim, channel)
     answer = await put(new_shop, channel, given)
     assert (answer.status, answer.told["verdict"], answer.told["kept"]) == (200, "well", True), answer.raw
