@@ -207,6 +207,15 @@ async def test_keys_that_could_not_be_asked_about_are_kept_only_if_somebody_want
     assert (await put(new_shop, Channel.ALIPAY, wrong)).told["kept"] is False
 
 
+async def test_a_form_that_says_nothing_changes_nothing(shop: Shop) -> None:
+    await hire(shop, "olga", "owner")
+    before = await facts(shop)
+    for channel, wish in ((Channel.WECHAT, {}), (Channel.ALIPAY, {"anyway": True, "app_id": " "})):
+        answer = await put(shop, channel, wish)
+        assert (answer.status, answer.code) == (422, "channel.nothing_given")
+    assert await facts(shop) == before
+
+
 async def test_an_account_of_another_merchant_here_is_refused(new_shop: Shop) -> None:
     """Two merchants under one account could make the same payment id."""
     pool, app = new_shop.app.pools.recorder, new_shop.app

@@ -89,11 +89,13 @@ class KeysAsk:
 async def set_keys(desk: Desk, outside: Outside, ask: KeysAsk) -> Checked:
     """Give an account new keys, if they are right: seen here first, then asked of the channel. Else nothing is kept.
 
-    Raises Denied: staff.not_allowed, channel.account_taken, channel.account_in_use, channel.config_invalid, and what
-    `stepup.demand` raises.
+    Raises Denied: staff.not_allowed, channel.nothing_given, channel.account_taken, channel.account_in_use,
+    channel.config_invalid, and what `stepup.demand` raises.
     """
     demand(ask.by, "channels")
     given = {name: text for name, text in ask.given.items() if text.strip()}
+    if not given:
+        raise Denied("channel.nothing_given", channel=ask.channel.value)
     base = await _config(desk, ask.merchant_id, ask.channel) or dict(outside.addresses[ask.channel])
     config, findings = await asyncio.to_thread(_looked, ask.channel, base, given, desk.clock.now())
     if verdict(findings) is Verdict.WRONG:

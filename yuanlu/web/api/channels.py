@@ -170,7 +170,7 @@ async def check(call: Call) -> Answer:
 
 
 _NO = ("staff.not_allowed", "staff.other_store", "key.out_of_scope", "channel.config_invalid", "seal.forgotten")
-_SET = (*_NO, "channel.account_taken", "channel.account_in_use", *STEP_UP)
+_SET = (*_NO, "channel.nothing_given", "channel.account_taken", "channel.account_in_use", *STEP_UP)
 ROUTES = (
     Route(
         method="GET",

@@ -212,6 +212,8 @@ STATUSES: Mapping[str, int] = {
     "callback.unreadable": 400,
     "channel.config_invalid": 503,
     "channel.keys_missing": 503,
+    "channel.nothing_given": 422,
+    "shop.name_empty": 422,
     "law.rule_unknown": 404,
     "workdays.out_of_range": 422,
 }
