@@ -20,6 +20,7 @@ from yuanlu.cases.rules import LATE_PAID, WAKE, Case
 from yuanlu.catalog.rules import Goods
 from yuanlu.change import Look, Row
 from yuanlu.channels import evidence
+from yuanlu.channels.checking import Finding
 from yuanlu.channels.contract import (
     CALLBACK_OK,
     REMOTE,
@@ -34,7 +35,7 @@ from yuanlu.channels.contract import (
     Word,
 )
 from yuanlu.channels.driver import Driver
-from yuanlu.channels.registry import CODECS
+from yuanlu.channels.registry import CHECKERS, CODECS
 from yuanlu.clock import Clock, SystemClock
 from yuanlu.complaints import flow as complaints
 from yuanlu.complaints.answers import Answer
@@ -63,6 +64,7 @@ from yuanlu.notify import rules as notify
 from yuanlu.notify.post import Post
 from yuanlu.notify.rules import Delivery, Hook
 from yuanlu.notify.writing import Pen
+from yuanlu.onboarding.rules import ChannelSetup, Store
 from yuanlu.packs.flow import Presses
 from yuanlu.payments import flow as payments
 from yuanlu.payments import store as payments_store
@@ -142,6 +144,8 @@ ROWS: Sequence[type[Row]] = (
     Mailing,
     Station,
     Ticket,
+    Store,
+    ChannelSetup,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
@@ -415,6 +419,10 @@ class App:
         except Denied as no:
             return Outcome(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=_unusable(step, no))
         return await self.driver.ask(step, CODECS[step.channel], keys)
+
+    async def try_keys(self, channel: Channel, config: Mapping[str, str], keys: Any) -> list[Finding]:
+        """Ask a channel whether these keys are right; they need not be anybody's yet. Never raises."""
+        return await self.driver.check(CHECKERS[channel], config, keys)
 
     async def ask_complaint(self, step: ComplaintStep) -> Heard:
         """Take a step about complaints outside with the merchant's own keys. Raises Busy: as `ask`."""

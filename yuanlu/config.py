@@ -54,6 +54,10 @@ class Settings:
     """Calls a minute that name one till."""
     rate_object: int = 1_200
     """Calls a minute about one payment, refund, case, or whatever else stands in a path."""
+    wechat_url: str = ""
+    """Address of WeChat Pay for keys that are set at the console. Empty: WeChat Pay's own."""
+    alipay_url: str = ""
+    """Address of Alipay's gateway for keys that are set at the console. Empty: Alipay's own."""
     public_url: str = ""
     """How the channels reach us, for callbacks. Empty: they are not told, and we ask instead."""
     secret_file: str = ""

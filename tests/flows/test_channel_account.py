@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import asyncpg
 import pytest
 
@@ -65,11 +67,42 @@ async def test_what_an_earlier_release_stored_in_plain_is_used_until_it_is_seale
     assert "made-up" not in repr(after)
 
 
-async def test_no_key_itself_is_taken_for_the_path_of_its_file(shop: Shop) -> None:
+async def test_a_key_itself_lies_sealed_and_stands_nowhere_but_in_its_place(shop: Shop) -> None:
+    """S29."""
     pem = "-----BEGIN " + "PRIVATE KEY-----\nAAAA\n-----END " + "PRIVATE KEY-----"
     pool, at = shop.pools.recorder, shop.clock.now()
     with pytest.raises(Denied, match=r"channel\.config_invalid") as no:
-        await store.set_channel(pool, shop.merchant, "alipay", {"app_private_key": pem}, at, shop.desk.sealed)
+        await store.set_channel(pool, shop.merchant, "alipay", {"app_id": pem}, at, shop.desk.sealed)
     assert "AAAA" not in str(no.value)
+    with pytest.raises(Broken):
+        await store.set_channel(pool, shop.merchant, "alipay", {"app_private_key": pem}, at)
+    await store.set_channel(pool, shop.merchant, "alipay", {"app_private_key": pem}, at, shop.desk.sealed)
+    assert "AAAA" not in await _lying(shop)
+    account = (await shop.desk.see(store.channels_of(shop.merchant)))["alipay"]
+    assert (await account.opened(shop.desk.sealed))["app_private_key"] == pem
+    assert "AAAA" not in repr(account)
+
+
+async def test_an_account_that_another_merchant_has_is_refused_and_new_keys_for_ones_own_are_not(shop: Shop) -> None:
+    pool, at, sealed = shop.pools.recorder, shop.clock.now(), shop.desk.sealed
+    other = await store.add_merchant(pool, "other", at)
+    config = {"mchid": "1900000109", "appid": "wx1", "apiv3_key": "x"}
+    await store.claim_channel(pool, shop.merchant, "wechat", config, at, sealed)
+    for appid in ("wx1", "wx2"):  # order numbers are unique under the merchant number, whatever the app
+        with pytest.raises(Denied, match=r"channel\.account_taken"):
+            await store.claim_channel(pool, other, "wechat", config | {"appid": appid}, at, sealed)
+    assert await shop.desk.see(store.channels_of(other)) == {}
+    await store.claim_channel(pool, shop.merchant, "wechat", config | {"apiv3_key": "y"}, at, sealed)
+    await store.claim_channel(pool, other, "wechat", config | {"mchid": "1900000110"}, at, sealed)
+
+
+async def test_of_two_who_claim_one_account_at_once_one_has_it(shop: Shop) -> None:
+    pool, at, sealed = shop.pools.recorder, shop.clock.now(), shop.desk.sealed
+    claimers = [await store.add_merchant(pool, f"claimer {n}", at) for n in range(6)]
+    config = {"app_id": "2021000000000007"}
+    claims = (store.claim_channel(pool, each, "alipay", config, at, sealed) for each in claimers)
+    told = await asyncio.gather(*claims, return_exceptions=True)
+    assert [str(each) for each in told].count("None") == 1
+    assert all(each is None or (isinstance(each, Denied) and each.code == "channel.account_taken") for each in told)
     with pytest.raises(Broken):
         await store.set_channel(pool, shop.merchant, "wechat", {"apiv3_key": "x"}, at)

@@ -16,7 +16,9 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
+from yuanlu import ids
 from yuanlu.channels import evidence, wire
+from yuanlu.channels.checking import Answered, Checker, Finding, Verdict, verdict
 from yuanlu.channels.contract import (
     REMOTE,
     Call,
@@ -115,6 +117,24 @@ class Driver:
         now = self._clock.now()
         heard = codec.hear_complaint(step, reply, newest, now)
         return replace(heard, evidence=evidence.of_complaint(step, reply, now, _since(started)))
+
+    async def check(self, checker: Checker, given: Mapping[str, str], keys: Any) -> list[Finding]:
+        """Ask a channel what tells whether these keys are right, until one is found wrong or nothing is heard.
+
+        Nothing is moved, and nothing that is asked about exists. Never raises for trouble outside.
+        """
+        now, number = self._clock.now(), ids.new(ids.Kind.PAYMENT)
+        heard: list[Answered] = []
+        found: list[Finding] = []
+        for call in checker.ask(keys, now, self._nonce()[:30], number):
+            try:
+                heard.append(await self._lines.call(call, self._deadline))
+            except Silence as silence:
+                heard.append(silence.code)
+            found = checker.judge(given, keys, heard, now)
+            if verdict(found) is not Verdict.WELL:
+                break
+        return found
 
     async def fresh(self, codec: Codec, keys: Any, heard: Reply | Callback | None = None) -> Any:
         """The newest of these keys, fetched where the channel's keys age. Before `overhear`, hand in the callback.

@@ -1,4 +1,6 @@
-"""Reading a merchant's channel configuration: texts, addresses, key files. The only place where codecs touch files.
+"""Reading a merchant's channel configuration: texts, addresses, keys. The only place where codecs touch files.
+
+A key is the path of a file, or (what was set at the console, which is kept sealed) the PEM itself.
 
 Every refusal is Denied: channel.config_invalid, naming the field and never its content.
 """
@@ -66,7 +68,13 @@ class Settings:
             self.deny(field, "an http address without a query")
         return value
 
+    def is_inline(self, field: str) -> bool:
+        """Whether a key or certificate stands in the configuration itself, and not in a file it names."""
+        return self.text(field, "").startswith("-----BEGIN")
+
     def _file(self, field: str) -> bytes:
+        if self.is_inline(field):
+            return self.text(field).encode()
         try:
             return Path(self.text(field)).read_bytes()
         except OSError as trouble:

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from yuanlu.channels import rail
+from yuanlu.channels.alipay.checking import AlipayChecker
 from yuanlu.channels.alipay.codec import AlipayCodec
+from yuanlu.channels.checking import Checker
 from yuanlu.channels.contract import Channel, Codec, Facts
+from yuanlu.channels.wechat.checking import WechatChecker
 from yuanlu.channels.wechat.codec import WechatCodec
 from yuanlu.clock import SystemClock, business_day
 
@@ -19,6 +22,9 @@ CODECS: Mapping[Channel, Codec] = {
     Channel.WECHAT: WechatCodec(rail.newest(_HERE / "wechat" / "facts", _TODAY)),
     Channel.ALIPAY: AlipayCodec(rail.newest(_HERE / "alipay" / "facts", _TODAY)),
 }
+
+CHECKERS: Mapping[Channel, Checker] = {Channel.WECHAT: WechatChecker(), Channel.ALIPAY: AlipayChecker()}
+"""What knows whether a merchant's keys are right."""
 
 FACTS: Mapping[Channel, Facts] = {
     **{channel: codec.facts for channel, codec in CODECS.items()},

@@ -79,15 +79,21 @@ async def key_files(pool: asyncpg.Pool[Any]) -> Mapping[str, Path]:
 
 
 def of_channel(channel: str, config: Mapping[str, Any], mark: Callable[[str], str]) -> Iterator[Found]:
-    """The secrets, key files and certificates of one channel account. Reads files."""
+    """The secrets, keys and certificates of one channel account. Reads the files it names."""
     for field, value in sorted(config.items()):
         name = f"{channel}/{field}"
         if field in CHANNEL_SECRETS:
             yield Found(name, Sort.CHANNEL_SECRET, mark(f"{name}\x1f{value}"))
         elif field.endswith("_cert") and value:
-            yield certificate(name, Path(value))
+            yield certificate(name, str(value).encode() if is_inline(value) else Path(value))
         elif field.endswith("_key") and value:
-            yield Found(name, Sort.CHANNEL_KEY, _mark_of_file(Path(value), name, mark))
+            sign = mark(f"{name}\x1f{value}") if is_inline(value) else _mark_of_file(Path(value), name, mark)
+            yield Found(name, Sort.CHANNEL_KEY, sign)
+
+
+def is_inline(value: object) -> bool:
+    """Whether this is a key or certificate itself, and no path of a file."""
+    return str(value).startswith("-----BEGIN")
 
 
 def _mark_of_file(path: Path, name: str, mark: Callable[[str], str]) -> str:
@@ -97,10 +103,10 @@ def _mark_of_file(path: Path, name: str, mark: Callable[[str], str]) -> str:
         return ""
 
 
-def certificate(name: str, path: Path) -> Found:
-    """A certificate in a file (PEM), and when it ends; of several, the one that ends first."""
+def certificate(name: str, pem: Path | bytes) -> Found:
+    """A certificate (PEM, or the file it is in), and when it ends; of several, the one that ends first."""
     try:
-        chain = x509.load_pem_x509_certificates(path.read_bytes())
+        chain = x509.load_pem_x509_certificates(pem.read_bytes() if isinstance(pem, Path) else pem)
     except (OSError, ValueError):
         return Found(name, Sort.CERTIFICATE, "")
     ends_at = min(each.not_valid_after_utc for each in chain)

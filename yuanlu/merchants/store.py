@@ -91,7 +91,10 @@ class ChannelAccount:
 
 
 CHANNEL_SECRETS = ("apiv3_key", "v2_key")
-"""What of a configuration is sealed. All other secrets of channels are files, of which it holds the paths."""
+"""What of a configuration is sealed, always."""
+CHANNEL_KEYS = ("merchant_key", "merchant_cert", "platform_public_key", "platform_cert", "app_private_key",
+                "alipay_public_key")  # fmt: skip
+"""What is sealed where it stands in the configuration itself; else it is the path of a file, which is kept as it is."""
 
 
 def subject_of(channel: str) -> str:
@@ -248,6 +251,8 @@ async def add_till(pool: asyncpg.Pool[Any], merchant_id: str, store_id: str, nam
 
 IDENTITY = {"wechat": ("mchid", "appid"), "alipay": ("app_id",)}
 """Who a merchant is at a channel. Payments are known to the channel under it."""
+OWN = {"wechat": ("mchid",), "alipay": ("app_id",)}
+"""What of that belongs to one merchant of an installation: order numbers are unique under it."""
 
 
 async def set_channel(
@@ -279,17 +284,52 @@ async def set_channel(
 
 async def _shut(merchant_id: str, channel: str, config: Mapping[str, Any], sealing: Sealing | None) -> tuple[str, str]:
     """A configuration as it is kept: without secrets, and the secrets sealed (empty: there are none)."""
-    for name, value in config.items():
+    inline = {name for name in CHANNEL_KEYS if str(config.get(name, "")).startswith("-----BEGIN")}
+    secret = {name: config[name] for name in config if name in inline or (name in CHANNEL_SECRETS and config[name])}
+    plain = {name: config[name] for name in config if name not in inline and name not in CHANNEL_SECRETS}
+    for name, value in plain.items():
         if "PRIVATE KEY" in str(value):
-            raise Denied("channel.config_invalid", channel=channel, field=name, why="a path, not the key itself")
-    secret = {name: config[name] for name in CHANNEL_SECRETS if config.get(name)}
-    text = msgspec.json.encode({name: config[name] for name in config if name not in CHANNEL_SECRETS}).decode()
+            raise Denied("channel.config_invalid", channel=channel, field=name, why="no place for a key")
+    text = msgspec.json.encode(plain).decode()
     if not secret:
         return text, ""
     if sealing is None:
         raise Broken("secrets of a channel, and nothing to seal them with")
     sealed = await sealing(merchant_id, subject_of(channel))
     return text, sealed.seal(msgspec.json.encode(secret).decode())
+
+
+_OTHERS = """
+  select 1 from channel_accounts c where c.channel = $2 and c.merchant_id <> $1
+    and (select array_agg(c.config::jsonb ->> name order by place)
+         from unnest($3::text[]) with ordinality u(name, place)) = $4::text[]
+    and not exists (
+      select 1 from channel_accounts o where o.merchant_id = $1 and o.channel = $2
+        and (select array_agg(o.config::jsonb ->> name order by place)
+             from unnest($3::text[]) with ordinality u(name, place)) = $4::text[])
+"""
+_CLAIM_LOCK = 0x6368616E  # "chan": one account is claimed at a time
+
+
+async def claim_channel(
+    pool: asyncpg.Pool[Any], merchant_id: str, channel: str, config: Mapping[str, Any], at: datetime, sealing: Sealing
+) -> None:
+    """Store a merchant's contract with a channel, unless another merchant of this installation has that account.
+
+    Two merchants under one account could make the same payment id, and each would be told of the other's money. What a
+    merchant has already, it may give new keys. Raises Denied: channel.account_taken; see `set_channel`.
+    """
+    named = [str(config.get(name, "")) for name in OWN[channel]]
+    opened = await sealing(merchant_id, subject_of(channel))  # before the lock: who waits for it holds a connection
+
+    async def ready(_: str, __: str) -> Sealed:
+        return opened
+
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("select pg_advisory_xact_lock($1)", _CLAIM_LOCK)
+        if await connection.fetchval(_OTHERS, merchant_id, channel, list(OWN[channel]), named):
+            raise Denied("channel.account_taken", channel=channel)
+        await set_channel(connection, merchant_id, channel, config, at, ready)
 
 
 _PLAIN = """

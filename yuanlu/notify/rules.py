@@ -152,7 +152,8 @@ SILENT: Mapping[str, str] = {
         ),
         "people set the installation up by it: the audit log has it": (
             "ComplaintsWatched PolicySet GuardsTuned GoodsPut GoodsPriced GoodsEnded StaffAdded StaffEnded KeyMade"
-            " KeyRotated KeyEnded TillInvited TillEnrolled TillClosed"
+            " KeyRotated KeyEnded TillInvited TillEnrolled TillClosed StoreAdded StoreRenamed StoreClosed"
+            " TillAdded ChannelKeysSet ChannelChecked"
             " LimitsProposed LimitsAgreed SecretNoted SecretRotated SecretGone"
         ),
         "people sign in and are sure by it: the audit log has it": (

@@ -82,6 +82,7 @@ _TABLE = """
 | printers                 | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
 | keys                     | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | yes      |
 | enrol                    | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
+| shops, channels          | yes   | ·       | ·    | ·       | ·       | ·       | ·       | ·       | yes      |
 | ticket                   | yes   | yes     | ·    | yes     | yes     | yes     | ·       | yes     | yes      |
 | oversee                  | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
 | reports                  | yes   | yes     | yes  | yes     | ·       | ·       | yes     | ·       | ·        |
@@ -101,9 +102,10 @@ says what goes back without a person. `lose`: keeps the losses. `repay`: propose
 and that one is sure, practises. `staff`: reads who may do what. `audit`: reads what everybody did, and takes it out.
 `people`: reads who works here; `hire`: adds, invites, signs out and ends people whom they stand over.
 `print`: has slips printed, and speaks for a printer; `printers`: says which there are. `keys`: makes
-and ends the keys of machines. `enrol`: lets a device become a till, and closes tills. `ticket`: tells of a
-fault, with a till's log. `oversee`: writes to a till, locks and unlocks it, closes tickets. `reports`: reads reports,
-and takes them away as tables.
+and ends the keys of machines. `enrol`: lets a device become a till, and closes tills. `shops`: says which stores and
+tills there are. `channels`: gives an account at a channel its keys, and has them checked. `ticket`: tells of a fault,
+with a till's log. `oversee`: writes to a till, locks and unlocks it, closes tickets. `reports`: reads reports, and
+takes them away as tables.
 
 A machine decides nothing that needs a name. It may `refund` because shops' own systems do so with a key: how much, the
 merchant's own limits say."""
@@ -122,8 +124,11 @@ def _parsed(text: str) -> Mapping[str, frozenset[Role]]:
 MAY: Mapping[str, frozenset[Role]] = _parsed(_TABLE)
 
 OF_MERCHANT = frozenset(
-    {"sum", "export", "erase", "pull", "goods", "hooks", "limit", "agree_limit", "staff", "keys", "audit"}
-)
+    (
+        "sum", "export", "erase", "pull", "goods", "hooks", "limit", "agree_limit", "staff", "keys", "audit", "shops",
+        "channels",
+    )
+)  # fmt: skip
 """What concerns all stores at once: who belongs to one of them does not do it."""
 
 SEES: Mapping[str, frozenset[Role]] = _parsed("""

@@ -290,6 +290,23 @@ ALTER TABLE ONLY public.channel_accounts FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts OWNER TO yuanlu_owner;
 
+CREATE TABLE public.channel_setups (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    findings text NOT NULL,
+    set_at timestamp with time zone,
+    set_by text NOT NULL,
+    checked_at timestamp with time zone,
+    checked_by text NOT NULL,
+    CONSTRAINT channel_setups_findings_check CHECK (((length(findings) <= 4000) AND (findings !~ 'PRIVATE KEY'::text))),
+    CONSTRAINT channel_setups_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.channel_setups FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.channel_setups OWNER TO yuanlu_owner;
+
 CREATE TABLE public.codes (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1369,7 +1386,10 @@ CREATE TABLE public.stores (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
     name text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    version bigint DEFAULT 1 NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT stores_version_check CHECK ((version > 0))
 );
 
 ALTER TABLE ONLY public.stores FORCE ROW LEVEL SECURITY;
@@ -1499,6 +1519,9 @@ ALTER TABLE ONLY public.channel_accounts
 
 ALTER TABLE public.channel_accounts
     ADD CONSTRAINT channel_accounts_tell_no_secret CHECK (((config !~ '"(apiv3_key|v2_key)"'::text) AND (config !~ 'PRIVATE KEY'::text))) NOT VALID;
+
+ALTER TABLE ONLY public.channel_setups
+    ADD CONSTRAINT channel_setups_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.codes
     ADD CONSTRAINT codes_pkey PRIMARY KEY (merchant_id, id);
@@ -1850,6 +1873,9 @@ ALTER TABLE ONLY public.cases
 ALTER TABLE ONLY public.channel_accounts
     ADD CONSTRAINT channel_accounts_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.channel_setups
+    ADD CONSTRAINT channel_setups_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.codes
     ADD CONSTRAINT codes_merchant_id_store_id_fkey FOREIGN KEY (merchant_id, store_id) REFERENCES public.stores(merchant_id, id);
 
@@ -2002,6 +2028,8 @@ ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.channel_accounts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.channel_setups ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.codes ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.complaint_answers ENABLE ROW LEVEL SECURITY;
@@ -2075,6 +2103,8 @@ CREATE POLICY owner ON public.case_files TO yuanlu_owner USING (true) WITH CHECK
 CREATE POLICY owner ON public.cases TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.channel_accounts TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.channel_setups TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.codes TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -2206,6 +2236,8 @@ CREATE POLICY reader ON public.cases FOR SELECT TO yuanlu_reader USING ((merchan
 
 CREATE POLICY reader ON public.channel_accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.channel_setups FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.codes FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.complaint_answers FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -2321,6 +2353,8 @@ CREATE POLICY recorder ON public.case_files TO yuanlu_recorder USING (true) WITH
 CREATE POLICY recorder ON public.cases TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.channel_accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.channel_setups TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.codes TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -2481,6 +2515,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.channel_accounts TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.channel_accounts TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.channel_setups TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.channel_setups TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.codes TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.codes TO yuanlu_recorder;

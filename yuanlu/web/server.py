@@ -35,6 +35,7 @@ from yuanlu.web.api import (
     books,
     cases,
     causes,
+    channels,
     codes,
     complaints,
     devices,
@@ -59,6 +60,7 @@ from yuanlu.web.api import (
     reports,
     sessions,
     shifts,
+    shops,
     staff,
     stations,
     stepups,
@@ -121,6 +123,8 @@ ROUTES: tuple[Route, ...] = (
     *queue.ROUTES,
     *reports.ROUTES,
     *audit.ROUTES,
+    *shops.ROUTES,
+    *channels.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

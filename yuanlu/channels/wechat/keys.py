@@ -67,7 +67,12 @@ def read(config: Mapping[str, Any]) -> WechatKeys:
     if len(secret) != 32:
         given.deny("apiv3_key", "not 32 bytes")
     v2_key = given.text("v2_key") if code_pay_v2 or refund_v2 else given.text("v2_key", "")
-    identity = (given.text("merchant_cert"), given.text("merchant_key")) if given.text("merchant_cert", "") else None
+    is_inline = given.is_inline("merchant_key") or given.is_inline("merchant_cert")
+    if is_inline and (code_pay_v2 or refund_v2):
+        given.deny("merchant_key", "calls of v2 show the certificate as a file: a path, set at the terminal")
+    identity = None
+    if given.text("merchant_cert", "") and not is_inline:
+        identity = (given.text("merchant_cert"), given.text("merchant_key"))
     platform, public_key_id = _platform(given)
     return WechatKeys(
         base_url=given.address("base_url", "https://api.mch.weixin.qq.com"),

@@ -25,7 +25,7 @@ from yuanlu.people.rules import demand
 from yuanlu.told import both
 from yuanlu.web.parts import cookies, problems
 from yuanlu.web.parts.answers import Told
-from yuanlu.web.parts.asking import Visitor, demand_meant, form_of
+from yuanlu.web.parts.asking import Visitor, demand_meant, form_with_files
 from yuanlu.web.parts.assets import CSP, KINDS, Asset
 from yuanlu.web.parts.auth import Doorkeeper
 from yuanlu.web.parts.calls import (
@@ -181,7 +181,9 @@ def handlers(
         try:
             here = await as_set(await visitor(request, page, lang), headers)
             if page.method == "POST":
-                form = form_of(await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS))
+                body = await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS)
+                form, sent = form_with_files(headers.get(b"content-type", b"").decode("latin-1"), body)
+                here = replace(here, sent=sent)
                 if not page.is_open:
                     demand_meant(form, door.csrf_key, cookies.read(here.cookie, SESSION_COOKIE))
             if page.may:

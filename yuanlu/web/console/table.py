@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from yuanlu.web.console import (
     audit,
     books,
+    channels,
     codes,
     devices,
     disputes,
@@ -25,6 +26,7 @@ from yuanlu.web.console import (
     proof,
     reports,
     review,
+    shop,
     today,
     together,
 )
@@ -51,6 +53,8 @@ PAGES: tuple[Page, ...] = (
     *keys.PAGES,
     *codes.PAGES,
     *audit.PAGES,
+    *shop.PAGES,
+    *channels.PAGES,
     *me.PAGES,
     *find.PAGES,
     *enter.PAGES,

@@ -27,6 +27,7 @@ from yuanlu.web.parts.calls import Call, Route, allowed, answered, person_of
 from yuanlu.web.parts.office import Office
 
 PARTS_MAX = 16
+FORM_PARTS_MAX = 64
 FIELDS_MAX = 2_000
 """A policy of two hundred rows, edited as a table."""
 _SORTS = {Kind.KEY.value: "machine", Kind.TILL.value: "till"}
@@ -54,6 +55,8 @@ class Visitor:
     """What asks for that part: `a`, `form`."""
     zone: tzinfo = CHINA
     """In which they read times, and write them."""
+    sent: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """The files that came with a form, by field; those that were not chosen are not there."""
 
     def may(self, verb: str) -> bool:
         """Whether they have this verb at all: what a button asks. The route asks again, and more."""
@@ -155,6 +158,27 @@ def upload_of(kind: str, body: bytes) -> tuple[dict[str, str], str, bytes]:
         raise msgspec.ValidationError("this is no form with a file") from trouble
     file = next((each for each in parts if each.filename), None)
     return fields, file.filename if file else "", file.raw if file else b""
+
+
+def form_with_files(kind: str, body: bytes) -> tuple[dict[str, str], dict[str, bytes]]:
+    """A form as it was sent, of either kind: its fields, and its files.
+
+    Shape: `kind` is the content-type it came with. Raises msgspec.ValidationError.
+    """
+    if not kind.lower().startswith("multipart/"):
+        return form_of(body), {}
+    _, options = parse_options_header(kind)
+    try:
+        parts = list(
+            MultipartParser(
+                BytesIO(body), options.get("boundary", ""), memory_limit=len(body), spool_limit=len(body),
+                part_limit=FORM_PARTS_MAX, strict=True,
+            )
+        )  # fmt: skip
+        fields = {each.name: each.value for each in parts if each.filename is None}
+    except (MultipartError, ValueError) as trouble:
+        raise msgspec.ValidationError("this is no form with a file") from trouble
+    return fields, {each.name: each.raw for each in parts if each.filename}
 
 
 def demand_meant(form: Mapping[str, str], key: bytes, session: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
+from yuanlu.channels.checking import Finding
 from yuanlu.channels.contract import Callback, Channel
 from yuanlu.clock import Clock
 from yuanlu.config import Settings
@@ -53,6 +55,9 @@ class Office(Protocol):
 
     @property
     def recorder(self) -> Recorder: ...
+
+    async def try_keys(self, channel: Channel, config: Mapping[str, str], keys: Any) -> list[Finding]:
+        """Ask a channel whether these keys are right. Never raises."""
 
     async def overhear(self, channel: Channel, merchant_id: str, callback: Callback) -> tuple[int, str, bytes]:
         """Take in what a provider posted; answers what to say to it: status, content type, body."""

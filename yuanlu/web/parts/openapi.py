@@ -43,6 +43,7 @@ _PLACES = {
     "code": ("", "The code as the channel wrote it; under /v1/codes the id of a code of the shop."),
     "key": ("YK", "The key's id."),
     "till": ("YT", "The till's id."),
+    "store": ("YS", "The store's id."),
     "handover": ("YV", "The hand-over's id."),
     "limits": ("YI", "The id of a table of limits."),
     "passkey": ("YJ", "The passkey's id."),

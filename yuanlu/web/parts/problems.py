@@ -223,6 +223,8 @@ STATUSES: Mapping[str, int] = {
     "report.too_large": 422,
     "report.busy": 503,
     "report.too_slow": 503,
+    "channel.nothing_given": 422,
+    "shop.name_empty": 422,
     "law.rule_unknown": 404,
     "workdays.out_of_range": 422,
 }
