@@ -166,20 +166,12 @@ def handlers(
         here = Visitor(office, by_name, key, token, lang, cookie, query, request.path_params)
         return replace(here, part=part, source=source.partition("#")[0]) if is_part else here
 
-    async def as_set(here: Visitor, headers: Mapping[bytes, bytes]) -> Visitor:
-        """Whoever looks, in the zone they set, and in the language where this browser knows of none."""
-        if not is_id(here.key.actor, Kind.STAFF):
-            return here
-        own = await preferences.of(office.desk, here.key.merchant_id, here.key.actor)
-        lang = here.lang if here.query.get("lang") or not own.lang or _kept_language(headers) else own.lang
-        return replace(here, zone=preferences.zone_of(own.zone), lang=lang)
-
     async def run(request: Request[Any, Any, Any], page: Page) -> Told:
         headers = dict(request.scope["headers"])
         lang = _language(request, headers)
         here, form = Visitor(office, by_name, NOBODY, "", lang), dict[str, str]()
         try:
-            here = await as_set(await visitor(request, page, lang), headers)
+            here = await _as_set(await visitor(request, page, lang), headers)
             if page.method == "POST":
                 body = await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS)
                 form, sent = form_with_files(headers.get(b"content-type", b"").decode("latin-1"), body)
@@ -213,6 +205,15 @@ def handlers(
         return HTTPRouteHandler(path, http_method=page.method, include_in_schema=False)(serve)
 
     return [*map(handler, pages), *map(_asset, _ASSETS)]
+
+
+async def _as_set(here: Visitor, headers: Mapping[bytes, bytes]) -> Visitor:
+    """Whoever looks, in the zone they set, and in the language where this browser knows of none."""
+    if not is_id(here.key.actor, Kind.STAFF):
+        return here
+    own = await preferences.of(here.office.desk, here.key.merchant_id, here.key.actor)
+    lang = here.lang if here.query.get("lang") or not own.lang or _kept_language(headers) else own.lang
+    return replace(here, zone=preferences.zone_of(own.zone), lang=lang)
 
 
 def _asset(asset: Asset) -> HTTPRouteHandler:
