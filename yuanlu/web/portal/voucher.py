@@ -35,7 +35,6 @@ AGAIN_SECONDS = 5
 SAID_MAX = {PDF: 200, PNG: 20}
 """The newest of what was said that a voucher shows; of the rest it says how much there is."""
 LETTERS_MAX = {PDF: 2_000, PNG: 300}
-RIGHTS_STAGE = "declined"
 
 Draw = Callable[[Page, str], Awaitable[bytes]]
 
@@ -91,7 +90,6 @@ async def sheet(guest: Guest, kind: str, now: datetime) -> Page:
     back = [_back(each, guest.lang) | {"number": numbers.get(each["id"], "")} for each in refunds]
     said = list(found["thread"])
     stands = standing(payment.state, payment.amount_fen, [(row["state"], row["amount_fen"]) for row in refunds])
-    rights = await guest.api.ask("/v1/rights", query={"stage": RIGHTS_STAGE})
     html = rendered(
         "voucher.html", guest,
         style=packaged.text("web/portal/voucher.css"),
@@ -99,10 +97,9 @@ async def sheet(guest: Guest, kind: str, now: datetime) -> Page:
         now=now,
         standing=words.say(f"page.receipt.standing.{stands}", guest.lang),
         back=back,
-        **({"case": None, "where": None, "refund": None, "steps": (), "done": 0} | found),
+        **({"case": None, "where": None, "refund": None, "rights": None, "steps": (), "done": 0} | found),
         said=[(each, seen(each.text)[: LETTERS_MAX[kind]]) for each in said[-SAID_MAX[kind] :]],
         left_out=max(len(said) - SAID_MAX[kind], 0),
-        ladder=rights.ladder,
     )  # fmt: skip
     return Page(html.decode())
 
