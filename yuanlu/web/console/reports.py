@@ -65,7 +65,7 @@ async def show_one(here: Visitor, _: Mapping[str, str]) -> Seen:
         "rows": [[said(cell, kind, here.lang) for cell, kind in zip(row, kinds, strict=True)]
                  for row in whole.rows[:TABLE_MAX]],
         "left_off": max(0, len(whole.rows) - TABLE_MAX),
-        "is_empty": not (len(whole.rows) or getattr(told, "open", 0)) or (name == "change" and told.p is None),
+        "is_empty": told.p is None if name == "change" else not whole.rows and not getattr(told, "open", 0),
         **_DRAWN[name](told, here.lang, called),
     })  # fmt: skip
 
