@@ -1,13 +1,17 @@
-"""What stands in the books: tills, balances, and the evidence behind each state."""
+"""What stands in the books: tills, balances, the moves behind them, and the evidence behind each state."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 
+from yuanlu.clock import business_day
 from yuanlu.errors import Busy, Denied
 from yuanlu.ids import Kind, is_id
 from yuanlu.web.parts import lists
+from yuanlu.web.parts import moves as moved
 from yuanlu.web.parts.calls import Answer, Call, Route
+from yuanlu.web.parts.moves import DaysTold, DaysWish, MovesTold, MovesWish
 from yuanlu.web.parts.shapes import BooksTold, EvidenceTold, Page, TillsTold
 
 _SUMMING_MAX = 2
@@ -31,6 +35,30 @@ async def books(call: Call) -> Answer:
         return 200, await lists.books(call.office.pools.reader, call.merchant_id)
 
 
+async def days(call: Call) -> Answer:
+    """What moved on an account, by day. It sums too: see `books`."""
+    wish: DaysWish = call.query
+    if _summing.locked():
+        raise Busy("books.summing")
+    async with _summing:
+        return 200, await moved.days(call.office.pools.reader, call.merchant_id, wish, _today(call))
+
+
+async def moves(call: Call) -> Answer:
+    """The moves of an account on a day."""
+    wish: MovesWish = call.query
+    return 200, await moved.of_day(call.office.pools.reader, call.merchant_id, wish, _today(call))
+
+
+async def of_payment(call: Call) -> Answer:
+    """What a payment and its refunds moved."""
+    return 200, await moved.of_payment(call.office.pools.reader, call.merchant_id, call.id(Kind.PAYMENT))
+
+
+def _today(call: Call) -> date:
+    return business_day(call.office.clock.now())
+
+
 async def evidence(call: Call) -> Answer:
     """What justifies a state."""
     object_id, evidence_id = call.place["object"], call.place["evidence"]
@@ -44,6 +72,33 @@ ROUTES = (
         method="GET", path="/v1/tills", verb=tills, may="see", says="The merchant's tills", query=Page, gives=TillsTold
     ),
     Route(method="GET", path="/v1/books", verb=books, may="sum", says="The merchant's books", gives=BooksTold),
+    Route(
+        method="GET",
+        path="/v1/moves",
+        verb=moves,
+        may="sum",
+        says="The moves of an account on a day, newest first",
+        query=MovesWish,
+        gives=MovesTold,
+    ),
+    Route(
+        method="GET",
+        path="/v1/moves/days",
+        verb=days,
+        may="sum",
+        says="What moved on an account, by day",
+        query=DaysWish,
+        gives=DaysTold,
+    ),
+    Route(
+        method="GET",
+        path="/v1/payments/{payment}/moves",
+        verb=of_payment,
+        may="see",
+        says="What a payment and its refunds moved",
+        gives=MovesTold,
+        denied=("payment.unknown",),
+    ),
     Route(
         method="GET",
         path="/v1/evidence/{object}/{evidence}",

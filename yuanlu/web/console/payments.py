@@ -14,6 +14,7 @@ from yuanlu import ids
 from yuanlu.ids import Kind
 from yuanlu.money import from_yuan
 from yuanlu.web.console.acting import file
+from yuanlu.web.console.books import names_of
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.asking import NOS, Visitor, wish_of
@@ -124,7 +125,10 @@ def _read(name: str, how: Any, text: str) -> Any:
 async def show_one(here: Visitor, form: Mapping[str, str], problem: object = None) -> Seen:
     """A payment: what it is, what happened, what may be done about it now."""
     place = {"payment": here.place["payment"]}
+    moves = (await here.ask("/v1/payments/{payment}/moves", place)).items
     told = {
+        "moves": moves,
+        "named": await names_of(here, {side for each in moves for side in (each.source, each.target)}),
         "payment": await here.ask("/v1/payments/{payment}", place),
         "timeline": (await here.ask("/v1/payments/{payment}/timeline", place)).items,
         "refunds": (await here.ask("/v1/refunds", query=place)).items,

@@ -9,6 +9,7 @@ import { newId } from './ids.js';
 
 const STILL_MS = 150;
 const AGAIN_MAX_MS = 600_000; // the longest that a store may let the same code be asked about
+const SENT_MAX = 200; // nobody takes more payments than that in so long
 let timer = 0;
 let kept = { of: '', at: 0, findings: [] }; // `of`: the amount and the basket they are about
 let again = null; // what to ask about a code that was sent a moment ago
@@ -41,6 +42,7 @@ const digest = async (code) => Array.from(new Uint8Array(await crypto.subtle.dig
 export async function goesOut(code) {
   const mark = await digest(code);
   for (const [old, at] of sent) if (api.now() - at > AGAIN_MAX_MS) sent.delete(old);
+  while (sent.size >= SENT_MAX) sent.delete(sent.keys().next().value);
   sent.set(mark, api.now());
   return () => sent.delete(mark);
 }
