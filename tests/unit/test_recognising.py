@@ -11,7 +11,7 @@ from yuanlu import ids
 from yuanlu.ids import Kind
 from yuanlu.web.parts.recognising import GUESSES_MAX, Guess, Sort, recognised
 
-PAYMENT, CASE = ids.new(Kind.PAYMENT, NOON), ids.new(Kind.CASE, NOON)
+PAYMENT, CASE = ids.derived(Kind.PAYMENT, NOON, "one"), ids.derived(Kind.CASE, NOON, "one")
 WECHAT = "4200002233202611271234567890"
 ALIPAY = "2026112722001412345678901234"
 
