@@ -145,7 +145,8 @@ def test_every_table_for_spreadsheets_is_written_where_cells_are_defused() -> No
 
 
 ELSEWHERE = (
-    "https://a.example", "//a.example", "/console//a.example", "/console\\a", "/console\r\nx: y", "/console?to=//x", "/console?to=https:",
+    "https://a.example", "//a.example", "/console//a.example", "/console\\a", "/console\r\nx: y", "/console?to=//x",
+    "/console?to=https:",
     "/till", "/consoles", "",
 )  # fmt: skip
 

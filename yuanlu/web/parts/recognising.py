@@ -67,8 +67,14 @@ def recognised(text: str) -> tuple[Guess, ...]:
         guesses.append(Guess(Sort.NUMBER, tight))
     if _TAIL.fullmatch(tight):
         guesses.append(Guess(Sort.TAIL, tight))
-    if _AMOUNT.fullmatch(tight):
-        fen = from_yuan(tight.strip("¥￥元").replace(",", "")).amount
-        if 1 <= fen <= AMOUNT_MAX_FEN:
-            guesses.append(Guess(Sort.AMOUNT, tight, fen))
+    if _AMOUNT.fullmatch(tight) and 1 <= (fen := _fen(tight.strip("¥￥元").replace(",", ""))) <= AMOUNT_MAX_FEN:
+        guesses.append(Guess(Sort.AMOUNT, tight, fen))
     return tuple(guesses)
+
+
+def _fen(text: str) -> int:
+    """An amount as it was written; 0 where it is none, such as `00`."""
+    try:
+        return from_yuan(text).amount
+    except ValueError:
+        return 0
