@@ -259,7 +259,7 @@ async def test_the_page_runs_nothing_and_leads_nowhere(printing: Shop) -> None:
     assert (told.headers["cache-control"], told.headers["referrer-policy"]) == ("no-store", "no-referrer")
     text = told.raw.decode()
     assert not re.search(r"<script|<form|\son[a-z]+=|\sstyle=|https?://", text)
-    own = [f"/r/{token}{more}" for more in ("/case", "", "/policy", "/privacy")]
+    own = [f"/r/{token}{more}" for more in ("/case", "/voucher.png", "/voucher.pdf", "", "/policy", "/privacy")]
     assert re.findall(r'href="([^"]*)"', text) == ["/r/receipt.css", "?lang=en", *own]
     sheet = await opened_page(printing, "/r/receipt.css")
     assert (sheet.status, sheet.headers["content-type"]) == (200, "text/css; charset=utf-8")
