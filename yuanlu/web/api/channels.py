@@ -106,7 +106,7 @@ def _outside(call: Call) -> Outside:
 
 
 def _finding(channel: str, each: Finding) -> FindingTold:
-    zh, en = both(f"channel.fault.{each.code}", {**each.facts, "channel": channel})
+    zh, en = both(f"channels.fault.{each.code}", {**each.facts, "channel": channel})
     return FindingTold(field=each.field, code=each.code, weight=each.weight.value, says_zh=zh, says_en=en)
 
 
