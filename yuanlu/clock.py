@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Protocol
 
 CHINA = timezone(timedelta(hours=8), "UTC+8")
@@ -48,6 +48,11 @@ class SetClock:
         if span < timedelta():
             raise ValueError("a clock does not go back")
         self.at += span
+
+
+def midnight(day: date) -> datetime:
+    """The moment at which this day begins for a mainland channel."""
+    return datetime.combine(day, time(), CHINA)
 
 
 def business_day(at: datetime) -> date:

@@ -21,7 +21,7 @@ from yuanlu.ids import Kind
 from yuanlu.people import flow as people
 from yuanlu.people import signing
 
-WIDE = {"width": 1440, "height": 1000}
+WIDE, NARROW = {"width": 1440, "height": 1000}, {"width": 320, "height": 800}
 AUTHENTICATOR = {
     "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
     "isUserVerified": True, "automaticPresenceSimulation": True,

@@ -9,11 +9,10 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Place, counter_in
 from tests.browser.looking import seen
-from tests.browser.test_console import HOSTILE, LEAST, WIDE, asked, enter
+from tests.browser.test_console import HOSTILE, LEAST, NARROW, WIDE, asked, enter
 from yuanlu.audit import flow
 
 TEXT = "wxp://f2f0abcdefghijklmnop"
-NARROW = {"width": 320, "height": 800}
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

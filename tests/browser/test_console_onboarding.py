@@ -8,7 +8,7 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Place, counter_in
 from tests.browser.looking import seen
-from tests.browser.test_console import LEAST, WIDE, enter
+from tests.browser.test_console import LEAST, NARROW, WIDE, enter
 from tests.web.test_onboarding import right
 from yuanlu.channels.contract import Channel
 
@@ -43,7 +43,7 @@ async def test_a_shop_is_set_up_and_a_wrong_key_is_seen_beside_its_field(
         await page.locator("#app_id").fill(given["app_id"])
         await page.locator("#alipay .btn.main").click()
         await expect(page.locator("#alipay .head .chip")).to_contain_text("密钥都对")
-        await page.set_viewport_size({"width": 320, "height": 800})
+        await page.set_viewport_size(NARROW)
         for name in ("shop", "channels"):
             await page.goto(f"{counter.url}/console/{name}?lang=en")
             await page.evaluate("() => { for (const each of document.querySelectorAll('details')) each.open = true; }")

@@ -7,11 +7,10 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Place, counter_in
 from tests.browser.looking import seen
-from tests.browser.test_console import LEAST, WIDE, enter
+from tests.browser.test_console import LEAST, NARROW, WIDE, enter
 from tests.web.test_console import PASSWORD
 
 LONG = "阿卜杜热依木·买买提 " + "n" * 40
-NARROW = {"width": 320, "height": 800}
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

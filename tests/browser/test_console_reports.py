@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Place, counter_in
 from tests.browser.looking import seen
-from tests.browser.test_console import LEAST, WIDE, enter
+from tests.browser.test_console import LEAST, NARROW, WIDE, enter
 from tests.web.test_guards import question
 from tests.web.test_refunds_and_cases import later
 from tests.web.test_reports import NAMES, made
@@ -42,7 +42,7 @@ async def test_every_report_is_read_by_all(chromium: Browser, place: Place, lang
             await question(shop, guard, reply="confirmed", sale=payment)
         await enter(counter, "owner")
         for size in ("wide", "narrow") if lang == "en" else ("wide",):
-            await page.set_viewport_size(WIDE if size == "wide" else {"width": 320, "height": 800})
+            await page.set_viewport_size(WIDE if size == "wide" else NARROW)
             await page.goto(f"{counter.url}/console/reports")
             trouble += await seen(page, f"console-reports-{size}-{lang}", least=LEAST, full_page=True)
             for name in NAMES:

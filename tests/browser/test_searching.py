@@ -7,9 +7,7 @@ from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Place, counter_in
 from tests.browser.looking import seen
-from tests.browser.test_console import LEAST, WIDE, enter
-
-NARROW = {"width": 320, "height": 800}
+from tests.browser.test_console import LEAST, NARROW, WIDE, enter
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from yuanlu.cases.clockwork import Holder
 from yuanlu.cases.rules import Conclusion, What
-from yuanlu.clock import CHINA
+from yuanlu.clock import midnight
 from yuanlu.errors import Denied
 
 DAYS_MAX = 400
@@ -101,12 +101,12 @@ class Days:
     @property
     def since(self) -> datetime:
         """The first moment."""
-        return datetime.combine(self.first, time(), CHINA)
+        return midnight(self.first)
 
     @property
     def until(self) -> datetime:
         """The first moment that is no more of it."""
-        return datetime.combine(self.last + timedelta(days=1), time(), CHINA)
+        return midnight(self.last + timedelta(days=1))
 
     @property
     def before(self) -> Days:

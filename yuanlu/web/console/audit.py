@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from yuanlu import ids, words
-from yuanlu.clock import CHINA
+from yuanlu.clock import CHINA, business_day, midnight
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
-from yuanlu.web.console.acting import ask_sure, sure
+from yuanlu.web.console.acting import file
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.asking import NOS, Visitor
@@ -57,7 +57,7 @@ async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> S
     items = found.items if found else ()
     people = await _people(here)
     names = await here.names({each.who for each in items if each.who} | {*people, *filter(None, [asked.get("who")])})
-    today = here.office.clock.now().astimezone(CHINA).date()
+    today = business_day(here.office.clock.now())
     given = {
         "items": items,
         "end": found.end if found else None,
@@ -111,7 +111,7 @@ def wanted_of(asked: Mapping[str, str]) -> dict[str, Any]:
 def _midnight(day: str, *, days: int = 0) -> datetime:
     """Raises Denied: audit.span."""
     try:
-        return datetime.combine(date.fromisoformat(day) + timedelta(days=days), time(), CHINA)
+        return midnight(date.fromisoformat(day) + timedelta(days=days))
     except (ValueError, OverflowError) as no:
         raise Denied("audit.span") from no
 
@@ -125,14 +125,10 @@ async def take(here: Visitor, form: Mapping[str, str]) -> Seen:
     """A span of the log as a file. Who has a second factor shows it."""
     try:
         wanted = wanted_of(form)
-        wish = {name: each.isoformat() if isinstance(each, datetime) else each for name, each in wanted.items()}
-        file: Seen = await here.do("/v1/audit/file", wish={**wish, "lang": here.lang}, step_up=await sure(here, form))
     except NOS as error:
-        problem = problems.of_error(error)
-        if problem.code == "step_up.needed":
-            return ask_sure(problem.facts, FILE, form)
-        return await show(here, form, problem)
-    return file
+        return await show(here, form, problems.of_error(error))
+    wish = {name: each.isoformat() if isinstance(each, datetime) else each for name, each in wanted.items()}
+    return await file(here, "/v1/audit/file", {**wish, "lang": here.lang}, form, FILE, show)
 
 
 async def refund(here: Visitor, _: Mapping[str, str]) -> Seen:

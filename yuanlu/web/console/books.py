@@ -62,7 +62,7 @@ async def names_of(here: Visitor, accounts: Iterable[str]) -> Mapping[str, str]:
     wanted = list(accounts)
     tills: Mapping[str, str] = {}
     if any(each.startswith("cash:") for each in wanted):
-        tills = {each.id: each.name for each in (await here.ask("/v1/tills", query={"limit": 200})).items}
+        tills = {each.id: each.name for each in await here.tills()}
 
     def named(account: str) -> str:
         sort, _, of = account.partition(":")

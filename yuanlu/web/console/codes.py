@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from yuanlu import ids
-from yuanlu.clock import CHINA
+from yuanlu.clock import business_day, midnight
 from yuanlu.devices.rules import AUDIT_DAYS, AUDIT_DAYS_MAX, FoundAs
 from yuanlu.ids import Kind
 from yuanlu.web.console.acting import act
@@ -33,7 +33,7 @@ async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> S
     tab = tab if tab in TABS else "all"
     after = {"after": here.query["after"]} if here.query.get("after") else {}
     told = await here.ask("/v1/codes", query={**TABS[tab], **after})
-    tills = (await here.ask("/v1/tills", query={"limit": 200})).items
+    tills = await here.tills()
     given = {
         "codes": told.items,
         "next": told.next,
@@ -54,7 +54,7 @@ async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> S
 
 def day(at: datetime) -> str:
     """The day of China of a moment."""
-    return at.astimezone(CHINA).date().isoformat()
+    return business_day(at).isoformat()
 
 
 def hang_wish(form: Mapping[str, str]) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def hang_wish(form: Mapping[str, str]) -> dict[str, Any]:
         wish["audit_days"] = days
     if day := form.get("until", "").strip():
         try:
-            until = datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), CHINA)
+            until = midnight(date.fromisoformat(day) + timedelta(days=1))
         except (ValueError, OverflowError) as no:
             raise msgspec.ValidationError("Expected a day such as 2026-12-31 - at `$.valid_until`") from no
         wish["valid_until"] = until.isoformat()
@@ -88,7 +88,7 @@ async def hang(here: Visitor, form: Mapping[str, str]) -> Seen:
 async def show_one(here: Visitor, form: Mapping[str, str], problem: Any = None) -> Seen:
     """One code: where it hangs, until when, and how it was found last."""
     code = await here.ask("/v1/codes/{code}", {"code": here.place["code"]})
-    tills = (await here.ask("/v1/tills", query={"limit": 200})).items
+    tills = await here.tills()
     given = {
         "code": code,
         "tills": {each.id: each.name for each in tills},

@@ -11,6 +11,7 @@ from typing import Any
 
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
+from yuanlu.money import Money
 from yuanlu.web.console.pages import Page, Seen, Turn, View
 from yuanlu.web.parts.asking import Visitor
 from yuanlu.web.parts.recognising import TEXT_MAX, Guess, Sort, recognised
@@ -106,7 +107,7 @@ async def _group(here: Visitor, guess: Guess) -> Group:
     asked: dict[Sort, tuple[dict[str, Any], dict[str, str]]] = {
         Sort.NUMBER: ({"number": guess.text}, {"number": guess.text}),
         Sort.TAIL: ({"code_tail": guess.text}, {"code_tail": guess.text}),
-        Sort.AMOUNT: ({"amount_fen": guess.fen}, {"amount": f"{guess.fen // 100}.{guess.fen % 100:02}"}),
+        Sort.AMOUNT: ({"amount_fen": guess.fen}, {"amount": Money(guess.fen).yuan()}),
     }
     query, more = asked[guess.sort]
     told = await here.ask("/v1/payments", query={**query, "limit": _SHOWN_MAX})

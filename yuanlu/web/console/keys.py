@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, get_args
 
 import msgspec
 
 from yuanlu import ids
-from yuanlu.clock import CHINA
+from yuanlu.clock import CHINA, midnight
 from yuanlu.ids import Kind
 from yuanlu.notify.rules import TYPES
 from yuanlu.web.console.acting import act, ask_sure, filled, sure
@@ -91,7 +91,7 @@ def key_wish(form: Mapping[str, str]) -> dict[str, Any]:
     wish["scopes"] = [each for each in SCOPES if form.get(f"scope_{each}")]
     if day := form.get("until", "").strip():
         try:
-            until = datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), CHINA)
+            until = midnight(date.fromisoformat(day) + timedelta(days=1))
         except (ValueError, OverflowError) as no:
             raise msgspec.ValidationError("Expected a day such as 2026-12-31 - at `$.until`") from no
         wish["until"] = until.isoformat()

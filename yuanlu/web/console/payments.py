@@ -31,7 +31,6 @@ FIELDS = ("number", *SUMS, *TIMES, *TEXTS[1:])
 MORE = ("from", "to", *TEXTS[2:])
 """What of it is folded away where nothing is filled in."""
 SEARCHES = "/v1/preferences/searches"
-_TILLS_MAX = 200
 
 
 async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> Seen:
@@ -43,7 +42,7 @@ async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> S
         told = await here.ask("/v1/payments", query={**query_of(kept, here.zone), **after})
     except NOS as error:
         problem = problem or problems.of_error(error)
-    tills = (await here.ask("/v1/tills", query={"limit": _TILLS_MAX})).items
+    tills = await here.tills()
     cashiers = {each.opened_by for each in told.items} | ({kept["cashier"]} if "cashier" in kept else set())
     given = {
         "payments": told.items,

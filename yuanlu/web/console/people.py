@@ -28,7 +28,7 @@ _STAFF = "/v1/staff"
 ANYTHING = frozenset(words.say("console.people.any", lang) for lang in words.LANGUAGES)
 """How a limit that is none is written into a form. An empty field is no such thing: it lets nothing back."""
 SHOWN_MAX = 50
-_TILLS_MAX, _NAMES_AT_ONCE, _TABLES_MAX = 100, 100, 5
+_NAMES_AT_ONCE, _TABLES_MAX = 100, 5
 _CSV = "text/csv; charset=utf-8"
 
 
@@ -47,9 +47,8 @@ async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> S
 
 async def _stores(here: Visitor) -> Mapping[str, str]:
     """The stores that have a till, by id: those in which whoever looks may hire."""
-    tills = (await here.ask("/v1/tills", query={"limit": _TILLS_MAX})).items
     every = {} if here.key.store_id else {"": words.say("console.people.all_stores", here.lang)}
-    return every | {each.store: each.store_name for each in tills}
+    return every | await here.stores()
 
 
 async def hire(here: Visitor, form: Mapping[str, str]) -> Seen:

@@ -24,7 +24,6 @@ BEFORE = ("before_from", "before_to")
 SHOWN_MAX = 20
 """Rows of a chart or a heat map; the table has them all."""
 TABLE_MAX = 500
-_STORE_PAGES = 5
 
 
 async def show(_: Visitor, __: Mapping[str, str]) -> Seen:
@@ -45,7 +44,7 @@ async def show_one(here: Visitor, _: Mapping[str, str]) -> Seen:
     """A report; where it cannot be made, why."""
     name, wanted = _wanted(here)
     given: dict[str, Any] = {
-        "name": name, "wanted": wanted, "stores": await _stores(here), "groups": [each.value for each in Group],
+        "name": name, "wanted": wanted, "stores": await here.stores(), "groups": [each.value for each in Group],
         "told": None, "problem": None, "asked": urlencode({**wanted, "lang": here.lang}),
     }  # fmt: skip
     try:
@@ -75,19 +74,6 @@ async def take(here: Visitor, _: Mapping[str, str]) -> Seen:
     name, wanted = _wanted(here)
     told: Seen = await here.ask(f"{PATH}/{name}.csv", query={**wanted, "lang": here.lang})
     return told
-
-
-async def _stores(here: Visitor) -> Mapping[str, str]:
-    """The stores somebody may choose, by id; one with no till has no payments either."""
-    found: dict[str, str] = {}
-    after = ""
-    for _ in range(_STORE_PAGES):
-        page = await here.ask("/v1/tills", query={"limit": 200, "after": after})
-        found |= {each.store: each.store_name for each in page.items}
-        if page.next is None:
-            break
-        after = page.next
-    return dict(sorted(found.items(), key=lambda each: each[1]))
 
 
 def _percent(share: float) -> str:

@@ -13,7 +13,7 @@ from yuanlu.cases.rules import State
 from yuanlu.cases.together import MOST
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
-from yuanlu.web.console.acting import Again, act, ask_sure, file, filled, sure
+from yuanlu.web.console.acting import Again, act, file, filled
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, Turn, View
 from yuanlu.web.parts import problems
 from yuanlu.web.parts.asking import NOS, Visitor, wish_of
@@ -207,15 +207,8 @@ def stream(happened: Sequence[Any], said: Sequence[Any]) -> list[Any]:
 
 async def pack(here: Visitor, form: Mapping[str, str]) -> Seen:
     """Make the evidence pack of a case for a reader, and give it out; on record before a byte is sent."""
-    try:
-        wish = {name: form.get(name, "") for name in ("for", "lang")}
-        told: Seen = await here.do("/v1/cases/{case}/packs", here.place, wish, await sure(here, form))
-    except NOS as error:
-        problem = problems.of_error(error)
-        if problem.code == "step_up.needed":
-            return ask_sure(problem.facts, filled(f"{ONE}/packs", here), form)
-        return await show_one(here, form, problem, act="packs")
-    return told
+    wish = {name: form.get(name, "") for name in ("for", "lang")}
+    return await file(here, "/v1/cases/{case}/packs", wish, form, filled(f"{ONE}/packs", here), _again("packs"))
 
 
 async def write(here: Visitor, form: Mapping[str, str]) -> Seen:

@@ -5,7 +5,7 @@ Everything works without a script: a page is a GET, an act is a form.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from io import BytesIO
@@ -27,6 +27,7 @@ from yuanlu.web.parts.calls import Call, Route, allowed, answered, person_of
 from yuanlu.web.parts.office import Office
 
 PARTS_MAX = 16
+TILL_PAGES = 5
 FORM_PARTS_MAX = 64
 FIELDS_MAX = 2_000
 """A policy of two hundred rows, edited as a table."""
@@ -89,6 +90,23 @@ class Visitor:
     async def hand_in(self, route: str, place: Mapping[str, str], query: Mapping[str, Any], file: bytes) -> Any:
         """What `POST …` of the API answers them whose body is a file. Raises as `ask` does."""
         return await self._called(f"POST {route}", place, query, {}, body=file)
+
+    async def tills(self) -> Sequence[Any]:
+        """The tills they may know of, with their stores: what a page offers to choose from. At most 1,000."""
+        found: list[Any] = []
+        after: str | None = ""
+        for _ in range(TILL_PAGES):
+            page = await self.ask("/v1/tills", query={"limit": 200, "after": after})
+            found += page.items
+            after = page.next
+            if after is None:
+                break
+        return found
+
+    async def stores(self) -> dict[str, str]:
+        """The stores those tills are in, by id, in the order of their names; one with no till is not among them."""
+        named = {each.store: each.store_name for each in await self.tills()}
+        return dict(sorted(named.items(), key=lambda each: each[1]))
 
     async def names(self, who: Iterable[str]) -> Mapping[str, str]:
         """What these are called, each `who` of facts and messages. Shape: by `who`.

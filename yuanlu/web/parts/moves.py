@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import asyncpg
 from msgspec import Meta, Struct
 
 from yuanlu import ids
-from yuanlu.clock import CHINA
+from yuanlu.clock import midnight
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.web.parts.lists import read
@@ -81,7 +81,7 @@ class DaysTold(Struct, frozen=True, kw_only=True):
 
 def span(first: date, last: date) -> tuple[datetime, datetime]:
     """The moments from which and before which it is one of these days in China."""
-    return (datetime.combine(first, time(), CHINA), datetime.combine(last + timedelta(days=1), time(), CHINA))
+    return midnight(first), midnight(last + timedelta(days=1))
 
 
 _COLUMNS = (
