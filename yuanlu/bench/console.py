@@ -81,8 +81,9 @@ async def _desk(server: Server, size: Size) -> list[Figure]:
 
         async def paged() -> Sequence[str]:
             found = await review.queue(here, "review")
-            given = {"tab": "review", "tabs": review.TABS, "cases": found, "most": len(found)}
-            pages.shown(pages.View("refunds.html", {**given, "case": None, "problem": None}), here, (), _PAGE)
+            counts = review.tabs((await here.ask("/v1/queue")).states)
+            given = {**review.blank("review"), "cases": found, "counts": counts}
+            pages.shown(pages.View("refunds.html", given), here, (), _PAGE)
             return [case.id for case in found]
 
         each = {"review_list": (Case, listed, size.pages), "review_page": (Case, paged, size.pages)}

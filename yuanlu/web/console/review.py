@@ -128,7 +128,7 @@ async def show_one(here: Visitor, form: Mapping[str, str], problem: Any = None, 
     typed = {**form, "act": act} if problem else {"act": ""}
     is_row = here.part == DETAIL_PART and here.source != "form"  # the list stays as it is beside it
     tab = tab_of(told["case"].state)
-    beside = _blank(tab) if is_row else await _list(here, tab)
+    beside = blank(tab) if is_row else await _list(here, tab)
     at = "" if is_row else filled(ONE, here)
     return _page({**beside, **told, "problem": problem, "typed": typed, "with_list": not is_row}, problem, at)
 
@@ -142,10 +142,11 @@ async def _list(here: Visitor, tab: str) -> dict[str, Any]:
         weighed = (await here.ask("/v1/approvals", query={"cases": ",".join(wanted)})).items
         free = {each.case for each in weighed if not each.code}
     counts = tabs((await here.ask("/v1/queue")).states)
-    return {**_blank(tab), "cases": cases, "counts": counts, "free": free if len(free) > 1 else set()}
+    return {**blank(tab), "cases": cases, "counts": counts, "free": free if len(free) > 1 else set()}
 
 
-def _blank(tab: str) -> dict[str, Any]:
+def blank(tab: str) -> dict[str, Any]:
+    """What the page shows of a tab in which there is nothing."""
     return {
         "tab": tab, "tabs": TABS, "cases": [], "counts": {}, "free": set(), "most": _SHOWN_MAX, "case": None,
         "problem": None, "list_problem": None, "typed": {"act": ""}, "with_list": False,
