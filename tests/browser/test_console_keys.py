@@ -56,5 +56,6 @@ async def test_keys_codes_and_the_audit_log_are_read_by_all(chromium: Browser, p
                 await page.goto(f"{counter.url}{pages[name]}")
                 for act in await page.locator("main details.act > summary").all():
                     await act.click()
+                await page.evaluate("() => scrollTo(0, 0)")  # the head stays in sight, over whatever was scrolled to
                 trouble += await seen(page, f"{name}-acts-{size}-{lang}", least=LEAST, full_page=True)
     assert not trouble, "\n".join(trouble)
