@@ -177,9 +177,9 @@ async def test_a_worker_chains_and_writes_anchors_down_by_itself(
     running = shop.worker
     task = asyncio.create_task(running.run())
     async with asyncio.timeout(20):
-        while not await thief.fetchval("select count(*) from audit_pages"):
+        while not list(shop.settings.anchors.glob("*.jsonl")):
             await asyncio.sleep(0.1)
     running.stop()
     await task
+    assert await thief.fetchval("select count(*) from audit_pages")
     assert (await verdict(shop, thief)).ok
-    assert list(shop.settings.anchors.glob("*.jsonl"))

@@ -25,10 +25,11 @@ from yuanlu.channels.contract import Figures
 from yuanlu.channels.registry import FACTS
 from yuanlu.desk import Desk
 from yuanlu.errors import Busy, Denied
+from yuanlu.ledger.accounts import OWED
 from yuanlu.payments import store as payments
 from yuanlu.payments.rules import HAS_MONEY, Payment
 from yuanlu.reading import Read, View, over_keys
-from yuanlu.refunds.rules import Refund
+from yuanlu.refunds.rules import Refund, place
 from yuanlu.refunds.rules import State as RefundState
 
 Found = Sequence[Sequence[Mapping[str, Any]]]
@@ -180,7 +181,7 @@ def traces(case: Case, near: Alike, refund: Refund | None, hint: Hint = NO_HINT)
     payment = near.payment
     return Traces(
         payment=doubles.sibling(payment),
-        rest_fen=payment.rest.amount if payment.state in HAS_MONEY else 0,
+        rest_fen=_may_go_back(payment, refund),
         what=case.what,
         meant_fen=case.meant_fen,
         basket_fen=hint.basket_fen,
@@ -192,6 +193,14 @@ def traces(case: Case, near: Alike, refund: Refund | None, hint: Hint = NO_HINT)
         heard=tuple(_heard(payment, refund)),
         differs=_differs(payment, refund),
     )
+
+
+def _may_go_back(payment: Payment, refund: Refund | None) -> int:
+    """What may go back, with what this case sends back: what is suggested stands while it is carried out."""
+    if payment.state not in HAS_MONEY:
+        return 0
+    own = 0 if refund is None or place(refund, refund.state) == OWED else refund.amount_fen
+    return min(payment.rest.amount + own, payment.amount_fen)
 
 
 def _differs(payment: Payment, refund: Refund | None) -> tuple[Difference, ...]:
