@@ -25,6 +25,8 @@ class Row:
     """Base of the rows that carry state. Each subclass is a table; a test compares it with the schema."""
 
     table: ClassVar[str]
+    written_once: ClassVar[frozenset[str]] = frozenset()
+    """Columns that are written when a row is new. A later Change does not even send them: no rule can change them."""
 
     merchant_id: str
     id: str
@@ -116,7 +118,13 @@ class Column:
 
     name: str
     sql_type: str
-    kept_by_draws: bool
+    kept_by_draws: bool = False
+    written_once: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether a Change of a row that is there writes it."""
+        return not self.kept_by_draws and not self.written_once
 
 
 _SQL_TYPES = {
@@ -134,7 +142,8 @@ def columns_of(row_type: type[Row]) -> tuple[Column, ...]:
     found = []
     for each in fields(row_type):
         name = str(each.type).removesuffix(" | None")
-        found.append(Column(each.name, _SQL_TYPES.get(name, "text"), each.metadata == KEPT_BY_DRAWS))
+        by_draws, once = each.metadata == KEPT_BY_DRAWS, each.name in row_type.written_once
+        found.append(Column(each.name, _SQL_TYPES.get(name, "text"), by_draws, once))
     return tuple(found)
 
 

@@ -62,6 +62,7 @@ _SIDE_TYPES = {
     "draw": "item int, fresh boolean, merchant_id text, payment_id text, amount_fen bigint",
     "move": "item int, merchant_id text, object_id text, transition int, seq int, source text, target text,"
     " amount_fen bigint, currency text",
+    "held": "item int, merchant_id text, account text, currency text, amount_fen bigint",
     "fact": "item int, merchant_id text, object_id text, transition int, seq int, kind text, who text,"
     " at timestamptz, evidence_id text, body text",
     "evidence": "item int, merchant_id text, object_id text, id text, kind text, at timestamptz, operation text,"
@@ -192,14 +193,12 @@ _SIDES = """
     insert into moves (merchant_id, recorded_at, object_id, transition, seq, source, target, amount_fen, currency)
       select merchant_id, noted, object_id, transition, seq, source, target, amount_fen, currency
       from unnest(a_move) where item <> all(dead);
+  end if;
+  if a_held is not null then
     with net as materialized (
-      select merchant_id, account, currency, sum(amount_fen)::bigint as amount_fen from (
-        select merchant_id, target as account, currency, amount_fen from unnest(a_move)
-          where target = any('{floored}') and item <> all(dead)
-        union all
-        select merchant_id, source, currency, -amount_fen from unnest(a_move)
-          where source = any('{floored}') and item <> all(dead)
-      ) m group by merchant_id, account, currency having sum(amount_fen) <> 0
+      select merchant_id, account, currency, sum(amount_fen)::bigint as amount_fen
+      from unnest(a_held) where item <> all(dead)
+      group by merchant_id, account, currency having sum(amount_fen) <> 0
       order by merchant_id, account, currency
     ), kept as (
       update accounts t set balance_fen = t.balance_fen + net.amount_fen from net
@@ -251,8 +250,9 @@ def sections_of(row_types: Sequence[type[Row]]) -> dict[str, str]:
     while every function in a condition is looked up and checked for permission again in each transaction.
     """
     tables = sorted((t.table for t in row_types), key=lambda name: (name == _PAYMENTS, name))
-    rows = {f"{age}_{name}": name for age in ("old", "new") for name in tables}
-    return rows | {f"a_{name}": name for name in _SIDE_TYPES}
+    old = {f"old_{name}": f"changed_{name}" for name in tables}
+    new = {f"new_{name}": name for name in tables}
+    return old | new | {f"a_{name}": name for name in _SIDE_TYPES}
 
 
 def function_sql(row_types: Sequence[type[Row]], followed: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -265,9 +265,8 @@ def function_sql(row_types: Sequence[type[Row]], followed: Mapping[str, str] = M
     """
     tables = {row_type.table: columns_of(row_type) for row_type in row_types}
     order = sorted(tables, key=lambda name: (name == _PAYMENTS, name))
-    types = {
-        name: "item int, " + ", ".join(f"{column.name} {column.sql_type}" for column in tables[name]) for name in order
-    }
+    types = {name: _shape(tables[name]) for name in order}
+    types |= {f"changed_{name}": _shape(_changing(tables[name])) for name in order}
     types |= _SIDE_TYPES
     made = [f"create type pg_temp.in_{name} as ({shape});" for name, shape in types.items()]
     arguments = ", ".join(f"{name} pg_temp.in_{kind}[]" for name, kind in sections_of(row_types).items())
@@ -285,7 +284,7 @@ def function_sql(row_types: Sequence[type[Row]], followed: Mapping[str, str] = M
         f" and (name <> '{name}' or exists (select 1 from {table} f where f.merchant_id = l.merchant_id))"
         for name, table in followed.items()
     )
-    body.append(_SIDES.replace("{floored}", "{" + ",".join(FLOORED) + "}").replace("{followed}", kept))
+    body.append(_SIDES.replace("{followed}", kept))
     body.append("  return dead;\nend")
     return "\n".join(
         [
@@ -297,6 +296,15 @@ def function_sql(row_types: Sequence[type[Row]], followed: Mapping[str, str] = M
     )
 
 
+def _shape(columns: Iterable[Column]) -> str:
+    return "item int, " + ", ".join(f"{column.name} {column.sql_type}" for column in columns)
+
+
+def _changing(columns: Iterable[Column]) -> list[Column]:
+    """What is sent of a row that is there: its key, and what a Change may write."""
+    return [column for column in columns if column.changes]
+
+
 def _where_any(tables: Sequence[str], age: str, sections: Iterable[str]) -> list[str]:
     """Sections that are looked at only if one of them is filled: most changes are of payments."""
     empty = " and ".join(f"{age}_{name} is null" for name in tables)
@@ -304,9 +312,7 @@ def _where_any(tables: Sequence[str], age: str, sections: Iterable[str]) -> list
 
 
 def _update_sql(name: str, columns: Sequence[Column]) -> str:
-    sets = ", ".join(
-        f"{c.name} = r.{c.name}" for c in columns if not c.kept_by_draws and c.name not in {"merchant_id", "id"}
-    )
+    sets = ", ".join(f"{c.name} = r.{c.name}" for c in _changing(columns) if c.name not in {"merchant_id", "id"})
     # Draws do not move a payment's version: whoever takes its money away must have seen what is drawn of it.
     fits = " and (t.back_fen = 0 or r.state in ('PAID', 'LATE_PAID'))" if name == _PAYMENTS else ""
     return f"""
@@ -348,9 +354,8 @@ class Layout:
         self._sides = tuple(places[f"a_{name}"] for name in _SIDE_TYPES)
         self._rows = {
             t: (
-                places[f"new_{t.table}"],
-                places[f"old_{t.table}"],
-                attrgetter(*(column.name for column in columns_of(t))),
+                (places[f"new_{t.table}"], attrgetter(*(each.name for each in columns_of(t)))),
+                (places[f"old_{t.table}"], attrgetter(*(each.name for each in _changing(columns_of(t))))),
             )
             for t in row_types
         }
@@ -361,12 +366,12 @@ class Layout:
         Shape: the batch is in the order of `order_of`; a section that nobody fills is None.
         """
         arrays: list[list[tuple[object, ...]]] = [[] for _ in self.sections]
-        spends, draws, moves, facts, evidence, ended, looks, step_ups = (arrays[place] for place in self._sides)
+        spends, draws, moves, held, facts, evidence, ended, looks, step_ups = (arrays[place] for place in self._sides)
         for item, change in enumerate(batch):
             row = change.row
             merchant_id, object_id, version = row.merchant_id, row.id, row.version
-            new, old, values = self._rows[type(row)]
-            arrays[old if version > 1 else new].append((item,) + values(row))  # noqa: RUF005 - one copy, not two
+            place, values = self._rows[type(row)][version > 1]
+            arrays[place].append((item,) + values(row))  # noqa: RUF005 - one copy, not two
             if change.draw is not None:
                 draws.append((item, version == 1, merchant_id, change.draw.payment_id, change.draw.amount.amount))
             if (spend := change.spend) is not None:
@@ -376,6 +381,10 @@ class Layout:
                 moves.append(
                     (item, merchant_id, object_id, version, seq, move.source, move.target, money.amount, money.currency)
                 )
+                if move.target in FLOORED:
+                    held.append((item, merchant_id, move.target, money.currency, money.amount))
+                if move.source in FLOORED:
+                    held.append((item, merchant_id, move.source, money.currency, -money.amount))
             cited = change.evidence[0].id if change.evidence else ""
             for seq, fact in enumerate(change.facts):
                 body = _encode(fact).decode()

@@ -177,6 +177,9 @@ class Books:
     def _judge(self, change: Change[Any], was: Payment | Refund | None) -> None:
         if was is not None and change.row.version != was.version + 1:
             self.wrong.append("I3: a version was skipped")
+        for name in change.row.written_once if was is not None else ():
+            if getattr(change.row, name) != getattr(was, name):
+                self.wrong.append(f"I9: {name} is written once, and differs")
         state_was = was.state if was is not None else None
         if change.row.state != state_was:
             if not change.facts:

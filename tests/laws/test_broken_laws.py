@@ -293,6 +293,16 @@ def _books_a_payment_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(payments, "_turned", turned)
 
 
+def _gives_itself_more_time(patch: pytest.MonkeyPatch) -> None:
+    true = payments._turned
+
+    def turned(*args: Any) -> Any:
+        change = true(*args)
+        return replace(change, row=replace(change.row, give_up_at=change.at))
+
+    patch.setattr(payments, "_turned", turned)
+
+
 def _takes_a_shown_order_for_paid_when_time_is_out(patch: pytest.MonkeyPatch) -> None:
     true = payments.next_step
 
@@ -317,6 +327,7 @@ BREAKS = (
     ("I4", _lets_one_person_rescue),
     ("I4", _takes_a_shown_order_for_paid_when_time_is_out),
     ("I9", _makes_a_repeat_a_new_refund),
+    ("I9", _gives_itself_more_time),
     ("I10", _forgets_to_look_again),
 )
 

@@ -42,6 +42,7 @@ class Colour(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing(Row):
     table: ClassVar[str] = "things"
+    written_once: ClassVar[frozenset[str]] = frozenset({"count"})
 
     colour: Colour
     count: int
@@ -52,15 +53,16 @@ class Thing(Row):
 
 def test_a_row_tells_its_columns_and_what_only_draws_change() -> None:
     assert columns_of(Thing) == (
-        Column("merchant_id", "text", kept_by_draws=False),
-        Column("id", "text", kept_by_draws=False),
-        Column("version", "bigint", kept_by_draws=False),
-        Column("colour", "text", kept_by_draws=False),
-        Column("count", "bigint", kept_by_draws=False),
-        Column("paid_at", "timestamptz", kept_by_draws=False),
-        Column("is_new", "boolean", kept_by_draws=False),
+        Column("merchant_id", "text"),
+        Column("id", "text"),
+        Column("version", "bigint"),
+        Column("colour", "text"),
+        Column("count", "bigint", written_once=True),
+        Column("paid_at", "timestamptz"),
+        Column("is_new", "boolean"),
         Column("back_fen", "bigint", kept_by_draws=True),
     )
+    assert [each.name for each in columns_of(Thing) if not each.changes] == ["count", "back_fen"]
 
 
 @pytest.mark.parametrize("row", [payment(), refund(), case()], ids=lambda row: row.table)
@@ -68,6 +70,12 @@ def test_only_a_payment_has_columns_that_draws_keep(row: Row) -> None:
     kept = {column.name for column in columns_of(type(row)) if column.kept_by_draws}
     assert kept == ({"back_fen", "parts"} if row.table == "payments" else set())
     assert row.key == (row.merchant_id, row.id)
+
+
+@pytest.mark.parametrize("row", [payment(), refund(), case()], ids=lambda row: row.table)
+def test_what_is_written_once_is_a_column_and_never_the_state(row: Row) -> None:
+    names = {column.name for column in columns_of(type(row))}
+    assert row.written_once <= names - {"merchant_id", "id", "version", "state"}
 
 
 def test_settings_are_read_by_name_and_type() -> None:

@@ -123,6 +123,10 @@ class Payment(Row):
     """A payment as it stands. `back_fen` and `parts` belong to the draws of its refunds."""
 
     table = "payments"
+    written_once = frozenset({
+        "channel", "mode", "till_id", "store_id", "amount_fen", "currency", "description", "fingerprint", "code_mark",
+        "code_tail", "opened_at", "opened_by", "sent_at", "give_up_at", "policy", "lines",
+    })  # fmt: skip
 
     state: State
     channel: Channel
