@@ -32,6 +32,7 @@ from yuanlu.keyring import flow as keyring
 from yuanlu.keyring import store as keyring_store
 from yuanlu.keyring.files import OpenFile
 from yuanlu.keyring.rules import Found
+from yuanlu.ledger.days import add_up
 from yuanlu.losses import flow as losses
 from yuanlu.losses.floats import FLOAT_WAKE
 from yuanlu.mailing import flow as mailing
@@ -106,6 +107,10 @@ async def _keyring_look(app: App, merchant_id: str) -> int:
     return len(await keyring.look(app.desk, merchant_id, "system", app.pools.reader))
 
 
+async def _days_sweep(app: App, merchant_id: str) -> int:
+    return await add_up(app.pools.recorder, merchant_id)
+
+
 def own_certificates(settings: Settings) -> Sequence[Found]:
     """The installation's own certificates: of no merchant."""
     found = []
@@ -130,6 +135,7 @@ SWEEPS: Mapping[str, Callable[[App, str], Awaitable[Any]]] = {
     "keep.sweep.wake": _keep_sweep,
     "files.sweep.wake": _files_sweep,
     "keyring.look.wake": _keyring_look,
+    "books.days.wake": _days_sweep,
 }
 """Jobs about a merchant and not one object: once a day the worker leaves one of each for every merchant."""
 

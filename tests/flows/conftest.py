@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.flows.mailbox import Mailbox, certificates, mailbox
 from tests.flows.receivers import Receiver, receiving
 from tests.flows.shop import Shop, opened
-from yuanlu.db import Database, Pools
+from yuanlu.db import Database, Pools, connect
 
 
 @pytest.fixture
@@ -18,6 +19,14 @@ async def shop(database: Database, pools: Pools) -> AsyncIterator[Shop]:
     """One merchant with one till, whose channels answer from a script."""
     async with opened(database, pools) as made:
         yield made
+
+
+@pytest.fixture
+async def thief(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """Somebody with the database's own powers."""
+    connection = await connect(database)
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture

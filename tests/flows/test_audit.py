@@ -16,7 +16,7 @@ from yuanlu import worker
 from yuanlu.audit import flow
 from yuanlu.audit.chain import Anchor
 from yuanlu.audit.flow import Verdict
-from yuanlu.db import Database, Pools, connect
+from yuanlu.db import Database, Pools
 
 AT_ONCE = timedelta(0)
 
@@ -25,14 +25,6 @@ AT_ONCE = timedelta(0)
 async def shop(database: Database, pools: Pools, tmp_path: Path) -> AsyncIterator[Shop]:
     async with noticing(database, pools, tmp_path) as made:
         yield made
-
-
-@pytest.fixture
-async def thief(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """Somebody with the database's own powers."""
-    connection = await connect(database)
-    yield connection
-    await connection.close()
 
 
 async def verdict(shop: Shop, thief: asyncpg.Connection, *anchored: Anchor) -> Verdict:

@@ -20,12 +20,14 @@ def tills(key_file: Path | None, merchant: str, state: Path | None, **query: Any
     ask("books", "GET /v1/tills", merchant=merchant, state=state, key_file=key_file, query=query)
 
 
-@click.command(**example("yuanlu books"))
+@click.command(**example("yuanlu books --whole"))
+@click.option("--whole", is_flag=True, help="Add up every move anew, and name the days that are not their sum.")
 @key_option
 @counter_options
-def books(key_file: Path | None, merchant: str, state: Path | None) -> None:
+def books(key_file: Path | None, merchant: str, state: Path | None, whole: bool) -> None:
     """Print the balance of every account, in fen, and whether they add up to nothing."""
-    ask("books", "GET /v1/books", merchant=merchant, state=state, key_file=key_file)
+    query = {"whole": "true"} if whole else {}
+    ask("books", "GET /v1/books", merchant=merchant, state=state, key_file=key_file, query=query)
 
 
 @click.command(**example("yuanlu evidence YR01KATE3S400000000000000000F YE01KATE3S40000000000000000BJ"))

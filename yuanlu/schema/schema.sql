@@ -110,6 +110,34 @@ end $$;
 
 ALTER FUNCTION public.yuanlu_tenant(tenant regclass, recorder text) OWNER TO yuanlu_owner;
 
+CREATE TABLE public.account_days (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    account text NOT NULL COLLATE pg_catalog."C",
+    currency text NOT NULL COLLATE pg_catalog."C",
+    day date NOT NULL,
+    in_fen bigint NOT NULL,
+    out_fen bigint NOT NULL,
+    ins bigint NOT NULL,
+    outs bigint NOT NULL,
+    CONSTRAINT account_days_in_fen_check CHECK ((in_fen >= 0)),
+    CONSTRAINT account_days_ins_check CHECK ((ins >= 0)),
+    CONSTRAINT account_days_out_fen_check CHECK ((out_fen >= 0)),
+    CONSTRAINT account_days_outs_check CHECK ((outs >= 0))
+);
+
+ALTER TABLE ONLY public.account_days FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.account_days OWNER TO yuanlu_owner;
+
+CREATE TABLE public.account_days_until (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    day date NOT NULL
+);
+
+ALTER TABLE ONLY public.account_days_until FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.account_days_until OWNER TO yuanlu_owner;
+
 CREATE TABLE public.accounts (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     account text NOT NULL COLLATE pg_catalog."C",
@@ -1493,6 +1521,12 @@ ALTER TABLE ONLY public.facts ATTACH PARTITION public.facts_default DEFAULT;
 
 ALTER TABLE ONLY public.moves ATTACH PARTITION public.moves_default DEFAULT;
 
+ALTER TABLE ONLY public.account_days
+    ADD CONSTRAINT account_days_pkey PRIMARY KEY (merchant_id, account, currency, day);
+
+ALTER TABLE ONLY public.account_days_until
+    ADD CONSTRAINT account_days_until_pkey PRIMARY KEY (merchant_id);
+
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (merchant_id, account, currency);
 
@@ -1858,6 +1892,12 @@ CREATE CONSTRAINT TRIGGER keys_gone AFTER DELETE ON public.sessions DEFERRABLE I
 
 CREATE CONSTRAINT TRIGGER owner_stays AFTER UPDATE ON public.staff DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.role = 'owner'::text) AND (old.store_id = ''::text) AND (old.until IS NULL) AND (new.until IS NOT NULL))) EXECUTE FUNCTION public.yuanlu_owner_stays();
 
+ALTER TABLE ONLY public.account_days
+    ADD CONSTRAINT account_days_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.account_days_until
+    ADD CONSTRAINT account_days_until_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.allowances
     ADD CONSTRAINT allowances_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
@@ -2014,6 +2054,10 @@ ALTER TABLE ONLY public.tills
 ALTER TABLE ONLY public.visits
     ADD CONSTRAINT visits_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE public.account_days ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.account_days_until ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.allowances ENABLE ROW LEVEL SECURITY;
@@ -2089,6 +2133,10 @@ ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.moves ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.moves_default ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY owner ON public.account_days TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.account_days_until TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.accounts TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -2222,6 +2270,10 @@ ALTER TABLE public.printers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.prints ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY reader ON public.account_days FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
+CREATE POLICY reader ON public.account_days_until FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.accounts FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.allowances FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -2339,6 +2391,10 @@ CREATE POLICY reader ON public.visits FOR SELECT TO yuanlu_reader USING ((mercha
 ALTER TABLE public.readings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.receipts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY recorder ON public.account_days TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.account_days_until TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -2494,6 +2550,12 @@ GRANT ALL ON FUNCTION public.yuanlu_months_ahead(from_month date, months integer
 REVOKE ALL ON FUNCTION public.yuanlu_owner_stays() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.yuanlu_tenant(tenant regclass, recorder text) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.account_days TO yuanlu_reader;
+GRANT SELECT,INSERT ON TABLE public.account_days TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.account_days_until TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.account_days_until TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.accounts TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.accounts TO yuanlu_recorder;

@@ -12,7 +12,7 @@ from yuanlu.web.parts import lists
 from yuanlu.web.parts import moves as moved
 from yuanlu.web.parts.calls import Answer, Call, Route
 from yuanlu.web.parts.moves import DaysTold, DaysWish, MovesTold, MovesWish
-from yuanlu.web.parts.shapes import BooksTold, EvidenceTold, Page, TillsTold
+from yuanlu.web.parts.shapes import BooksTold, BooksWish, EvidenceTold, Page, TillsTold
 
 _SUMMING_MAX = 2
 _summing = asyncio.Semaphore(_SUMMING_MAX)
@@ -28,20 +28,20 @@ async def tills(call: Call) -> Answer:
 
 
 async def books(call: Call) -> Answer:
-    """The merchant's books. Summing reads every move, so only a few may at once."""
+    """The merchant's books. The whole adds up every move, so only a few may at once."""
+    wish: BooksWish = call.query
+    if not wish.whole:
+        return 200, await lists.books(call.office.pools.reader, call.merchant_id)
     if _summing.locked():
         raise Busy("books.summing")
     async with _summing:
-        return 200, await lists.books(call.office.pools.reader, call.merchant_id)
+        return 200, await lists.whole_books(call.office.pools.reader, call.merchant_id)
 
 
 async def days(call: Call) -> Answer:
-    """What moved on an account, by day. It sums too: see `books`."""
+    """What moved on an account, by day."""
     wish: DaysWish = call.query
-    if _summing.locked():
-        raise Busy("books.summing")
-    async with _summing:
-        return 200, await moved.days(call.office.pools.reader, call.merchant_id, wish, _today(call))
+    return 200, await moved.days(call.office.pools.reader, call.merchant_id, wish, _today(call))
 
 
 async def moves(call: Call) -> Answer:
@@ -71,7 +71,15 @@ ROUTES = (
     Route(
         method="GET", path="/v1/tills", verb=tills, may="see", says="The merchant's tills", query=Page, gives=TillsTold
     ),
-    Route(method="GET", path="/v1/books", verb=books, may="sum", says="The merchant's books", gives=BooksTold),
+    Route(
+        method="GET",
+        path="/v1/books",
+        verb=books,
+        may="sum",
+        says="The merchant's books",
+        query=BooksWish,
+        gives=BooksTold,
+    ),
     Route(
         method="GET",
         path="/v1/moves",

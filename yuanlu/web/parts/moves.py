@@ -13,6 +13,7 @@ from yuanlu import ids
 from yuanlu.clock import midnight
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
+from yuanlu.ledger.days import SINCE
 from yuanlu.web.parts.lists import read
 from yuanlu.web.parts.shapes import END, Limit, Wish
 
@@ -102,17 +103,24 @@ _OF_OBJECTS = f"""
   order by recorded_at, object_id, transition, seq limit {OF_ONE_MAX}
 """
 _IS_THERE = "select from payments where merchant_id = $1 and id = $2"
-_DAYS = """
-  select (recorded_at at time zone 'Asia/Shanghai')::date as day, count(*) as moves,
-    coalesce(sum(amount_fen) filter (where target = $2), 0)::bigint as in_fen,
-    coalesce(sum(amount_fen) filter (where source = $2), 0)::bigint as out_fen
-  from moves
-  where merchant_id = $1 and (source = $2 or target = $2) and recorded_at >= $3 and recorded_at < $4
-  group by 1 order by 1 desc
+_DAYS = f"""
+  select day, sum(moves)::bigint as moves, sum(in_fen)::bigint as in_fen, sum(out_fen)::bigint as out_fen from (
+    select day, ins + outs as moves, in_fen, out_fen from account_days
+      where merchant_id = $1 and account = $2 and day between $5 and $6
+    union all
+    select (recorded_at at time zone 'Asia/Shanghai')::date, 1,
+      case when target = $2 then amount_fen else 0 end, case when source = $2 then amount_fen else 0 end
+      from moves where merchant_id = $1 and (source = $2 or target = $2)
+        and recorded_at >= greatest($3, {SINCE}) and recorded_at < $4
+  ) each group by day order by day desc
 """
-_EARLIER = """
-  select coalesce(sum(case when target = $2 then amount_fen else -amount_fen end), 0)::bigint as fen from moves
-  where merchant_id = $1 and (source = $2 or target = $2) and recorded_at < $3
+_EARLIER = f"""
+  select (
+    select coalesce(sum(in_fen - out_fen), 0) from account_days where merchant_id = $1 and account = $2 and day < $4
+  )::bigint + (
+    select coalesce(sum(case when target = $2 then amount_fen else -amount_fen end), 0) from moves
+      where merchant_id = $1 and (source = $2 or target = $2) and recorded_at >= {SINCE} and recorded_at < $3
+  )::bigint as fen
 """
 
 
@@ -144,8 +152,8 @@ async def days(pool: asyncpg.Pool[Any], merchant_id: str, wish: DaysWish, today:
     last = wish.day or today
     since = last - timedelta(days=DAYS - 1)
     first, end = span(since, last)
-    rows = await read(pool, merchant_id, _DAYS, merchant_id, wish.account, first, end)
-    earlier = await read(pool, merchant_id, _EARLIER, merchant_id, wish.account, first)
+    rows = await read(pool, merchant_id, _DAYS, merchant_id, wish.account, first, end, since, last)
+    earlier = await read(pool, merchant_id, _EARLIER, merchant_id, wish.account, first, since)
     items = [DayTold(day=row["day"], in_fen=row["in_fen"], out_fen=row["out_fen"], moves=row["moves"]) for row in rows]
     return DaysTold(items=items, earlier_fen=earlier[0]["fen"], first=since, last=last)
 

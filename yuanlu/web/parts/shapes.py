@@ -665,15 +665,22 @@ class TillsTold(Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class BooksWish(Wish):
+    """`whole`: every move is added up anew, and the days that were added up before are held against it."""
+
+    whole: bool = False
+
+
 class BooksTold(Struct, frozen=True, kw_only=True):
     """The merchant's books. `balanced`: accounts sum to zero, kept balances equal their moves, and what is held
-    equals the open refunds."""
+    equals the open refunds. `differ`: of the whole, days that are not the sum of their moves (`2026-11-27 held`)."""
 
     balanced: bool
     accounts: Mapping[str, int]
     moves: int
     held_fen: int
     open_refunds_fen: int
+    differ: Sequence[str] = ()
 
 
 class ProblemTold(Struct, frozen=True, kw_only=True):
