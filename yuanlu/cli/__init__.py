@@ -29,6 +29,7 @@ from yuanlu.cli import (
     merchants,
     packs,
     payments,
+    platform,
     policies,
     receipts,
     repayments,
@@ -60,6 +61,6 @@ for _each in (
     *(codes.code, codes.trace, codes.handover, merchants.merchant, merchants.staff, limits.limits, keys.key),
     *(services.serve, services.worker, services.db, audit.audit, backups.backup, backups.restore),
     *(secrets.secrets, receipts.receipt, receipts.printer),
-    *(goods.goods, guards.guards, stations.till, stations.ticket),
+    *(goods.goods, guards.guards, stations.till, stations.ticket, platform.operator),
 ):
     main.add_command(_each)

@@ -1322,7 +1322,11 @@ CREATE TABLE public.staff (
     store_id text NOT NULL COLLATE pg_catalog."C",
     since timestamp with time zone NOT NULL,
     until timestamp with time zone,
-    CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'finance'::text, 'risk'::text, 'manager'::text, 'cashier'::text, 'trainee'::text, 'auditor'::text]))),
+    CONSTRAINT staff_role_check CHECK (
+CASE merchant_id
+    WHEN 'YM000000000000000000000000009'::text THEN (role = ANY (ARRAY['reviewer'::text, 'applicant'::text]))
+    ELSE (role = ANY (ARRAY['owner'::text, 'finance'::text, 'risk'::text, 'manager'::text, 'cashier'::text, 'trainee'::text, 'auditor'::text]))
+END),
     CONSTRAINT staff_version_check CHECK ((version > 0))
 );
 

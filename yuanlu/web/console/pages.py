@@ -178,6 +178,8 @@ def handlers(
                 here = replace(here, sent=sent)
                 if not page.is_open:
                     demand_meant(form, door.csrf_key, cookies.read(here.cookie, SESSION_COOKIE))
+            if page.path == ROOT and not here.may(page.may):  # whoever may not see it begins with what they may
+                return _turned(Turn(next((each.path for each in menu if here.may(each.may)), f"{ROOT}/me")))
             if page.may:
                 demand(person_of(here.key), page.may)
             seen = await page.run(here, form)
