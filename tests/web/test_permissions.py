@@ -275,6 +275,7 @@ KINDS_MADE = (
 OF_STORES = {kind.name.lower() for kind in TABLES} - {"answer"}
 """What a part of a path or a field of a wish is called that names an object of a store."""
 NOT_OF_A_STORE = {
+    "application": "is the installation's: nobody of a merchant gets in",
     "hook": "tells of all stores: nobody of one store gets in (`OF_MERCHANT`)",
     "delivery": "of a hook",
     "key": "may be used at all stores (`OF_MERCHANT`)",

@@ -196,7 +196,7 @@ def ask(room: str, what: str, *, merchant: str, state: Path | None, key_file: Pa
     from yuanlu.terminal import asking
 
     routes = import_module(f"yuanlu.web.api.{room}").ROUTES
-    step_up = click.get_current_context().meta.get(_STEP_UP, "")
+    step_up = step_up_of()
     at_counter(
         state, merchant, 0,
         lambda counter: asking.ask(counter, routes, what, key_file=key_file, step_up=step_up, **asked),
@@ -234,6 +234,11 @@ def platform_options(command: Command) -> Command:
 
 
 _STEP_UP = "yuanlu.step_up"
+
+
+def step_up_of() -> str:
+    """The step-up that was named on the command line (`key_option`); empty: none was."""
+    return str(click.get_current_context().meta.get(_STEP_UP, ""))
 
 
 def key_option(command: Command) -> Command:
