@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from yuanlu import db
+from yuanlu.applications.rules import Application
 from yuanlu.cases import beside, doubles, handovers
 from yuanlu.cases.complaints import IMAGE_WAKE
 from yuanlu.cases.complaints import WAKE as COMPLAINT_WAKE
@@ -146,6 +147,7 @@ ROWS: Sequence[type[Row]] = (
     Ticket,
     Store,
     ChannelSetup,
+    Application,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"

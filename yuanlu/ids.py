@@ -65,6 +65,7 @@ class Kind(StrEnum):
     READING = "ZL"
     MAILING = "ZM"
     EXPORT = "ZE"
+    APPLICATION = "ZA"
 
 
 _KINDS = tuple(Kind)

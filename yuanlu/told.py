@@ -52,6 +52,7 @@ VOCABULARIES = {
     "reply": "guard_reply",
     "trouble": "trouble",
     "state": "handover",
+    "paper": "paper",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
 _MOMENTS = ("until", "object_until", "ends_at")

@@ -14,6 +14,9 @@ import structlog
 
 from yuanlu import jobs
 from yuanlu.app import CONTRADICTED, FILE_TAKEN, OUTSIDE_REFUND, App
+from yuanlu.applications import flow as applications
+from yuanlu.applications.rules import DRIVE as APPLICATION_DRIVE
+from yuanlu.applications.rules import Application
 from yuanlu.audit import flow as audit
 from yuanlu.cases import beside, doubles, handovers, tracing
 from yuanlu.cases import complaints as complained
@@ -93,6 +96,14 @@ WITH_FILES: Mapping[str, Callable[[Desk, Files, str, str], Awaitable[Any]]] = {
     complained.IMAGE_WAKE: complained.hand_in
 }
 """Jobs whose verb works with files beside the desk."""
+
+
+async def _open_merchant(app: App, merchant_id: str, application_id: str) -> Application:
+    return await applications.drive(app.desk, app.pools.recorder, merchant_id, application_id)
+
+
+WITH_APP: Mapping[str, Callable[[App, str, str], Awaitable[Any]]] = {APPLICATION_DRIVE: _open_merchant}
+"""Jobs whose verb makes what no Change makes: a merchant."""
 
 
 async def _keep_sweep(app: App, merchant_id: str) -> int:
@@ -256,6 +267,8 @@ class Worker:
         try:
             if job.name in SWEEPS:
                 await SWEEPS[job.name](self.app, job.merchant_id)
+            elif job.name in WITH_APP:
+                await WITH_APP[job.name](self.app, job.merchant_id, job.object_id)
             elif job.name in WITH_FILES:
                 await WITH_FILES[job.name](self.app.desk, self.app.files, job.merchant_id, job.object_id)
             else:

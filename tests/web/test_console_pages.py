@@ -11,12 +11,12 @@ from tests.web.conftest import Shop
 from tests.web.test_console import Browser, asked, entered
 from yuanlu import ids
 from yuanlu.ids import Kind
-from yuanlu.people.rules import MAY, Role
+from yuanlu.people.rules import MAY, OF_STAFF, Role
 from yuanlu.web.console.pages import Page
 from yuanlu.web.console.table import PAGES
 
-ROLES = sorted(set(Role) - {Role.MACHINE, Role.OPERATOR})
-"""People of a shop. A machine has no session, and the operator works at the terminal."""
+ROLES = sorted(OF_STAFF)
+"""People of a shop. Those of the installation are tried in `test_platform.py`."""
 READS = {"FileOpened", "PersonalDataRead"}
 """Facts that tell of a look, not of an act."""
 SHOWN = [page for page in PAGES if page.method == "GET" and not page.is_open]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import click
 
 from yuanlu.cli import (
+    applications,
     audit,
     backups,
     books,
@@ -29,6 +30,7 @@ from yuanlu.cli import (
     merchants,
     packs,
     payments,
+    platform,
     policies,
     receipts,
     repayments,
@@ -60,6 +62,6 @@ for _each in (
     *(codes.code, codes.trace, codes.handover, merchants.merchant, merchants.staff, limits.limits, keys.key),
     *(services.serve, services.worker, services.db, audit.audit, backups.backup, backups.restore),
     *(secrets.secrets, receipts.receipt, receipts.printer),
-    *(goods.goods, guards.guards, stations.till, stations.ticket),
+    *(goods.goods, guards.guards, stations.till, stations.ticket, platform.operator, applications.application),
 ):
     main.add_command(_each)

@@ -171,6 +171,24 @@ def at_counter(
     print_json(plain(told))
 
 
+def at_platform(
+    state: Path | None, verb: Callable[[Counter], Any], tell: Callable[[Any], Any] = lambda told: told
+) -> None:
+    """Open the installation for its own people, do the verb, print what it tells as JSON."""
+    from yuanlu.terminal import loop, verbs
+
+    settings = settings_of(state)
+
+    async def main() -> Any:
+        async with verbs.at_platform(settings) as counter:
+            return tell(await verb(counter))
+
+    told = loop.run(main)
+    if told is None:
+        sys.exit(130)
+    print_json(plain(told))
+
+
 def ask(room: str, what: str, *, merchant: str, state: Path | None, key_file: Path | None = None, **asked: Any) -> None:
     """Ask what the API is asked, `POST /v1/…` of `yuanlu.web.api.<room>`, and print what it tells: see `asking.ask`."""
     from importlib import import_module
@@ -178,7 +196,7 @@ def ask(room: str, what: str, *, merchant: str, state: Path | None, key_file: Pa
     from yuanlu.terminal import asking
 
     routes = import_module(f"yuanlu.web.api.{room}").ROUTES
-    step_up = click.get_current_context().meta.get(_STEP_UP, "")
+    step_up = step_up_of()
     at_counter(
         state, merchant, 0,
         lambda counter: asking.ask(counter, routes, what, key_file=key_file, step_up=step_up, **asked),
@@ -201,7 +219,26 @@ def counter_options(command: Command) -> Command:
     return noted
 
 
+def platform_options(command: Command) -> Command:
+    """What every verb of the installation's own people takes. Its answer is always JSON."""
+
+    @functools.wraps(command)
+    @state_option
+    @click.option("--json", "as_json", is_flag=True, hidden=True, help="It is always JSON.")
+    @click.pass_context
+    def noted(ctx: click.Context, /, *args: Any, as_json: bool, **rest: Any) -> Any:
+        ctx.find_root().ensure_object(dict)["json"] = True
+        return ctx.invoke(command, *args, **rest)
+
+    return noted
+
+
 _STEP_UP = "yuanlu.step_up"
+
+
+def step_up_of() -> str:
+    """The step-up that was named on the command line (`key_option`); empty: none was."""
+    return str(click.get_current_context().meta.get(_STEP_UP, ""))
 
 
 def key_option(command: Command) -> Command:

@@ -315,7 +315,7 @@ async def erase(
     return Erased(forgotten, [file.id for file in gone])
 
 
-ENDS = ("case", "complaint", "handover", "staff", "ticket")
+ENDS = ("case", "complaint", "handover", "staff", "ticket", "application")
 """What has a rule of its own for how long it is kept after its end. (A repayment forgets its account by itself.)"""
 _OVER = """
   select k.subject from subject_keys k
@@ -324,9 +324,10 @@ _OVER = """
   left join handovers h on h.merchant_id = k.merchant_id and h.id = k.subject
   left join staff s on s.merchant_id = k.merchant_id and s.id = k.subject
   left join tickets t on t.merchant_id = k.merchant_id and t.id = k.subject
+  left join applications a on a.merchant_id = k.merchant_id and a.id = k.subject
   where k.merchant_id = $1 and k.wrapped <> ''
     and ((c.state = 'CLOSED' and c.closed_at <= $3) or n.finished_at <= $4 or h.ended_at <= $5 or s.until <= $6
-      or t.closed_at <= $7)
+      or t.closed_at <= $7 or a.ended_at <= $8 or (a.state in ('DRAFT', 'RETURNED') and a.changed_at <= $8))
     and not exists (select from cases o where o.merchant_id = k.merchant_id and o.legal_hold
       and (o.id = k.subject or o.payment_id in (n.payment_id, t.about)))
   order by k.subject limit $2
@@ -366,7 +367,15 @@ async def sweep(desk: Desk, files: Files, seal: Seal, pool: asyncpg.Pool[Any], m
     return count
 
 
-_KEYS_KEPT = "select storage_key from case_files where merchant_id = $1 and state = 'TAKEN' and storage_key = any($2)"
+_KEYS_KEPT = """
+  select storage_key from case_files where merchant_id = $1 and state = 'TAKEN' and storage_key = any($2)
+  union all
+  select p ->> 'storage_key' from applications a
+    join subject_keys k on k.merchant_id = a.merchant_id and k.subject = a.id
+    cross join lateral jsonb_array_elements(a.papers::jsonb) p
+  where a.merchant_id = $1 and k.wrapped <> '' and p ->> 'storage_key' = any($2)
+"""
+"""Of an application that was forgotten the papers are no more: what is left of them nobody can open."""
 
 
 async def sweep_files(desk: Desk, files: Files, pool: asyncpg.Pool[Any], merchant_id: str, now: datetime) -> int:

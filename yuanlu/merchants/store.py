@@ -16,6 +16,7 @@ import msgspec
 from yuanlu import ids
 from yuanlu.db import away
 from yuanlu.errors import Broken, Denied
+from yuanlu.merchants.tenants import PLATFORM
 from yuanlu.reading import Read, View, over_keys
 from yuanlu.seal import Sealed
 
@@ -177,15 +178,19 @@ class Merchant:
 
 
 async def merchants_called(pool: asyncpg.Pool[Any], wish: str, most: int, after: str = "") -> Sequence[Merchant]:
-    """The merchants with this name or id (all where nobody is wished for), by id, behind `after`."""
+    """The merchants with this name or id (all where nobody is wished for), by id, behind `after`.
+
+    The installation itself is none of them.
+    """
     rows = await pool.fetch(
         "select m.merchant_id, m.name, m.created_at,"
         " (select count(*) from tills t where t.merchant_id = m.merchant_id) as tills"
         " from merchants m where ($1 = '' or m.merchant_id = $1 or m.name = $1) and m.merchant_id > $3"
-        " order by m.merchant_id limit $2",
+        " and m.merchant_id <> $4 order by m.merchant_id limit $2",
         wish,
         most,
         after,
+        PLATFORM,
     )
     return [Merchant(row["merchant_id"], row["name"], row["created_at"], row["tills"]) for row in rows]
 
@@ -213,11 +218,14 @@ async def tills_called(pool: asyncpg.Pool[Any], merchant_id: str, wish: str, mos
     return [Till(row["merchant_id"], row["id"], row["store_id"], row["name"]) for row in rows]
 
 
-async def add_merchant(pool: asyncpg.Pool[Any], name: str, at: datetime) -> str:
-    """Make a merchant; answers its id."""
-    merchant_id = ids.new(ids.Kind.MERCHANT, at)
+async def add_merchant(pool: asyncpg.Pool[Any], name: str, at: datetime, merchant_id: str = "") -> str:
+    """Make a merchant; answers its id. With an id, again is the same: the name stays as it was."""
+    merchant_id = merchant_id or ids.new(ids.Kind.MERCHANT, at)
     await pool.execute(
-        "insert into merchants (merchant_id, name, created_at) values ($1, $2, $3)", merchant_id, name, at
+        "insert into merchants (merchant_id, name, created_at) values ($1, $2, $3) on conflict do nothing",
+        merchant_id,
+        name,
+        at,
     )
     return merchant_id
 

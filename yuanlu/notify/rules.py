@@ -154,6 +154,9 @@ SILENT: Mapping[str, str] = {
             "ComplaintsWatched PolicySet GuardsTuned GoodsPut GoodsPriced GoodsEnded StaffAdded StaffEnded KeyMade"
             " KeyRotated KeyEnded TillInvited TillEnrolled TillClosed StoreAdded StoreRenamed StoreClosed"
             " TillAdded ChannelKeysSet ChannelChecked"
+            " ApplicationInvited ApplicationSaved ApplicationPaperAdded ApplicationPaperDropped ApplicationPaperOpened"
+            " ApplicationSubmitted ApplicationReturned ApplicationApproved ApplicationDeclined ApplicationWithdrawn"
+            " ApplicationOpened FirstOwnerInvited"
             " LimitsProposed LimitsAgreed SecretNoted SecretRotated SecretGone"
         ),
         "people sign in and are sure by it: the audit log has it": (

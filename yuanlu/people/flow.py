@@ -60,7 +60,7 @@ async def add(
 
     Raises Denied: staff.role_unknown, staff.name_empty, id.invalid.
     """
-    if role not in set(rules.OF_STAFF):
+    if role not in set(rules.roles_in(merchant_id)):
         raise Denied("staff.role_unknown", role=role)
     staff_id = staff_id or ids.new(ids.Kind.STAFF, desk.clock.now())
     return (await _added(desk, merchant_id, staff_id, Role(role), name, store_id, who, None)).row

@@ -16,6 +16,7 @@ from yuanlu.change import Change, Row, Spend, Stay
 from yuanlu.clock import business_day
 from yuanlu.errors import Denied
 from yuanlu.facts import Fact
+from yuanlu.merchants.tenants import PLATFORM
 
 
 class Role(StrEnum):
@@ -36,9 +37,22 @@ class Role(StrEnum):
     and send it back within the merchant's limits, report, speak for the shop at channels, make keys, hand out and erase
     what is held about a customer. What one person decides about another's wish takes a key file: they approve nothing,
     and set no limits and no policy. What customers wrote is covered for them, and no file is opened."""
+    REVIEWER = "reviewer"
+    """Signs in for whoever runs the installation, and decides who becomes a merchant. Of none: see `PLATFORM`."""
+    APPLICANT = "applicant"
+    """Wants to become a merchant: fills in one application and follows it. Of no merchant either."""
 
 
-OF_STAFF = tuple(role for role in Role if role not in (Role.MACHINE, Role.OPERATOR))
+OF_PLATFORM = (Role.REVIEWER, Role.APPLICANT)
+"""People of the installation itself. They live under `PLATFORM` and nowhere else, and nobody else lives there: the
+database holds it, so no session of theirs acts for a merchant and none of a merchant's acts for them."""
+OF_STAFF = tuple(role for role in Role if role not in (Role.MACHINE, Role.OPERATOR, *OF_PLATFORM))
+
+
+def roles_in(merchant_id: str) -> tuple[Role, ...]:
+    """The roles people may have there."""
+    return OF_PLATFORM if merchant_id == PLATFORM else OF_STAFF
+
 
 _TABLE = """
 | verb                     | owner | finance | risk | manager | cashier | trainee | auditor | machine | operator |
@@ -110,6 +124,19 @@ takes them away as tables.
 A machine decides nothing that needs a name. It may `refund` because shops' own systems do so with a key: how much, the
 merchant's own limits say."""
 
+_TABLE_OF_PLATFORM = """
+| verb         | operator | reviewer | applicant |
+| ------------ | -------- | -------- | --------- |
+| own          | ·        | yes      | yes       |
+| applications | yes      | yes      | yes       |
+| take_on      | yes      | yes      | ·         |
+| vet          | ·        | yes      | ·         |
+| apply        | ·        | ·        | yes       |
+"""
+"""What people of the installation may; nothing of the table above. `applications`: reads who wants to become a merchant
+(an applicant: their own application). `take_on`: invites somebody to apply. `vet`: reads what is sealed in an
+application, opens its papers, and decides. `apply`: fills the own one in."""
+
 
 def _parsed(text: str) -> Mapping[str, frozenset[Role]]:
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.strip().splitlines()]
@@ -121,7 +148,13 @@ def _parsed(text: str) -> Mapping[str, frozenset[Role]]:
     }
 
 
-MAY: Mapping[str, frozenset[Role]] = _parsed(_TABLE)
+def _joined(*tables: Mapping[str, frozenset[Role]]) -> Mapping[str, frozenset[Role]]:
+    """Several tables as one: whom any of them names."""
+    rows = dict.fromkeys(row for table in tables for row in table)
+    return {row: frozenset().union(*(table.get(row, ()) for table in tables)) for row in rows}
+
+
+MAY: Mapping[str, frozenset[Role]] = _joined(_parsed(_TABLE), _parsed(_TABLE_OF_PLATFORM))
 
 OF_MERCHANT = frozenset(
     (
@@ -131,13 +164,14 @@ OF_MERCHANT = frozenset(
 )  # fmt: skip
 """What concerns all stores at once: who belongs to one of them does not do it."""
 
-SEES: Mapping[str, frozenset[Role]] = _parsed("""
+_SEES = _parsed("""
 | personal field | owner | finance | risk | manager | cashier | trainee | auditor | machine | operator |
 | -------------- | ----- | ------- | ---- | ------- | ------- | ------- | ------- | ------- | -------- |
 | words          | yes   | yes     | yes  | yes     | yes     | ·       | yes     | yes     | ·        |
 | contact        | yes   | yes     | yes  | yes     | yes     | ·       | ·       | yes     | ·        |
 | account        | yes   | yes     | ·    | yes     | ·       | ·       | ·       | ·       | ·        |
 """)
+SEES: Mapping[str, frozenset[Role]] = _joined(_SEES, dict.fromkeys(_SEES, frozenset(OF_PLATFORM)))
 """Who sees what of a customer, of what is told at all: `words` they wrote or that were written about them, the tail
 of a `contact`, the tail of an `account`. For the others it is covered, wherever it stands. Whoever runs the
 installation reads a customer's words with a key file of their own; without one they hand out all that is held about a
@@ -341,7 +375,7 @@ def add(row: Staff, who: str, seen: Staff | None, at: datetime) -> Change[Staff]
     """
     if seen is not None:
         return Stay(seen)
-    if row.role not in OF_STAFF:
+    if row.role not in roles_in(row.merchant_id):
         raise Denied("staff.role_unknown", role=row.role.value)
     row = replace(row, id=ids.checked(row.id, ids.Kind.STAFF), since=at, version=1)
     return Change(row=row, at=at, who=who, facts=(StaffAdded(role=row.role, store_id=row.store_id),))

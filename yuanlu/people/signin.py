@@ -247,9 +247,22 @@ def new_recovery_codes() -> tuple[str, ...]:
 
 
 def invite(
-    merchant_id: str, staff_id: str, kept: str, who: str, forgets_second: bool, seen: Credential | None, at: datetime
+    merchant_id: str,
+    staff_id: str,
+    kept: str,
+    who: str,
+    forgets_second: bool,
+    only_first: bool,
+    seen: Credential | None,
+    at: datetime,
 ) -> Change[Credential]:
-    """Give somebody a one-time way to a password. One given before counts no more."""
+    """Give somebody a one-time way to a password. One given before counts no more.
+
+    `only_first`: not to somebody who has taken one up already, whatever became of it.
+    Raises Denied: signin.begun.
+    """
+    if only_first and seen is not None and not seen.invitation:
+        raise Denied("signin.begun")
     row = seen or Credential(merchant_id=merchant_id, id=staff_id, version=0, changed_at=at)
     row = replace(
         row,

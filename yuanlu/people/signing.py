@@ -67,18 +67,19 @@ async def invite(
     who: str,
     *,
     forgets_second: bool = False,
+    only_first: bool = False,
     sure: Sure | None = None,
 ) -> str:
     """A one-time token for a (new) password; ends in 24 hours. With `forgets_second` it also resets codes.
 
-    `sure`: who must be sure of it, where somebody must.
-    Raises Denied: staff.unknown; see `stepup.demand`.
+    `sure`: who must be sure of it, where somebody must. `only_first`: only as long as they never had a way in.
+    Raises Denied: staff.unknown, signin.begun; see `stepup.demand`.
     """
     staff = await desk.see(store.by_id(merchant_id, staff_id))
     if staff is None or not staff.is_active(desk.clock.now()):
         raise Denied("staff.unknown")
     secret = signin.new_secret()
-    rule = partial(signin.invite, merchant_id, staff_id, signin.digest(secret), who, forgets_second)
+    rule = partial(signin.invite, merchant_id, staff_id, signin.digest(secret), who, forgets_second, only_first)
     await decide(desk, sure, _invites, merchant_id, kept.credential(merchant_id, staff_id), rule)
     return f"yi_{staff_id}_{secret}"
 

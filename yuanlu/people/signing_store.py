@@ -11,6 +11,7 @@ import asyncpg
 
 from yuanlu.change import Row
 from yuanlu.merchants.store import ApiKey
+from yuanlu.merchants.tenants import PLATFORM
 from yuanlu.people.passkeys import Passkey
 from yuanlu.people.rules import Staff
 from yuanlu.people.signin import IDLE, PIN_SCOPES, Credential, Session, Tries
@@ -72,11 +73,12 @@ _AT_TILL = (
 )
 _OFFER = """
   insert into first_owners (staff_id, digest, until)
-  select $1, $2, $3 where not exists (select 1 from staff) and (select count(*) from merchants) < 2 returning 1
+  select $1, $2, $3 where not exists (select 1 from staff where merchant_id <> $4)
+    and (select count(*) from merchants where merchant_id <> $4) < 2 returning 1
 """
 _OFFERED = """
   select exists (select 1 from first_owners where staff_id = $1 and digest = $2 and until > $3)
-    and not exists (select 1 from staff)
+    and not exists (select 1 from staff where merchant_id <> $4)
 """
 _TAKE = f"delete from first_owners where ({_OFFERED}) returning 1"
 
@@ -203,14 +205,14 @@ async def before_at_till(
 
 async def offer_first(pool: asyncpg.Pool[Any], staff_id: str, digest: str, until: datetime) -> bool:
     """Let this link make the first owner; not where there are people, or several merchants, already."""
-    return await pool.fetchval(_OFFER, staff_id, digest, until) is not None
+    return await pool.fetchval(_OFFER, staff_id, digest, until, PLATFORM) is not None
 
 
 async def is_first(pool: asyncpg.Pool[Any], staff_id: str, digest: str, at: datetime) -> bool:
     """Whether this link may still make the first owner."""
-    return bool(await pool.fetchval(_OFFERED, staff_id, digest, at))
+    return bool(await pool.fetchval(_OFFERED, staff_id, digest, at, PLATFORM))
 
 
 async def take_first(pool: asyncpg.Pool[Any], staff_id: str, digest: str, at: datetime) -> bool:
     """Use this link up, and with it all others; of two at once one is told that it did."""
-    return await pool.fetchval(_TAKE, staff_id, digest, at) is not None
+    return await pool.fetchval(_TAKE, staff_id, digest, at, PLATFORM) is not None

@@ -190,6 +190,50 @@ ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys OWNER TO yuanlu_owner;
 
+CREATE TABLE public.applications (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    applicant_id text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    credit_code text NOT NULL COLLATE pg_catalog."C",
+    mcc text NOT NULL COLLATE pg_catalog."C",
+    channels text NOT NULL COLLATE pg_catalog."C",
+    wechat_mchid text NOT NULL COLLATE pg_catalog."C",
+    alipay_app_id text NOT NULL COLLATE pg_catalog."C",
+    sealed text NOT NULL,
+    papers text NOT NULL,
+    reasons text NOT NULL,
+    turn bigint NOT NULL,
+    invited_by text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    submitted_at timestamp with time zone,
+    decided_at timestamp with time zone,
+    decided_by text NOT NULL,
+    opened_id text NOT NULL COLLATE pg_catalog."C",
+    owner_id text NOT NULL COLLATE pg_catalog."C",
+    opened_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT applications_check CHECK (((state = ANY (ARRAY['APPROVED'::text, 'OPENED'::text])) = (opened_id <> ''::text))),
+    CONSTRAINT applications_check1 CHECK (((state = ANY (ARRAY['DECLINED'::text, 'WITHDRAWN'::text])) = (ended_at IS NOT NULL))),
+    CONSTRAINT applications_credit_code_check CHECK ((length(credit_code) <= 18)),
+    CONSTRAINT applications_mcc_check CHECK ((length(mcc) <= 4)),
+    CONSTRAINT applications_merchant_id_check CHECK ((merchant_id = 'YM000000000000000000000000009'::text)),
+    CONSTRAINT applications_name_check CHECK ((length(name) <= 120)),
+    CONSTRAINT applications_papers_check CHECK ((length(papers) <= 20000)),
+    CONSTRAINT applications_reasons_check CHECK (((reasons = ''::text) OR (reasons ~~ 's1.%'::text))),
+    CONSTRAINT applications_sealed_check CHECK (((sealed = ''::text) OR (sealed ~~ 's1.%'::text))),
+    CONSTRAINT applications_state_check CHECK ((state = ANY (ARRAY['DRAFT'::text, 'SUBMITTED'::text, 'RETURNED'::text, 'APPROVED'::text, 'OPENED'::text, 'DECLINED'::text, 'WITHDRAWN'::text]))),
+    CONSTRAINT applications_turn_check CHECK ((turn >= 0)),
+    CONSTRAINT applications_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.applications FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.applications OWNER TO yuanlu_owner;
+
 CREATE TABLE public.audit_pages (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     number integer NOT NULL,
@@ -1350,7 +1394,11 @@ CREATE TABLE public.staff (
     store_id text NOT NULL COLLATE pg_catalog."C",
     since timestamp with time zone NOT NULL,
     until timestamp with time zone,
-    CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'finance'::text, 'risk'::text, 'manager'::text, 'cashier'::text, 'trainee'::text, 'auditor'::text]))),
+    CONSTRAINT staff_role_check CHECK (
+CASE merchant_id
+    WHEN 'YM000000000000000000000000009'::text THEN (role = ANY (ARRAY['reviewer'::text, 'applicant'::text]))
+    ELSE (role = ANY (ARRAY['owner'::text, 'finance'::text, 'risk'::text, 'manager'::text, 'cashier'::text, 'trainee'::text, 'auditor'::text]))
+END),
     CONSTRAINT staff_version_check CHECK ((version > 0))
 );
 
@@ -1538,6 +1586,9 @@ ALTER TABLE ONLY public.api_keys
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (merchant_id, id);
+
+ALTER TABLE ONLY public.applications
+    ADD CONSTRAINT applications_pkey PRIMARY KEY (merchant_id, id);
 
 ALTER TABLE ONLY public.audit_pages
     ADD CONSTRAINT audit_pages_pkey PRIMARY KEY (merchant_id, number);
@@ -1728,6 +1779,12 @@ CREATE UNIQUE INDEX api_keys_enrolling ON public.api_keys USING btree (enrol_mar
 
 CREATE INDEX api_keys_of_till ON public.api_keys USING btree (till_id, merchant_id) WHERE (till_id <> ''::text);
 
+CREATE INDEX applications_by_code ON public.applications USING btree (credit_code, merchant_id) WHERE (credit_code <> ''::text);
+
+CREATE UNIQUE INDEX applications_of_applicant ON public.applications USING btree (applicant_id, merchant_id);
+
+CREATE UNIQUE INDEX applications_of_code ON public.applications USING btree (credit_code, merchant_id) WHERE (state = ANY (ARRAY['APPROVED'::text, 'OPENED'::text]));
+
 CREATE INDEX audit_pages_until ON public.audit_pages USING btree (until, merchant_id);
 
 CREATE UNIQUE INDEX case_files_number ON public.case_files USING btree (case_id, number, merchant_id);
@@ -1904,6 +1961,12 @@ ALTER TABLE ONLY public.allowances
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
+ALTER TABLE ONLY public.applications
+    ADD CONSTRAINT applications_merchant_id_applicant_id_fkey FOREIGN KEY (merchant_id, applicant_id) REFERENCES public.staff(merchant_id, id);
+
+ALTER TABLE ONLY public.applications
+    ADD CONSTRAINT applications_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
 ALTER TABLE ONLY public.case_files
     ADD CONSTRAINT case_files_merchant_id_case_id_fkey FOREIGN KEY (merchant_id, case_id) REFERENCES public.cases(merchant_id, id);
 
@@ -2064,6 +2127,8 @@ ALTER TABLE public.allowances ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.applications ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.audit_pages ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.case_files ENABLE ROW LEVEL SECURITY;
@@ -2143,6 +2208,8 @@ CREATE POLICY owner ON public.accounts TO yuanlu_owner USING (true) WITH CHECK (
 CREATE POLICY owner ON public.allowances TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.api_keys TO yuanlu_owner USING (true) WITH CHECK (true);
+
+CREATE POLICY owner ON public.applications TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.audit_pages TO yuanlu_owner USING (true) WITH CHECK (true);
 
@@ -2280,6 +2347,8 @@ CREATE POLICY reader ON public.allowances FOR SELECT TO yuanlu_reader USING ((me
 
 CREATE POLICY reader ON public.api_keys FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.applications FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.audit_pages FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.case_files FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -2401,6 +2470,8 @@ CREATE POLICY recorder ON public.accounts TO yuanlu_recorder USING (true) WITH C
 CREATE POLICY recorder ON public.allowances TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.api_keys TO yuanlu_recorder USING (true) WITH CHECK (true);
+
+CREATE POLICY recorder ON public.applications TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.audit_pages TO yuanlu_recorder USING (true) WITH CHECK (true);
 
@@ -2565,6 +2636,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.allowances TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.api_keys TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.applications TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.applications TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.audit_pages TO yuanlu_reader;
 GRANT SELECT,INSERT ON TABLE public.audit_pages TO yuanlu_recorder;

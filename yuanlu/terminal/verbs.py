@@ -32,6 +32,7 @@ from yuanlu.ids import Kind
 from yuanlu.keyring import flow as keyring
 from yuanlu.merchants import store as merchants
 from yuanlu.merchants.store import Merchant, Till
+from yuanlu.merchants.tenants import PLATFORM
 from yuanlu.money import Money
 from yuanlu.payments import flow as payments
 from yuanlu.payments import rules as payment_rules
@@ -134,6 +135,14 @@ async def at_counter(settings: Settings, merchant: str, wait_seconds: float = 0.
     async with opened(settings) as app:
         found = await _merchant(app, merchant)
         yield Counter(app, found.id, timedelta(seconds=wait_seconds))
+
+
+@asynccontextmanager
+async def at_platform(settings: Settings) -> AsyncIterator[Counter]:
+    """Open the installation for its own people: whoever reviews applications, and whoever applies."""
+    async with opened(settings) as app:
+        await merchants.add_merchant(app.pools.recorder, "平台 Platform", app.clock.now(), PLATFORM)
+        yield Counter(app, PLATFORM, timedelta())
 
 
 async def _merchant(app: App, wish: str) -> Merchant:

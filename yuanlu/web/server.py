@@ -31,6 +31,7 @@ from yuanlu.errors import Denied
 from yuanlu.web import callbacks, health, practice
 from yuanlu.web.api import (
     amounts,
+    applications,
     audit,
     books,
     cases,
@@ -125,6 +126,7 @@ ROUTES: tuple[Route, ...] = (
     *audit.ROUTES,
     *shops.ROUTES,
     *channels.ROUTES,
+    *applications.ROUTES,
 )
 """Every endpoint of the merchant's API."""
 

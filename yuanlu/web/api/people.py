@@ -17,7 +17,7 @@ from yuanlu.people.rules import OF_STAFF, Purse, Staff, demand_other, demand_ove
 from yuanlu.people.stepup import Act
 from yuanlu.web.parts import lists
 from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
-from yuanlu.web.parts.proving import PEOPLE
+from yuanlu.web.parts.proving import PEOPLE, link
 from yuanlu.web.parts.shapes import _ID, _LINE, END, Page, Wish
 from yuanlu.web.parts.signin import EndedTold, SessionsTold, session_told
 
@@ -235,12 +235,10 @@ async def invite(call: Call) -> Answer:
     )
     kept = await desk.see(signing_store.credential(call.merchant_id, staff.id))
     assert kept is not None
-    settings = call.office.settings
-    place = settings.public_url or f"http://{settings.host}:{settings.port}"
     return 201, InvitationTold(
         account=staff.id,
         token=token,
-        link=f"{place.rstrip('/')}/accept#{token}",
+        link=link(call, token),
         until=kept.invited_until,
     )
 

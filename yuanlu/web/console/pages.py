@@ -35,6 +35,7 @@ from yuanlu.web.parts.calls import (
     SESSION_COOKIE,
     Route,
     body_of,
+    file_of,
     message_of,
     person_of,
 )
@@ -107,6 +108,8 @@ class Page:
     """The words it has in the menu; empty: it is in none."""
     icon: str = ""
     is_open: bool = False
+    takes_file: bool = False
+    """Whether its form may have a file chosen in it, as large as files may be."""
 
 
 @lru_cache(maxsize=1)
@@ -173,11 +176,13 @@ def handlers(
         try:
             here = await _as_set(await visitor(request, page, lang), headers)
             if page.method == "POST":
-                body = await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS)
+                body = await _sent(request, headers, office, page)
                 form, sent = form_with_files(headers.get(b"content-type", b"").decode("latin-1"), body)
                 here = replace(here, sent=sent)
                 if not page.is_open:
                     demand_meant(form, door.csrf_key, cookies.read(here.cookie, SESSION_COOKIE))
+            if page.path == ROOT and not here.may(page.may):  # whoever may not see it begins with what they may
+                return _turned(Turn(next((each.path for each in menu if here.may(each.may)), f"{ROOT}/me")))
             if page.may:
                 demand(person_of(here.key), page.may)
             seen = await page.run(here, form)
@@ -205,6 +210,14 @@ def handlers(
         return HTTPRouteHandler(path, http_method=page.method, include_in_schema=False)(serve)
 
     return [*map(handler, pages), *map(_asset, _ASSETS)]
+
+
+async def _sent(request: Request[Any, Any, Any], headers: Mapping[bytes, bytes], office: Office, page: Page) -> bytes:
+    """A form as it came. One with a file in it has a place among those that hand one in."""
+    if not page.takes_file:
+        return await body_of(request.receive, headers, BODY_MAX, BODY_WITHIN_SECONDS)
+    async with office.files.handing_in():
+        return await file_of(request.receive, headers, office.files.limits.bytes_max + BODY_MAX)
 
 
 async def _as_set(here: Visitor, headers: Mapping[bytes, bytes]) -> Visitor:

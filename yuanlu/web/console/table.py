@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from litestar.handlers import HTTPRouteHandler
 
 from yuanlu.web.console import (
+    applications,
     audit,
     books,
     channels,
@@ -55,6 +56,7 @@ PAGES: tuple[Page, ...] = (
     *audit.PAGES,
     *shop.PAGES,
     *channels.PAGES,
+    *applications.PAGES,
     *me.PAGES,
     *find.PAGES,
     *enter.PAGES,

@@ -225,6 +225,8 @@ STATUSES: Mapping[str, int] = {
     "report.too_slow": 503,
     "channel.nothing_given": 422,
     "shop.name_empty": 422,
+    "application.incomplete": 422,
+    "application.no_reason": 422,
     "law.rule_unknown": 404,
     "workdays.out_of_range": 422,
 }

@@ -26,6 +26,13 @@ async def demand_themselves(call: Call) -> None:
     await signing.demand_themselves(call.office.desk, call.sure, call.merchant_id, call.wish.password)
 
 
+def link(call: Call, token: str) -> str:
+    """Where a browser takes an invitation up: what is behind `#` no server is told."""
+    settings = call.office.settings
+    place = settings.public_url or f"http://{settings.host}:{settings.port}"
+    return f"{place.rstrip('/')}/accept#{token}"
+
+
 def site_of(call: Call) -> Site:
     """Where passkeys count. Raises Denied: passkey.no_site."""
     return site(call.office.settings.public_url)
