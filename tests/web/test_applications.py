@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,10 @@ from yuanlu.merchants.tenants import PLATFORM
 from yuanlu.people import flow as people
 from yuanlu.people.rules import Person, Role
 from yuanlu.people.signing import Sure
+from yuanlu.terminal import asking
+from yuanlu.terminal.verbs import Counter
+from yuanlu.web.api.applications import ROUTES
+from yuanlu.web.parts.veil import COVER
 from yuanlu.worker import Worker
 
 FORM = {
@@ -33,7 +38,7 @@ FORM = {
     "account_number": "0200001009000012345",
 }  # fmt: skip
 PRIVATE = ("陈静", "360426199101010071", "陈小静", "13800001111", "江边路一号院", "某某对公账户", "0200001009000012345")
-LIST = "/v1/applications"
+LIST, ONE = "/v1/applications", "/v1/applications/{application}"
 
 
 async def begun(shop: Shop, name: str = "chen", by: str = "shen") -> str:
@@ -362,3 +367,26 @@ async def test_who_is_sure_is_a_reviewer_still(desk: Shop) -> None:
             await flow.approve(
                 desk.app.desk, desk.app.pools.recorder, path.rpartition("/")[2], 1, Person("x", role), Sure("x")
             )
+
+
+async def test_at_the_terminal_what_is_sealed_is_covered_and_deciding_takes_a_key(desk: Shop, tmp_path: Path) -> None:
+    """S95: whoever runs the installation reads the queue, and decides nothing without a reviewer's key."""
+    path = await submitted(desk)
+    application = path.rpartition("/")[2]
+    counter = Counter(desk.app, PLATFORM, timedelta())
+    told = await asking.ask(counter, ROUTES, f"GET {ONE}", application=application)
+    assert (told.state, told.legal_id, told.account_number) == ("SUBMITTED", COVER, COVER)
+    with pytest.raises(Denied, match=r"key\.file_needed"):
+        await asking.ask(counter, ROUTES, f"POST {ONE}/approve", application=application, wish={"turn": 1})
+    key_file = tmp_path / "shen.key"
+    pool, now = desk.app.pools.recorder, desk.app.clock.now()
+    one = await people.add(desk.app.desk, PLATFORM, role="reviewer", name="沈青", who="cli:root")
+    key_file.write_text((await merchants.add_key(pool, PLATFORM, one.id, now, staff_id=one.id)).secret)
+    done = await asking.ask(
+        counter, ROUTES, f"POST {ONE}/approve", key_file=key_file, application=application, wish={"turn": 1}
+    )
+    assert (done.state, done.decided_by) == ("OPENED", one.id)
+    stranger = tmp_path / "boss.key"
+    stranger.write_text(desk.keys["boss"])
+    with pytest.raises(Denied, match=r"auth\.key_invalid"):
+        await asking.ask(counter, ROUTES, f"GET {ONE}", key_file=stranger, application=application)

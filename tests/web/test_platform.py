@@ -14,13 +14,14 @@ from tests.web.test_console import Browser
 from tests.web.test_permissions import tried
 from tests.web.test_review import hire
 from yuanlu import ids
+from yuanlu.applications import flow as applications
 from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.merchants import store as merchants
 from yuanlu.merchants.tenants import PLATFORM
 from yuanlu.people import flow as people
 from yuanlu.people import signing
-from yuanlu.people.rules import MAY, OF_PLATFORM, OF_STAFF, Role
+from yuanlu.people.rules import MAY, OF_PLATFORM, OF_STAFF, Person, Role
 from yuanlu.web.console.table import PAGES
 from yuanlu.web.server import ROUTES
 
@@ -29,6 +30,11 @@ async def platform_person(shop: Shop, role: str = "reviewer") -> str:
     """Somebody of the installation who set their password; their account."""
     desk, pool = shop.app.desk, shop.app.pools.recorder
     await merchants.add_merchant(pool, "平台", shop.app.clock.now(), PLATFORM)
+    if role == "applicant":
+        by = Person("cli:root", Role.OPERATOR)
+        done, token = await applications.invite(desk, ids.new(Kind.APPLICATION), "陈静", by)
+        await signing.accept(desk, pool, token, signing.Means(PASSWORD))
+        return done.row.applicant_id
     one = await people.add(desk, PLATFORM, role=role, name="沈青", who="cli:root")
     token = await signing.invite(desk, PLATFORM, one.id, "cli:root")
     await signing.accept(desk, pool, token, signing.Means(PASSWORD))

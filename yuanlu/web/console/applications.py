@@ -13,6 +13,7 @@ from typing import Any
 from yuanlu import ids
 from yuanlu.applications.rules import ABOUT, OPTIONAL, SEALED, TRADES, Form, PaperKind
 from yuanlu.channels.contract import REMOTE
+from yuanlu.errors import Denied
 from yuanlu.ids import Kind
 from yuanlu.web.console.acting import act, ask_sure, filled, sure
 from yuanlu.web.console.me import drawn
@@ -127,8 +128,13 @@ async def own(here: Visitor, form: Mapping[str, str], problem: Any = None, **mor
 
 
 async def _own(here: Visitor) -> Any:
-    """Each applicant has one application: it came with their invitation."""
+    """Each applicant has one application: it came with their invitation.
+
+    Raises Denied: application.unknown.
+    """
     listed = await here.ask(_API)
+    if not listed.items:
+        raise Denied("application.unknown")
     return await here.ask(_ONE, {"application": listed.items[0].id})
 
 
