@@ -66,7 +66,7 @@ bench: $(TESTS) system ## Every figure beside its floor, in one run
 	$(BIN)/yuanlu bench
 
 shots: $(TESTS) ## Pictures of every screen and state, light and dark, in both languages, into build/shots
-	SHOTS=build/shots $(BIN)/python -m pytest -m "not long" -k "read_by_all or a_slip_is_sent" tests/browser
+	SHOTS=build/shots $(BIN)/python -m pytest -m "not long" -k "read_by_all or found_by_all or is_set_up or a_slip_is_sent" tests/browser
 
 docs: $(TESTS) ## Draw again what is drawn from the code
 	$(BIN)/python scripts/draw.py

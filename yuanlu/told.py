@@ -55,7 +55,7 @@ VOCABULARIES = {
     "paper": "paper",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
-_MOMENTS = ("until", "object_until", "ends_at")
+_MOMENTS = ("until", "object_until", "ends_at", "next_at")
 """Fields that hold a moment (ISO 8601), shown to the minute as clocks in China have it."""
 
 

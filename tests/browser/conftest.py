@@ -140,6 +140,14 @@ class Counter:
         """The till shows this screen."""
         await expect(self.page.locator(f"#till[data-screen={screen}]")).to_be_visible(timeout=30_000)
 
+    async def back(self, *screens: str) -> None:
+        """Go back, by way of these screens. Each is there before the next tap: until then the screen that is left still
+        stands there and takes it, and leads to where it led before.
+        """
+        for screen in screens:
+            await self.tap(self.say("till.back"))
+            await self.at(screen)
+
     async def begin(self) -> None:
         """An enrolled till with a cashier at it."""
         await self.enrol()

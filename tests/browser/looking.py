@@ -25,7 +25,7 @@ _SMALL = """(least) => [...document.querySelectorAll('button, a[href], input, te
 }).map((each) => `${each.outerHTML.slice(0, 120)} ${JSON.stringify(each.getBoundingClientRect())}`)"""
 _BLANK = """() => [...document.querySelectorAll('svg.icon')].filter((each) => each.getBoundingClientRect().width > 0
   && each.querySelector('use').getBBox().width === 0).map((each) => each.innerHTML)"""
-_WIDE = """() => Math.max(...[document.documentElement, ...document.querySelectorAll('main, .scroll, .list')]
+WIDEST = """() => Math.max(...[document.documentElement, ...document.querySelectorAll('main, .scroll, .list')]
   .map((each) => each.scrollWidth - each.clientWidth))"""
 
 
@@ -40,7 +40,7 @@ async def found(page: Page, least: int = TARGET_PX) -> list[str]:
         if not blank:
             break
         await page.wait_for_timeout(250)
-    wide: int = await page.evaluate(_WIDE)
+    wide: int = await page.evaluate(WIDEST)
     told += [f"small: {each}" for each in small] + [f"no such sign: {each}" for each in blank]
     return [*told, *([f"scrolls sideways by {wide}"] if wide > 0 else [])]
 
@@ -66,6 +66,8 @@ async def seen(page: Page, name: str, *, whole: bool = True, least: int = TARGET
         if folder:
             place = Path(folder)
             place.mkdir(parents=True, exist_ok=True)
+            if shot.get("full_page"):  # else the head stands over whatever was scrolled to
+                await page.evaluate("() => scrollTo(0, 0)")
             await page.screenshot(path=place / f"{name}-{theme}.png", **shot)
     await page.evaluate("() => { document.documentElement.dataset.theme = 'light'; }")
     return trouble

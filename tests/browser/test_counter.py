@@ -340,8 +340,7 @@ async def walk(counter: Counter, machine: Printer, cents: str) -> AsyncIterator[
     await counter.tap(say("till.why_failed"))
     await counter.at("why")
     yield "why-failed"
-    await counter.tap(say("till.back"))
-    await counter.tap(say("till.back"))
+    await counter.back("charge", "pad")
     await counter.key("8" + cents)
     await page.wait_for_timeout(900)
     await counter.gun(await counter.fresh("walks_away"))
@@ -355,9 +354,7 @@ async def walk(counter: Counter, machine: Printer, cents: str) -> AsyncIterator[
     await counter.tap(say("till.why_failed"))
     await counter.at("why")
     yield "why-unknown"
-    await counter.tap(say("till.back"))
-    await counter.at("bill")
-    await counter.tap(say("till.back"))
+    await counter.back("bill", "pad")
     await paid(counter, "31" + cents)
     yield "paid"
     await counter.tap(say("till.print"))
@@ -388,8 +385,7 @@ async def walk(counter: Counter, machine: Printer, cents: str) -> AsyncIterator[
     yield "device-ticket"
     await lock(counter, "message", message="Please come to the office · 请来办公室")
     await beat(counter)
-    await counter.tap(say("till.back"))
-    await counter.tap(say("till.back"))
+    await counter.back("more", "pad")
     yield "pad-message"
     await counter.tap(say("tills.read"))
     await lock(counter, "lock", why="The handheld is missing · 手持机找不到了")

@@ -23,15 +23,11 @@ async def open_shift(till: Counter, keys: str = "500") -> None:
     await till.tap(till.say("till.more"))
     await till.tap(till.say("till.shift"))
     await till.at("shift")
-    if await till.page.get_by_role("button", name=till.say("tills.shift_do.close")).count():
-        await till.tap(till.say("till.back"))
-    else:
+    if not await till.page.get_by_role("button", name=till.say("tills.shift_do.close")).count():
         await till.key(keys)
         await till.page.get_by_role("button", name=till.say("tills.open_do", amount="")).click()
         await expect(till.page.get_by_role("button", name=till.say("tills.shift_do.close"))).to_be_visible()
-        await till.tap(till.say("till.back"))
-    await till.tap(till.say("till.back"))
-    await till.at("pad")
+    await till.back("more", "pad")
     till.taps = 0
 
 
@@ -381,9 +377,7 @@ async def test_a_slip_asked_for_again_while_it_waits_is_the_same_and_a_refused_o
         assert (await till.shop.post(f"/v1/printers/{printer}/close", who="olga")).status == 200
         await till.context.set_offline(False)
         await till.sees("小票没有打。给店长看。")
-        await till.tap("返回")
-        await till.at("bill")
-        await till.tap("返回")
+        await till.back("bill", "pad")
         await till.tap("1 条记录等着传")
         await till.sees("没传成")
         await till.tap(till.say("till.seen_it"))

@@ -100,6 +100,40 @@ async def test_sessions_are_ended_and_their_person_signs_in_again(owner: Browser
     assert other.at == "/console"
 
 
+async def test_one_session_of_somebody_is_ended_and_their_others_go_on(owner: Browser) -> None:
+    """A handset that was lost, a till that goes on."""
+    account = await person(owner.shop, "cashier")
+    lost, kept = Browser(owner.shop), Browser(owner.shop)
+    for each in (lost, kept):
+        await each.open("/console/enter")
+        await each.send("/console/enter", account=account, password=PASSWORD)
+    page = await owner.open(f"/console/people/{account}")
+    first, second = re.findall(rf'action="(/console/people/{account}/sessions/\w+/end)"', page)
+    await owner.send(first)
+    assert owner.at == f"/console/people/{account}"
+    assert first not in owner.page
+    assert second in owner.page
+    await asyncio.sleep(1)
+    await lost.open("/console")
+    assert lost.at == "/console/enter"
+    await kept.open("/console")
+    assert kept.at == "/console"
+
+
+async def test_a_session_is_ended_by_the_way_of_its_own_person_alone(owner: Browser) -> None:
+    """A thief who may end a cashier's sessions tries the owner's under the cashier's name."""
+    account, boss = await person(owner.shop, "cashier"), await person(owner.shop, "owner")
+    other = Browser(owner.shop)
+    await other.open("/console/enter")
+    await other.send("/console/enter", account=boss, password=PASSWORD)
+    page = await owner.open(f"/console/people/{boss}")
+    (action,) = re.findall(rf'action="(/console/people/{boss}/sessions/\w+/end)"', page)
+    assert await sent(owner, action.replace(boss, account), f"/console/people/{boss}") == 422
+    await asyncio.sleep(1)
+    await other.open("/console")
+    assert other.at == "/console"
+
+
 async def test_the_last_owner_stays_and_is_told_why(owner: Browser) -> None:
     (own,) = re.findall(r'href="/console/people/(YW[0-9A-Z]{27})"', await owner.open("/console/people"))[-1:]
     await owner.open(f"/console/people/{own}")
@@ -164,7 +198,7 @@ async def test_who_may_not_see_people_has_no_menu_entry_no_page_and_no_act(shop:
         assert browser.status == 403, path
     before = await shop.counts()
     for path in acts:
-        where = path.format(staff=carl, limits=ids.new(Kind.LIMITS))
+        where = path.format(staff=carl, limits=ids.new(Kind.LIMITS), session=ids.new(Kind.SESSION))
         assert await sent(browser, where, "/console") == 403, path
     assert await shop.counts() == before
 

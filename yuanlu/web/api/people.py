@@ -19,7 +19,7 @@ from yuanlu.web.parts import lists
 from yuanlu.web.parts.calls import STEP_UP, Answer, Call, Route
 from yuanlu.web.parts.proving import PEOPLE, link
 from yuanlu.web.parts.shapes import _ID, _LINE, END, Page, Wish
-from yuanlu.web.parts.signin import EndedTold, SessionsTold, session_told
+from yuanlu.web.parts.signin import EndedTold, SessionsTold, SessionTold, session_told
 
 StaffId = Annotated[str, Meta(pattern=f"^YW{_ID}{END}", examples=["YW01KATE3S400000000000000061"])]
 Hired = Literal["owner", "finance", "risk", "manager", "cashier", "trainee", "auditor"]
@@ -258,6 +258,13 @@ async def sessions(call: Call) -> Answer:
     return 200, SessionsTold(items=[session_told(each, call.key.id) for each in found])
 
 
+async def end_session(call: Call) -> Answer:
+    """End one session of somebody, at once and everywhere; their others go on."""
+    staff = await _below(call)
+    done = await signing.end(call.office.desk, call.merchant_id, staff.id, call.id(Kind.SESSION), who=call.who)
+    return 200, session_told(done, call.key.id)
+
+
 async def sign_out(call: Call) -> Answer:
     """End all sessions of somebody; they may sign in again."""
     staff = await _below(call)
@@ -331,6 +338,15 @@ ROUTES = (
         says="Where somebody is signed in",
         gives=SessionsTold,
         denied=_BELOW,
+    ),
+    Route(
+        method="POST",
+        path="/v1/staff/{staff}/sessions/{session}/end",
+        verb=end_session,
+        may="hire",
+        says="End one session of somebody",
+        gives=SessionTold,
+        denied=("session.unknown", *_BELOW),
     ),
     Route(
         method="POST",

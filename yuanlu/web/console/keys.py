@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, get_args
 
 import msgspec
 
-from yuanlu import ids
+from yuanlu import ids, words
 from yuanlu.clock import CHINA, midnight
 from yuanlu.ids import Kind
 from yuanlu.notify.rules import TYPES
@@ -127,6 +128,12 @@ def abouts(hook: Any) -> list[str]:
     return [each for each in ABOUT if any(name.startswith(f"{each}.") for name in hook.types)]
 
 
+def reason(lang: str, why: str) -> str:
+    """Why a hook was not told, in words; what only the other side knows (`http_404`) as it stands."""
+    code = f"trouble.{why}"
+    return words.say(code, lang) if code in words.catalogue() else why
+
+
 async def show_hook(
     here: Visitor, _: Mapping[str, str], problem: Any = None, made: Any = None, ping: Any = None
 ) -> Seen:
@@ -149,6 +156,7 @@ async def show_hook(
         "problem": problem,
         "made": made,
         "ping": ping,
+        "reason": partial(reason, here.lang),
     }
     return View("hook.html", given, UNPROCESSED if problem else 200)
 

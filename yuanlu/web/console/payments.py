@@ -125,11 +125,14 @@ async def show_one(here: Visitor, form: Mapping[str, str], problem: object = Non
     """A payment: what it is, what happened, what may be done about it now."""
     place = {"payment": here.place["payment"]}
     moves = (await here.ask("/v1/payments/{payment}/moves", place)).items
+    payment = await here.ask("/v1/payments/{payment}", place)
+    timeline = (await here.ask("/v1/payments/{payment}/timeline", place)).items
     told = {
         "moves": moves,
         "named": await names_of(here, {side for each in moves for side in (each.source, each.target)}),
-        "payment": await here.ask("/v1/payments/{payment}", place),
-        "timeline": (await here.ask("/v1/payments/{payment}/timeline", place)).items,
+        "payment": payment,
+        "timeline": timeline,
+        "names": await here.names({payment.opened_by, *(each.who for each in timeline)}),
         "refunds": (await here.ask("/v1/refunds", query=place)).items,
         "cases": (await here.ask("/v1/cases", query=place)).items,
         "case_id": ids.new(Kind.CASE),

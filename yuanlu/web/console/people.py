@@ -216,6 +216,8 @@ def rows_of(found: Sequence[Any], names: Mapping[str, str], lang: str) -> Iterab
         ]  # fmt: skip
 
 
+_SESSION = "sessions/{session}/end"
+
 PAGES = (
     Page("GET", LIST, show, may="people", menu="console.people", icon="users"),
     Page("POST", LIST, hire, may="hire"),
@@ -228,6 +230,6 @@ PAGES = (
     Page("POST", f"{ONE}/invite", invite, may="hire"),
     *(
         Page("POST", f"{ONE}/{name}", act(f"{_STAFF}/{{staff}}/{name}", f"{ONE}/{name}", ONE, show_one), may="hire")
-        for name in ("sign-out", "end")
+        for name in ("sign-out", _SESSION, "end")
     ),
 )

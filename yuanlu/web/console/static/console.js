@@ -13,6 +13,12 @@ document.addEventListener('click', (event) => {
   put();
 });
 
+// The menu is folded where there is room for one column; without a script it stays open.
+const slim = matchMedia('(max-width: 899px)');
+const fold = () => document.querySelector('.menu > details')?.toggleAttribute('open', !slim.matches);
+document.addEventListener('DOMContentLoaded', fold);
+slim.addEventListener('change', fold);
+
 const isTyping = (target) => target.matches?.('input:not([type=checkbox], [type=radio]), textarea, select') || target.isContentEditable;
 
 document.addEventListener('keydown', (event) => {
