@@ -81,8 +81,8 @@ class Row:
     """Of a refund: our number of the payment it takes back. Of all else it is empty."""
     channel_number: str
     """The channel's number: transaction_id, refund_id, trade_no, queryId. Alipay's refunds have their trade's."""
-    at: datetime | None
-    """When it happened by the channel's clock; None only where a layout has no time (UnionPay's exceptions)."""
+    at: datetime
+    """When it happened by the channel's clock: paid, or the refund accepted (WeChat Pay), done (Alipay)."""
     state: str
     """One of `State`."""
     amount_fen: int
@@ -92,7 +92,7 @@ class Row:
     settled_fen: int
     """What the line adds to the merchant's account before the fee: below nought on refunds and on what is taken."""
     refund_fen: int
-    """What went back to the payer by this line: on refunds, and on payments that are REVOKED."""
+    """What goes back to the payer by this line: on refunds (whatever their state), and on payments that are REVOKED."""
     account: str
     """Whose line it is: mch id (WeChat Pay, UnionPay), partner id (Alipay)."""
     currency: str
@@ -122,7 +122,7 @@ COLUMNS: dict[str, str] = {
 
 
 def schema() -> pa.Schema:
-    """The Arrow schema of many rows: the fields of `Row` by name and in order. Only `at` may be null."""
+    """The Arrow schema of many rows: the fields of `Row` by name and in order. Nothing is ever null."""
     import pyarrow as pa  # noqa: PLC0415 - heavy: loaded when a statement is read
 
     types = {
@@ -130,4 +130,4 @@ def schema() -> pa.Schema:
         "int64": pa.int64(),
         "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),
     }
-    return pa.schema([pa.field(name, types[told], nullable=name == "at") for name, told in COLUMNS.items()])
+    return pa.schema([pa.field(name, types[told], nullable=False) for name, told in COLUMNS.items()])
