@@ -7,7 +7,7 @@ WeChat Pay writes fees) and leave as whole fen; numbers and words come in withou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -36,6 +36,7 @@ class Cells:
     decode: Callable[[bytes], str]
     account: str
     problems: Problems
+    _coded: dict[str, Any] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -59,7 +60,9 @@ class Cells:
         column = self.words.get(name)
         if column is None:
             return all_of(say(""), self.count)
-        coded = pc.dictionary_encode(column)
+        coded = self._coded.get(name)
+        if coded is None:
+            coded = self._coded[name] = pc.dictionary_encode(column)
         said = [say(layouts.plain(self.decode(word.as_py()))) for word in coded.dictionary]
         if len(said) == 1:
             return all_of(said[0], self.count)

@@ -229,7 +229,8 @@ def utc(seconds: Any) -> Any:
 
 def _keeps_digits(column: Any) -> None:
     """Look whether a spreadsheet shortened the channel's numbers. Raises Denied: statement.spoilt."""
-    short = pc.filter(column, pc.less(pc.binary_length(column), 20))
+    length = pc.binary_length(column)
+    short = pc.filter(column, pc.and_(pc.less(length, 20), pc.greater(length, 3)))
     rounded = pc.filter(column, pc.ends_with(column, tidying.ROUNDED))
     for some in (short, rounded):
         for number in pc.unique(some).to_pylist() if len(some) else ():
