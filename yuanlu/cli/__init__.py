@@ -35,6 +35,7 @@ from yuanlu.cli import (
     secrets,
     services,
     shifts,
+    statements,
     stations,
     trying,
 )
@@ -60,6 +61,6 @@ for _each in (
     *(codes.code, codes.trace, codes.handover, merchants.merchant, merchants.staff, limits.limits, keys.key),
     *(services.serve, services.worker, services.db, audit.audit, backups.backup, backups.restore),
     *(secrets.secrets, receipts.receipt, receipts.printer),
-    *(goods.goods, guards.guards, stations.till, stations.ticket),
+    *(goods.goods, guards.guards, stations.till, stations.ticket, statements.statement),
 ):
     main.add_command(_each)

@@ -136,7 +136,7 @@ class Lines:
 
     def _readable(self, lines: Any, places: Any) -> tuple[Any, Any]:
         """Leave out the lines whose numbers, amount or time cannot be read, and tell of them."""
-        good = all_true = pa.repeat(pa.scalar(True), len(lines))
+        good = pa.repeat(pa.scalar(True), len(lines))
         for code, mask in (
             (Code.TIME_UNREADABLE, self._digits(lines, "at")),
             (Code.AMOUNT_UNREADABLE, self._digits(lines, "amount")),
@@ -148,7 +148,6 @@ class Lines:
             good = pc.and_(good, mask)
         if pc.all(good).as_py():
             return lines, places
-        del all_true
         return pc.filter(lines, good), pc.filter(places, good)
 
     def _cut(self, lines: Any, name: str) -> Any:

@@ -98,7 +98,8 @@ def _wechat(layout: Layout, *, leaves_out: frozenset[str], needed: frozenset[str
         columns=columns,
         needed=needed,
         wanted=(_OF_A_SALE | _OF_A_REFUND | {"account", "fee"}) & columns.keys(),
-        amounts=frozenset({"settled", "refund_settled", "refund_coupon", "fee", "amount", "refund_amount"}) & columns.keys(),
+        amounts=frozenset({"settled", "refund_settled", "refund_coupon", "fee", "amount", "refund_amount"})
+        & columns.keys(),
         words=frozenset({"state", "refund_state"}) & columns.keys(),
         times=("refund_asked_at", "at") if "refund_asked_at" in columns else ("at",),
         blank=frozenset({"refund_settled", "refund_coupon", "fee", "refund_amount"}) & columns.keys(),

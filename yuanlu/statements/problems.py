@@ -6,7 +6,7 @@ What makes a file no statement at all is `Denied` with a `statement.…` code, r
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 TOLD_MAX = 20
@@ -37,7 +37,14 @@ class Code(StrEnum):
 
 
 LEFT_OUT = frozenset(
-    {Code.ROW_SHORT, Code.ROW_LONG, Code.TIME_UNREADABLE, Code.AMOUNT_UNREADABLE, Code.NUMBER_UNREADABLE, Code.PART_OF_FEN}
+    {
+        Code.ROW_SHORT,
+        Code.ROW_LONG,
+        Code.TIME_UNREADABLE,
+        Code.AMOUNT_UNREADABLE,
+        Code.NUMBER_UNREADABLE,
+        Code.PART_OF_FEN,
+    }
 )
 """Problems of a line that is therefore not among the rows."""
 
@@ -51,6 +58,9 @@ class Problem:
     what: str = ""
     count: int = 1
     """How many lines have it: beyond `TOLD_MAX` the last one told stands for the rest."""
+    said: int | None = None
+    read: int | None = None
+    """Of totals that disagree: what the file says and what its rows add up to, in fen, or a count."""
 
 
 class Problems:
@@ -60,10 +70,19 @@ class Problems:
         self._told: list[Problem] = []
         self._counts: Counter[Code] = Counter()
 
-    def add(self, code: Code, line: int = 0, what: str = "", count: int = 1) -> None:
+    def add(
+        self,
+        code: Code,
+        line: int = 0,
+        what: str = "",
+        count: int = 1,
+        said: int | None = None,
+        read: int | None = None,
+    ) -> None:
         self._counts[code] += count
         if sum(problem.code is code for problem in self._told) < TOLD_MAX:
-            self._told.append(Problem(code=code, line=line, what=what[:80], count=count))
+            told = Problem(code=code, line=line, what=what[:80], count=count, said=said, read=read)
+            self._told.append(told)
 
     @property
     def left_out(self) -> int:
@@ -77,5 +96,5 @@ class Problems:
             more = 0
             if last[problem.code] == place:
                 more = self._counts[problem.code] - sum(each.count for each in self._told if each.code is problem.code)
-            told.append(Problem(code=problem.code, line=problem.line, what=problem.what, count=problem.count + more))
+            told.append(replace(problem, count=problem.count + more))
         return sorted(told, key=lambda problem: problem.line or 10**12)

@@ -244,9 +244,7 @@ def _day(pattern: re.Pattern[str], text: str) -> date | None:
         return None
 
 
-def open_statement(
-    source: BinaryIO, name: str = "", channel: str | None = None, on: date | None = None
-) -> Reading:
+def open_statement(source: BinaryIO, name: str = "", channel: str | None = None, on: date | None = None) -> Reading:
     """Look at a file and say whose statement it is.
 
     `source` can be sought and stays open until the rows are read; `name` is the file's (UnionPay's tells its kind and

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 import pyarrow.compute as pc
@@ -96,7 +95,12 @@ class Totals:
             same = abs(said) == abs(read) if name == "out" else said == read
             if not same and self._is_there(name):
                 agrees = False
-                problems.add(Code.SUMMARY_DISAGREES, what=f"{name}: {_shown(name, said)} != {_shown(name, read)}")
+                problems.add(
+                    Code.SUMMARY_DISAGREES,
+                    what=_told_name(name),
+                    said=_told_figure(name, said),
+                    read=_told_figure(name, read),
+                )
         return agrees
 
     def _is_there(self, name: str) -> bool:
@@ -107,18 +111,17 @@ class Totals:
         """What the file says, in whole fen and counts."""
         if not self._said:
             return None
-        return {
-            name if name in COUNTS else f"{name}_fen": figure if name in COUNTS else _fen(figure)
-            for name, figure in self._said.items()
-        }
+        return {_told_name(name): _told_figure(name, figure) for name, figure in self._said.items()}
 
 
-def _fen(units: int) -> int:
-    return (abs(units) + PER_FEN // 2) // PER_FEN * (-1 if units < 0 else 1)
+def _told_name(name: str) -> str:
+    return name if name in COUNTS else f"{name}_fen"
 
 
-def _shown(name: str, figure: int) -> str:
-    return str(figure) if name in COUNTS else f"{(Decimal(figure) / tidying.UNITS).normalize():f}"
+def _told_figure(name: str, figure: int) -> int:
+    if name in COUNTS:
+        return figure
+    return (abs(figure) + PER_FEN // 2) // PER_FEN * (-1 if figure < 0 else 1)
 
 
 def _sides(layout: Layout, cells: Cells) -> Mapping[str, int]:

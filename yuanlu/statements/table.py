@@ -78,7 +78,9 @@ class Table:
         read = csv.read_csv(
             pa.BufferReader(block),
             csv.ReadOptions(
-                column_names=[str(place) for place in range(self.head.width)], use_threads=False, block_size=len(block) + 1
+                column_names=[str(place) for place in range(self.head.width)],
+                use_threads=False,
+                block_size=len(block) + 1,
             ),
             csv.ParseOptions(delimiter=self.delimiter, quote_char=False),
             csv.ConvertOptions(
