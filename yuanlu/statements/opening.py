@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 from yuanlu.errors import Denied
 
@@ -94,7 +94,7 @@ def _zipped(source: BinaryIO) -> Iterator[Part]:
         left = [UNPACKED_MAX]
         for each in inside:
             try:
-                stream = archive.open(each)
+                stream = cast(zipfile.ZipExtFile, archive.open(each))
             except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
                 raise Denied("statement.archive_broken") from None
             with stream:
@@ -114,7 +114,7 @@ def _name(packed: zipfile.ZipInfo) -> str:
 class _Metered:
     """Unpacks no more than there may be, and calls every breakage by one name, once all before it was handed on."""
 
-    def __init__(self, stream: gzip.GzipFile | IO[bytes], left: list[int]) -> None:
+    def __init__(self, stream: gzip.GzipFile | zipfile.ZipExtFile, left: list[int]) -> None:
         self._stream = stream
         self._left = left
         self._broken = False
@@ -123,7 +123,7 @@ class _Metered:
         got = bytearray()
         while len(got) < size and not self._broken:
             try:
-                more = self._stream.read1(size - len(got))  # type: ignore[union-attr] - both have it
+                more = self._stream.read1(size - len(got))
             except _BROKEN:
                 self._broken = True
                 break
