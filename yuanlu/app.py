@@ -92,6 +92,7 @@ from yuanlu.repayments.rules import Repayment
 from yuanlu.seal import Seal
 from yuanlu.shifts.rules import Shift
 from yuanlu.slips import Printing
+from yuanlu.statements.rules import Statement
 from yuanlu.stations.rules import Station
 from yuanlu.tickets.rules import Ticket
 from yuanlu.told import told
@@ -148,6 +149,7 @@ ROWS: Sequence[type[Row]] = (
     Ticket,
     Store,
     ChannelSetup,
+    Statement,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"

@@ -65,6 +65,7 @@ class Kind(StrEnum):
     READING = "ZL"
     MAILING = "ZM"
     EXPORT = "ZE"
+    STATEMENT = "ZB"
 
 
 _KINDS = tuple(Kind)

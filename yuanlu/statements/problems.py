@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from enum import StrEnum
 
 TOLD_MAX = 20
@@ -98,3 +99,23 @@ class Problems:
                 more = self._counts[problem.code] - sum(each.count for each in self._told if each.code is problem.code)
             told.append(replace(problem, count=problem.count + more))
         return sorted(told, key=lambda problem: problem.line or 10**12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """What is known when all rows were read."""
+
+    rows: int
+    left_out: int
+    """Lines that are not among the rows: each is among the problems."""
+    summary: dict[str, int] | None
+    """What the file says of itself: counts, and fen by names ending in `_fen`."""
+    summary_agrees: bool | None
+    """None: it says nothing."""
+    problems: tuple[Problem, ...]
+    accounts: tuple[str, ...]
+    first_at: datetime | None
+    """Of its payments, as `last_at`; None where it has none."""
+    last_at: datetime | None
+    day: date | None
+    """The business day that the file names in its head or its name; None where it does not."""

@@ -26,8 +26,8 @@ from yuanlu.errors import Denied
 from yuanlu.statements import fixed, layouts, opening, shaping
 from yuanlu.statements.layouts import Head, plain
 from yuanlu.statements.opening import Cut, Opened
-from yuanlu.statements.problems import Code, Problem, Problems
-from yuanlu.statements.rows import Layout, schema
+from yuanlu.statements.problems import Code, End, Problems
+from yuanlu.statements.rows import Kind, Layout, schema
 from yuanlu.statements.shaping import Cells
 from yuanlu.statements.summing import Totals
 from yuanlu.statements.table import Table
@@ -39,25 +39,6 @@ ACCOUNTS_MAX = 20
 _ACCOUNT = re.compile(r"账号:\s*\[(\d{8,32})\]")
 _DAY = re.compile(r"起始日期:\s*\[(\d{4})年(\d{2})月(\d{2})日")
 _DAY_IN_NAME = re.compile(r"(20\d{2})-?([01]\d)-?([0-3]\d)(?!\d)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """What is known when all rows were read."""
-
-    rows: int
-    left_out: int
-    """Lines that are not among the rows: each is among the problems."""
-    summary: dict[str, int] | None
-    """What the file says of itself: counts, and fen by names ending in `_fen`."""
-    summary_agrees: bool | None
-    """None: it says nothing."""
-    problems: tuple[Problem, ...]
-    accounts: tuple[str, ...]
-    first_at: datetime | None
-    last_at: datetime | None
-    day: date | None
-    """The business day that the file names in its head or its name; None where it does not."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +135,7 @@ class Reading:
     def _looked_at(self, opened: Opened) -> _Part | None:
         """What a part is; None if it was a summary, which is then heard."""
         head_text = opened.decoded(opened.head)
-        self._day = self._day or _day(_DAY, plain(head_text)) or _day(_DAY_IN_NAME, opened.name)
+        self._day = _day(_DAY, plain(head_text)) or self._day or _day(_DAY_IN_NAME, opened.name)
         form = fixed.form_of(opened)
         if form is not None:
             return _Part(opened, form.layout, None, "", "", 1, chain([opened.head], opened.rest))
@@ -221,12 +202,19 @@ class Reading:
             "line": cells.lines,
         }
         self._rows += count
-        span = pc.min_max(cells.at).as_py()
-        self._first = min(self._first or span["min"], span["min"])
-        self._last = max(self._last or span["max"], span["max"])
+        self._time(cells.at, columns["kind"])
         self._note(columns["account"])
         told = schema()
         return pa.RecordBatch.from_arrays([whole[name].cast(told.field(name).type) for name in told.names], schema=told)
+
+    def _time(self, at: Any, kind: Any) -> None:
+        """From when to when its payments are: a refund may be dated by its payment, months ago."""
+        paid = pc.filter(at, pc.equal(kind, Kind.PAYMENT))
+        if not len(paid):
+            return
+        span = pc.min_max(paid).as_py()
+        self._first = min(self._first or span["min"], span["min"])
+        self._last = max(self._last or span["max"], span["max"])
 
     def _note(self, account: Any) -> None:
         known = account[0].as_py()

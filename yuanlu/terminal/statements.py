@@ -14,8 +14,8 @@ import msgspec
 from yuanlu import words
 from yuanlu.clock import CHINA
 from yuanlu.money import Money
-from yuanlu.statements.problems import Problem
-from yuanlu.statements.reading import End, open_statement
+from yuanlu.statements.problems import End, Problem
+from yuanlu.statements.reading import open_statement
 from yuanlu.terminal.screen import Screen, flat, padded, screen
 
 SHOWN = 20
