@@ -124,7 +124,7 @@ def of_complaint(step: ComplaintStep, reply: Reply, at: datetime, took_ms: int) 
     )
 
 
-_TOKEN = re.compile(r"([?&](?:token|sign|bizType|userId|downloadFileName|bizDates|fileType|timestamp)=)[^\"&\\s]+")
+_TOKEN = re.compile(r"""([?&](?:token|sign|userId)=)[^"&\s\\]+""")
 
 
 def of_statement(step: StatementStep, reply: Reply, at: datetime, took_ms: int) -> Evidence:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from yuanlu.change import Done
 from yuanlu.channels.contract import (
     AskStatement,
     Channel,
@@ -59,7 +60,7 @@ async def want(
     at, found = desk.clock.now(), []
     for paper in papers or (BOUNDS[Channel(channel)].daily if channel in set(BOUNDS) else (Paper.TRADES,)):
         facts = rules.may_want(BOUNDS, channel, paper, day, at)
-        found.append(await _wanted(desk, facts, merchant_id, channel, paper, day, by.id, now=True))
+        found.append((await _wanted(desk, facts, merchant_id, channel, paper, day, by.id, now=True)).row)
     return found
 
 
@@ -71,18 +72,18 @@ async def want_daily(desk: Desk, merchant_id: str) -> int:
             continue
         for day in rules.days_wanted(at):
             for paper in facts.daily:
-                row = await _wanted(desk, facts, merchant_id, channel, paper, day, "system", now=False)
-                count += row.wanted_at == at
+                done = await _wanted(desk, facts, merchant_id, channel, paper, day, "system", now=False)
+                count += done.changed
     return count
 
 
 async def _wanted(
     desk: Desk, facts: StatementFacts, merchant_id: str, channel: str, paper: Paper, day: date, who: str, *, now: bool
-) -> Statement:
+) -> Done[Statement]:
     which = rules.statement_id(merchant_id, channel, paper, day)
 
     rule = partial(rules.want, facts, merchant_id, channel, paper, day, who, now)
-    return (await desk.decide(store.by_id(merchant_id, which), rule)).row
+    return await desk.decide(store.by_id(merchant_id, which), rule)
 
 
 async def drive(desk: Desk, files: Files, merchant_id: str, statement_id: str) -> Statement:

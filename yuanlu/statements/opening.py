@@ -52,7 +52,7 @@ class Part:
     stream: Bytes
 
 
-class Cut(Exception):  # noqa: N818 - a word about the file, not of our making
+class Cut(Exception):
     """The file ends or breaks in the middle: what was read until there is good."""
 
 
@@ -94,7 +94,7 @@ def _zipped(source: BinaryIO) -> Iterator[Part]:
         left = [UNPACKED_MAX]
         for each in inside:
             try:
-                stream = cast(zipfile.ZipExtFile, archive.open(each))
+                stream = cast("zipfile.ZipExtFile", archive.open(each))
             except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
                 raise Denied("statement.archive_broken") from None
             with stream:

@@ -32,7 +32,7 @@ _CHINA_SECONDS = 8 * 3600
 _CHANNELS = frozenset({"channel_number", "refund_channel_number"})
 
 
-class _Odd(Exception):  # noqa: N818 - never leaves this file
+class _Odd(Exception):
     """Something in a block is not as channels write it."""
 
 
