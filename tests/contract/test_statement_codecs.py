@@ -90,7 +90,7 @@ def test_each_channel_says_which_papers_it_has_and_when() -> None:
     ],
 )
 def test_wechat_is_asked_for_each_paper_signed(ring: KeyRing, paper: Paper, wanted: str) -> None:
-    far, keys = keys_of(WECHAT, ring)
+    _, keys = keys_of(WECHAT, ring)
     call = CODECS[WECHAT].ask_statement(asking(WECHAT, paper), keys, NOON, "nonce")
     assert (call.method, call.url) == ("GET", keys.base_url + wanted)
     assert call.headers["Authorization"].startswith("WECHATPAY2-SHA256-RSA2048 mchid=")
@@ -277,11 +277,13 @@ async def sold(caller: Caller, channel: Channel) -> date:
     return business_day(datetime.now(UTC).astimezone(CHINA))
 
 
-PAPERS = [(channel, paper) for channel in (WECHAT, ALIPAY) for paper in FACTS[channel].statements.has]  # type: ignore[union-attr]
+PAPERS = [(WECHAT, paper) for paper in Paper] + [(ALIPAY, Paper.TRADES), (ALIPAY, Paper.FLOW)]
 
 
 @pytest.mark.parametrize(("channel", "paper"), PAPERS)
-async def test_every_paper_of_a_simulated_day_is_fetched_and_read(caller: Caller, channel: Channel, paper: Paper) -> None:
+async def test_every_paper_of_a_simulated_day_is_fetched_and_read(
+    caller: Caller, channel: Channel, paper: Paper
+) -> None:
     """S54."""
     day = await sold(caller, channel)
     handed = await got(caller, channel, paper, day)

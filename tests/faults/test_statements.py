@@ -35,7 +35,9 @@ async def world(database: Database, spot: Path) -> AsyncIterator[World]:
 
 
 async def all_of(world: World) -> list[Statement]:
-    return [row_of(row) for row in await world.connection.fetch("select * from statements order by day, channel, paper")]
+    return [
+        row_of(row) for row in await world.connection.fetch("select * from statements order by day, channel, paper")
+    ]
 
 
 async def sold(world: World, channel: Channel) -> date:
@@ -179,7 +181,7 @@ async def test_what_is_kept_is_sealed_and_stays_when_files_are_swept(world: Worl
     row = await one(world, WECHAT, Paper.TRADES, day)
     body = await world.app.files.shelf.get(row.storage_key)
     assert body is not None
-    assert b"\x1f\x8b" != body[:2]
+    assert body[:2] != b"\x1f\x8b"
     later = datetime.now(UTC) + timedelta(days=400)
     await keeping.sweep_files(world.app.desk, world.app.files, world.app.pools.reader, world.merchant_id, later)
     assert await flow.content(world.app.desk, world.app.files, row)

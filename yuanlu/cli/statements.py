@@ -7,14 +7,17 @@ from pathlib import Path
 
 import click
 
-from yuanlu.cli.parts import example, json_option
+from yuanlu.cli.parts import ask, counter_options, example, json_option, key_option
 
 CHANNELS = ("wechat", "alipay", "unionpay")
 
 
-@click.group(**example("yuanlu statement read bill.csv.gz", "yuanlu statement read bill.zip --channel alipay --json"))
+PAPERS = ("trades", "paid", "refunded", "flow")
+
+
+@click.group(**example("yuanlu statement read bill.csv.gz", "yuanlu statement fetch --date 2026-11-22"))
 def statement() -> None:
-    """Statements: read a channel's file of a day. docs/reference/statements.md."""
+    """Statements: what a channel says of a day; got from it, handed in, or just read. docs/reference/statements.md."""
 
 
 class Day(click.ParamType[date]):
@@ -43,3 +46,44 @@ def read(file: Path, channel: str | None, on: date | None, as_json: bool) -> Non
     from yuanlu.terminal import statements
 
     statements.show(file, channel, on, as_json=as_json)
+
+
+@statement.command("fetch", **example("yuanlu statement fetch --date 2026-11-22 --channel wechat"))
+@click.option("--date", "on", type=Day(), required=True, metavar="DAY", help="The business day: 2026-11-22.")
+@click.option("--channel", type=click.Choice(CHANNELS[:2]), default="wechat", show_default=True)
+@click.option("--paper", "papers", type=click.Choice(PAPERS), multiple=True, help="Which; else those of every day.")
+@key_option
+@counter_options
+def fetch(
+    on: date, channel: str, papers: tuple[str, ...], key_file: Path | None, merchant: str, state: Path | None
+) -> None:
+    """Ask a channel for its statement of a day, now. What is not there yet goes on being asked for: {items, next}."""
+    wish = {"channel": channel, "date": on.isoformat(), "papers": list(papers)}
+    ask("statements", "POST /v1/statements/fetch", merchant=merchant, state=state, key_file=key_file, wish=wish)
+
+
+@statement.command("take", **example("yuanlu statement take 1900000109_20261122.csv"))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--channel", type=click.Choice(CHANNELS), help="Whose it must be: another's is refused.")
+@click.option("--date", "on", type=Day(), metavar="DAY", help="The day it is of, where the file does not say it.")
+@key_option
+@counter_options
+def take(
+    file: Path, channel: str | None, on: date | None, key_file: Path | None, merchant: str, state: Path | None
+) -> None:
+    """Hand in a statement FILE that somebody downloaded by hand. The same file again changes nothing."""
+    query = {"name": file.name, "channel": channel, "date": on.isoformat() if on else None}
+    ask(
+        "statements", "POST /v1/statements", merchant=merchant, state=state, key_file=key_file, query=query,
+        body=file.read_bytes(),
+    )  # fmt: skip
+
+
+@statement.command("list", **example("yuanlu statement list --channel alipay"))
+@click.option("--channel", type=click.Choice(CHANNELS), help="Only this channel's.")
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)
+@click.option("--after", metavar="ZB…", help="The `next` of the page before.")
+@counter_options
+def listed(merchant: str, state: Path | None, **query: object) -> None:
+    """Print the statements of days, the newest day first, those still waited for too: {items, next}."""
+    ask("statements", "GET /v1/statements", merchant=merchant, state=state, query=query)

@@ -121,9 +121,8 @@ class Lines:
 
     def _by_lines(self, block: bytes) -> tuple[Any, Any]:
         kept, places = [], []
-        for line in block.split(b"\n")[:-1]:
+        for line in block.replace(b"\r\n", b"\n").split(b"\n")[:-1]:
             place, self._line = self._line, self._line + 1
-            line = line.removesuffix(b"\r")
             if not line.strip():
                 continue
             if not self._form.read_to <= len(line) <= self._form.length:

@@ -122,10 +122,7 @@ async def _came(desk: Desk, files: Files, row: Statement, facts: StatementFacts,
     view = store.by_id(row.merchant_id, row.id)
     try:
         examined = await _examined(handed.content, f"{row.channel}-{row.paper}", row.channel, row.day)
-        if examined.paper is not row.paper:
-            raise Denied("statement.other_paper", wanted=row.paper, found=examined.paper)
-        if rules.foreign(examined, await _account(desk, row.merchant_id, row.channel)):
-            raise Denied("statement.other_account")
+        rules.fits(examined, await _account(desk, row.merchant_id, row.channel), row.paper)
     except Denied as no:
         return (await desk.decide(view, partial(rules.spoilt, facts, handed, no.code))).row
     return await _kept(desk, files, row.merchant_id, examined, handed.content, rules.CHANNEL_WHO, handed)
@@ -149,8 +146,7 @@ async def take(
     """
     rules.may_hand_in(by, content)
     examined = await _examined(content, name, channel, day)
-    if rules.foreign(examined, await _account(desk, merchant_id, examined.channel)):
-        raise Denied("statement.other_account")
+    rules.fits(examined, await _account(desk, merchant_id, examined.channel), examined.paper)
     return await _kept(desk, files, merchant_id, examined, content, by.id, None)
 
 

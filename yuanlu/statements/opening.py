@@ -30,12 +30,8 @@ UNPACKED_MAX = 16 << 30
 PARTS_MAX = 200
 
 _BROKEN = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, OSError)
-_FORMATS = {
-    b"\xd0\xcf\x11\xe0": "statement.workbook",
-    b"%PDF": "statement.not_one",
-    b"Rar!": "statement.archive_unknown",
-    b"7z\xbc\xaf": "statement.archive_unknown",
-}
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
+_OTHER_ARCHIVES = (b"Rar!", b"7z\xbc\xaf")
 
 
 class Bytes(Protocol):
@@ -66,8 +62,10 @@ def parts(source: BinaryIO, name: str) -> Iterator[Part]:
     source.seek(0)
     if not magic:
         raise Denied("statement.empty")
-    if magic in _FORMATS:
-        raise Denied(_FORMATS[magic])
+    if magic == _OLD_WORKBOOK:
+        raise Denied("statement.workbook")
+    if magic in _OTHER_ARCHIVES:
+        raise Denied("statement.archive_unknown")
     if magic[:2] == b"\x1f\x8b":
         yield Part(re.sub(r"\.gz(ip)?$", "", name), _Metered(gzip.GzipFile(fileobj=source), [UNPACKED_MAX]))
     elif magic[:2] == b"PK":

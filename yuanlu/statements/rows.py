@@ -1,10 +1,10 @@
-"""One line of a channel's statement, whichever channel and layout it came in: the one shape readers make and matchers read.
+"""One line of a channel's statement, whatever channel and layout it came in: what readers make and matchers read.
 
-Shape: one row a line of the statement, in the file's order. Amounts are whole fen; times are UTC. What a layout does not
-tell is empty text or nought, never a guess; a number the channel writes as `0` is empty text.
+Shape: one row a line of the statement, in the file's order. Amounts are whole fen; times are UTC. What a layout does
+not tell is empty text or nought, never a guess; a number the channel writes as `0` is empty text.
 
 The same refund in two layouts (trade bill and fund-flow bill, business and account bill) is two rows with one `number`
-(or one `channel_number`, where a layout lacks ours): which rows of which layouts tell of one thing is the matcher's to say.
+(or one `channel_number`, where a layout lacks ours): which rows tell of one thing is the matcher's to say.
 
 Source: channels.md 10.1 to 10.3.
 """

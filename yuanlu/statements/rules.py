@@ -278,9 +278,16 @@ def _gap(facts: StatementFacts, tries: int) -> timedelta:
 
 
 def _later(
-    row: Statement, handed: Handed, code: str, at: datetime, look_at: datetime, *, absent_at: datetime | None, due: datetime,
+    row: Statement,
+    handed: Handed,
+    code: str,
+    at: datetime,
+    look_at: datetime,
+    *,
+    absent_at: datetime | None,
+    due: datetime,
     also: tuple[Fact, ...] = (),
-) -> Change[Statement]:  # fmt: skip
+) -> Change[Statement]:
     """Ask again at a time. It is overdue once: when the time for that lies between this look and the next."""
     overdue_at = due + OVERDUE_AFTER
     overdue = (StatementOverdue(**_which(row), code=code),) if at <= overdue_at < look_at else ()
@@ -313,9 +320,15 @@ def day_of(end: End, wanted: date | None) -> date:
     return day
 
 
-def foreign(examined: Examined, account: str) -> bool:
-    """Whether none of a file's rows is of this account at the channel."""
-    return bool(account and examined.end.accounts and account not in examined.end.accounts)
+def fits(examined: Examined, account: str, paper: Paper) -> None:
+    """Whether a file is the wanted paper, and at least one of its rows is of this account at the channel.
+
+    Raises Denied: statement.other_paper, statement.other_account.
+    """
+    if examined.paper is not paper:
+        raise Denied("statement.other_paper", wanted=paper, found=examined.paper)
+    if account and examined.end.accounts and account not in examined.end.accounts:
+        raise Denied("statement.other_account")
 
 
 def take(

@@ -82,15 +82,14 @@ class Table:
                 use_threads=False,
                 block_size=len(block) + 1,
             ),
-            csv.ParseOptions(delimiter=self.delimiter, quote_char=False),
+            # a blank line is then a line of one cell, and refused: those after it would be miscounted
+            csv.ParseOptions(delimiter=self.delimiter, quote_char=False, ignore_empty_lines=False),
             csv.ConvertOptions(
                 include_columns=[str(places[name]) for name in needed],
                 column_types={str(places[name]): pa.binary() if name in words else pa.string() for name in needed},
                 strings_can_be_null=False,
             ),
         )
-        if read.num_rows != block.count(b"\n"):
-            raise _Odd  # blank lines: those after them would be miscounted
         raw = {name: _whole(read.column(str(places[name]))) for name in needed}
         text = {name: pc.ascii_trim(column, _MARKS) for name, column in raw.items() if name not in words}
         for name in _CHANNELS & text.keys():
@@ -119,9 +118,8 @@ class Table:
 
     def _by_lines(self, text: str) -> Cells:
         told: list[tuple[int, dict[str, str], dict[str, int], int]] = []
-        for line in text.split("\n")[:-1]:
+        for line in text.replace("\r\n", "\n").split("\n")[:-1]:
             place, self.line = self.line, self.line + 1
-            line = line.removesuffix("\r")
             if not plain(line):
                 continue
             if line.lstrip(_MARKS).startswith("#"):

@@ -25,8 +25,10 @@ _REFORMATTED = re.compile(
 )
 _SHORTENED = re.compile(r"\d(\.\d+)?[Ee]\+\d{1,3}")
 """A long number as a spreadsheet shows it: 4.2E+27. The digits are gone."""
-ROUNDED = "0" * 11
-"""How a channel's long number ends when a spreadsheet kept fifteen digits of it."""
+DIGITS_KEPT = 15
+"""Of a longer number a spreadsheet keeps these and writes noughts for the rest."""
+ROUNDED = "0" * (26 - DIGITS_KEPT)
+"""How the channel's numbers end then."""
 UNITS = 100_000
 """Of a yuan: thousandths of a fen."""
 
@@ -102,5 +104,5 @@ def number_of(text: str, *, is_channels: bool = False) -> str | None:
 
 def is_shortened(number: str, *, is_channels: bool) -> bool:
     """Whether a number has lost its digits to a spreadsheet: 4.2E+27, or (of the channel's own) 42000…000."""
-    rounded = is_channels and len(number) >= 20 and number.isdigit() and number.endswith(ROUNDED)
+    rounded = is_channels and len(number) >= 26 and number.isdigit() and not number[DIGITS_KEPT:].strip("0")
     return rounded or bool(_SHORTENED.fullmatch(number))
