@@ -210,7 +210,8 @@ def wechat(*rows: Cells, header: Sequence[str] = ALL) -> bytes:
 
 
 def fund_line(serial: int, kind: str, way: str, amount: str, number: str) -> str:
-    cells = [f"2026-11-22 10:00:{serial:02d}", f"4200000000202611220000{serial:06d}", f"20261122{serial:010d}", kind, kind,
+    cells = [f"2026-11-22 10:00:{serial:02d}", f"4200000000202611220000{serial:06d}", f"20261122{serial:010d}", kind,
+             kind,
              way, amount, "100.00", "system", "", number]  # fmt: skip
     return ",".join(f"`{cell}" for cell in cells)
 
@@ -278,7 +279,10 @@ def alipay_zip(
     detail: Sequence[str] | None = None, summary: str = "合计,,2,1,15.00,15.00,0.00,0.00,0.00,-0.09,0.00,14.91"
 ) -> bytes:
     lines = detail if detail is not None else alipay_lines(ALIPAY_ROWS, totals=ALIPAY_TOTALS)
-    head = "门店编号,门店名称,交易订单总笔数,退款订单总笔数,订单金额（元）,商家实收（元）,支付宝优惠（元）,商家优惠（元）,卡消费金额（元）,服务费（元）,分润（元）,实收净额（元）"
+    head = (
+        "门店编号,门店名称,交易订单总笔数,退款订单总笔数,订单金额（元）,商家实收（元）,支付宝优惠（元）,"
+        "商家优惠（元）,卡消费金额（元）,服务费（元）,分润（元）,实收净额（元）"
+    )
     second = ["#支付宝业务汇总查询", "#账号：[20880000000000010156]", head, summary, "#-----业务汇总列表结束-----"]
     return zipped(
         {
@@ -288,8 +292,8 @@ def alipay_zip(
     )
 
 
-ZM = (3, 11, 11, 6, 10, 19, 12, 4, 2, 21, 2, 32, 2, 6, 10, 13, 13, 4, 15, 2, 2, 6, 2, 4, 32, 1, 21, 15, 1, 15, 32, 13, 13,
-      8, 32, 13, 13, 12, 2, 1, 32, 98)  # fmt: skip
+ZM = (3, 11, 11, 6, 10, 19, 12, 4, 2, 21, 2, 32, 2, 6, 10, 13, 13, 4, 15, 2, 2, 6, 2, 4, 32, 1, 21, 15, 1, 15, 32, 13,
+      13, 8, 32, 13, 13, 12, 2, 1, 32, 98)  # fmt: skip
 ZM_OLD = (*ZM[:39], 131)
 
 

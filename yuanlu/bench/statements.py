@@ -147,7 +147,7 @@ def _bare(file: Path, what: str) -> Iterator[int]:
     connection.execute("set enable_progress_bar = false")
     yield 0
     if what == "counted":
-        yield int(connection.execute("select count(*) from read_csv(?)", [str(file)]).fetchall()[0][0])
+        yield len(connection.execute("select count(*) from read_csv(?)", [str(file)]).fetchall())
         return
     found = connection.execute("select * from read_csv(?, all_varchar = true)", [str(file)])
     yield sum(batch.num_rows for batch in found.to_arrow_reader(100_000))

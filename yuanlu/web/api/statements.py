@@ -60,7 +60,7 @@ class StatementProblemTold(Struct, frozen=True, kw_only=True):
 
 
 class StatementTold(Struct, frozen=True, kw_only=True):
-    """One paper of one day. `agrees`: with its own totals (null: it has none). `code`: the last word that was not it."""
+    """One paper of a day. `agrees`: with its own totals (null: it has none). `code`: the last word that was not it."""
 
     id: str
     channel: str
