@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from yuanlu.bench.measure import Figure, Size, forget_peak, median, memory_mb, say
 from yuanlu.postgres import Server
@@ -142,7 +143,7 @@ def _read(file: Path) -> Iterator[int]:
 def _bare(file: Path, what: str) -> Iterator[int]:
     import duckdb  # noqa: PLC0415 - in the child alone
 
-    connection = duckdb.connect()
+    connection: Any = duckdb.connect()
     connection.execute("set threads = 2")
     connection.execute("set enable_progress_bar = false")
     yield 0

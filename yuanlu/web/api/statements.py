@@ -14,7 +14,7 @@ from yuanlu import words
 from yuanlu.channels.contract import Paper
 from yuanlu.ids import Kind
 from yuanlu.statements import flow, rules, store
-from yuanlu.statements.rules import State, Statement
+from yuanlu.statements.rules import Statement
 from yuanlu.web.parts.calls import Answer, Call, Route
 from yuanlu.web.parts.shapes import _ID, END, Line, Page, Wish
 
@@ -122,8 +122,7 @@ async def fetch(call: Call) -> Answer:
     office = call.office
     rows = await flow.want(office.desk, call.merchant_id, wish.channel, wish.date, call.by, tuple(wish.papers))
     rows = await asyncio.gather(*(flow.drive(office.desk, office.files, row.merchant_id, row.id) for row in rows))
-    is_there = all(row.state is not State.WAITING for row in rows)
-    return 200 if is_there else 202, StatementsTold(items=[told(row) for row in rows], next=None)
+    return 200, StatementsTold(items=[told(row) for row in rows], next=None)
 
 
 async def take(call: Call) -> Answer:
@@ -171,7 +170,6 @@ ROUTES = (
         says="Ask a channel for the statement of a day",
         takes=StatementWish,
         gives=StatementsTold,
-        statuses=(200, 202),
         example={"channel": "wechat", "date": "2026-11-22"},
         denied=(
             "channel.unknown", "statement.unknown", "statement.channel_cannot", "statement.day_not_over",
