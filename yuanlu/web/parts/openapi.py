@@ -54,6 +54,7 @@ _PLACES = {
     "print": ("ZP", "The id of the print."),
     "mailing": ("ZM", "The id of the letter with a receipt."),
     "ticket": ("ZT", "The ticket's id."),
+    "statement": ("ZB", "The statement's id."),
 }
 
 
