@@ -349,6 +349,29 @@ def test_thousands_marks_in_quotes_are_read() -> None:
     assert (told[0]["amount_fen"], end.summary_agrees) == (123450, True)
 
 
+def test_words_of_goods_are_taken_for_nothing_else() -> None:
+    """Not for the mark of a personal export, and not, where their bytes are broken, for another encoding."""
+    goods = wechat(payment(1, 商品名称="收/支 XX"))
+    for spoilt in (b"XX", b"\xff\xfe"):
+        for content in (goods, goods.removeprefix(b"\xef\xbb\xbf")):
+            told, end = rows_of(content.replace(b"XX", spoilt))
+            assert (told[0]["amount_fen"], end.problems) == (1280, ())
+
+
+def test_two_statements_in_one_archive_are_held_to_both_their_totals() -> None:
+    both = zipped({"a.csv": wechat(payment(1)), "b.csv": wechat(payment(2, "0.01"))})
+    told, end = rows_of(both)
+    assert ([row["amount_fen"] for row in told], end.summary_agrees) == ([1280, 1], True)
+    assert end.summary is not None
+    assert end.summary["count"] == 2
+
+
+def test_totals_may_be_more_than_any_line() -> None:
+    rich = [payment(serial, "900000000.00", "0") for serial in range(1, 31)]
+    _, end = rows_of(wechat(*rich))
+    assert end.summary_agrees is True
+
+
 def test_blank_lines_change_no_row_but_the_places_of_those_after_them() -> None:
     told, end = rows_of(written([LINES[0], "", LINES[1], "  ", *LINES[2:]]))
     assert [row["line"] for row in told] == [3, 5, 6]
@@ -387,6 +410,8 @@ def test_an_amount_finer_than_a_fen_is_left_out_and_told_of() -> None:
         ("订单金额", "twelve", "amount_unreadable"),
         ("订单金额", "", "amount_unreadable"),
         ("订单金额", "9" * 15, "amount_unreadable"),
+        ("订单金额", "1000000000.01", "amount_unreadable"),
+        ("订单金额", "-12.80", "amount_unreadable"),
         ("交易时间", "2026-02-30 10:00:00", "time_unreadable"),
         ("交易时间", "", "time_unreadable"),
         ("商户订单号", "号码", "number_unreadable"),

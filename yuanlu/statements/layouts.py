@@ -47,6 +47,8 @@ class Form:
     amounts: frozenset[str]
     words: frozenset[str]
     times: tuple[str, ...]
+    signed: frozenset[str] = frozenset()
+    """Amounts that may be below nought."""
     blank: frozenset[str] = frozenset()
     """Amounts that may be left empty for nought."""
     totals: Mapping[str, str] = field(default_factory=dict)
@@ -102,6 +104,7 @@ def _wechat(layout: Layout, *, leaves_out: frozenset[str], needed: frozenset[str
         & columns.keys(),
         words=frozenset({"state", "refund_state"}) & columns.keys(),
         times=("refund_asked_at", "at") if "refund_asked_at" in columns else ("at",),
+        signed=frozenset({"fee"}),
         blank=frozenset({"refund_settled", "refund_coupon", "fee", "refund_amount"}) & columns.keys(),
         totals=_WECHAT_TOTALS,
     )
@@ -170,6 +173,7 @@ FORMS: Sequence[Form] = (
         amounts=frozenset({"amount", "settled", "fee"}),
         words=frozenset({"kind"}),
         times=("at", "made_at"),
+        signed=frozenset({"amount", "settled", "fee"}),
         blank=frozenset({"fee"}),
     ),
     Form(
@@ -189,6 +193,7 @@ FORMS: Sequence[Form] = (
         amounts=frozenset({"income", "outgo"}),
         words=frozenset({"kind"}),
         times=("at",),
+        signed=frozenset({"income", "outgo"}),
         blank=frozenset({"income", "outgo"}),
     ),
 )

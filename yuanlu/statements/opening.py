@@ -160,13 +160,13 @@ def opened(part: Part) -> Opened:
     if mark.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         stream = _Recoded(io.BytesIO(mark), stream, "utf-16")
         mark = _at_least(stream, HEAD)
-    mark = mark.removeprefix(codecs.BOM_UTF8)
+    has_mark, mark = mark.startswith(codecs.BOM_UTF8), mark.removeprefix(codecs.BOM_UTF8)
     if b"\0" in mark:
         raise Denied("statement.not_one")
     blocks = _lines(mark, stream)
     first = next(blocks, b"")
     end = first.rfind(b"\n", 0, HEAD) + 1 or first.find(b"\n") + 1
-    return Opened(part.name, _encoding(mark), first[:end], _after(first[end:], blocks))
+    return Opened(part.name, "utf-8" if has_mark else _encoding(mark), first[:end], _after(first[end:], blocks))
 
 
 def _after(first: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -190,8 +190,9 @@ def _at_least(stream: Bytes, size: int) -> bytes:
 def _encoding(head: bytes) -> str:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return "gb18030"
+    except UnicodeDecodeError:  # the one it is has fewer letters that cannot be
+        spoilt = {encoding: head.decode(encoding, "replace").count("\ufffd") for encoding in ("utf-8", "gb18030")}
+        return min(spoilt, key=lambda encoding: (spoilt[encoding], encoding != "gb18030"))
     return "utf-8"
 
 

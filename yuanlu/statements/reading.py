@@ -141,8 +141,6 @@ class Reading:
             return _Part(opened, form.layout, None, "", "", 1, chain([opened.head], opened.rest))
         if not head_text.strip(layouts.MARKS + "\r\n"):
             raise Denied("statement.empty")
-        if layouts.is_personal(head_text[:4096]):
-            raise Denied("statement.personal_export")
         lines = head_text.split("\n")
         for place, line in enumerate(lines[:HEAD_LINES]):
             delimiter = "\t" if "\t" in line and "," not in line else ","
@@ -152,7 +150,7 @@ class Reading:
                 return self._table(opened, lines[:place], head, delimiter)
             if self._summarised(cells, lines[place + 1 :], place + 2):
                 return None
-        raise Denied("statement.not_one")
+        raise Denied("statement.personal_export" if layouts.is_personal(head_text[:4096]) else "statement.not_one")
 
     def _table(self, opened: Opened, before: list[str], head: Head, delimiter: str) -> _Part:
         account = _ACCOUNT.search(plain("\n".join(before)))

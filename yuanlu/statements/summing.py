@@ -16,6 +16,7 @@ from yuanlu.statements.shaping import PER_FEN, Cells
 
 COUNTS = frozenset({"count", "in_count", "out_count"})
 _COMMENT = re.compile(r"(交易|退款|收入|支出)合计:\s*(\d+)笔,[^,]*?共\s*(-?[\d.]+)\s*元")
+_TOTAL_MAX = 10**18
 _SIDES = {"交易": "in", "收入": "in", "退款": "out", "支出": "out"}
 
 
@@ -56,19 +57,20 @@ class Totals:
             problems.add(Code.SUMMARY_UNREADABLE, line)
         for name, cell in zip(names, cells, strict=False):
             if name:
-                self._told(name, plain(cell), line, problems)
+                self._told(name, plain(cell), line, problems, before=self._said.get(name, 0))
 
-    def _told(self, name: str, text: str, line: int, problems: Problems) -> None:
-        figure = (int(text) if text.isdecimal() else None) if name in COUNTS else tidying.units_of(text)
+    def _told(self, name: str, text: str, line: int, problems: Problems, before: int = 0) -> None:
+        """`before`: what files in the same archive have said of it already."""
+        figure = (int(text) if text.isdecimal() else None) if name in COUNTS else tidying.units_of(text, _TOTAL_MAX)
         if figure is None:
             problems.add(Code.SUMMARY_UNREADABLE, line, name)
         else:
-            self._said[name] = figure
+            self._said[name] = before + figure
 
     def comment(self, text: str) -> None:
         """A line of remarks: Alipay's totals are such."""
         for side, count, yuan in _COMMENT.findall(plain(text)):
-            figure = tidying.units_of(yuan)
+            figure = tidying.units_of(yuan, _TOTAL_MAX)
             if figure is not None:
                 self._said[f"{_SIDES[side]}_count"] = int(count)
                 self._said[_SIDES[side]] = figure

@@ -110,6 +110,11 @@ class Table:
         if name in self.head.form.blank and pc.any(empty := pc.equal(column, "")).as_py():
             column = pc.if_else(empty, "0", column)
         units = pc.cast(column, _YUAN).view(pa.int64())
+        span = pc.min_max(units).as_py()
+        if span["max"] > tidying.UNITS_MAX or span["min"] < (
+            -tidying.UNITS_MAX if name in self.head.form.signed else 0
+        ):
+            raise _Odd
         if name != "fee" and not pc.all(pc.equal(pc.multiply(pc.divide(units, 1000), 1000), units)).as_py():
             raise _Odd
         return units
@@ -172,9 +177,10 @@ class Table:
     def _amount(self, name: str, cell: str, place: int) -> int | None:
         blank = name in self.head.form.blank and not plain(cell)
         units = 0 if blank else tidying.units_of(cell)
-        if units is None:
+        if units is None or (units < 0 and name not in self.head.form.signed):
             self.problems.add(Code.AMOUNT_UNREADABLE, place, name)
-        elif name != "fee" and units % 1000:
+            return None
+        if name != "fee" and units % 1000:
             self.problems.add(Code.PART_OF_FEN, place, name)
             return None
         return units

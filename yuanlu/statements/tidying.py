@@ -31,6 +31,8 @@ ROUNDED = "0" * (26 - DIGITS_KEPT)
 """How the channel's numbers end then."""
 UNITS = 100_000
 """Of a yuan: thousandths of a fen."""
+UNITS_MAX = 1_000_000_000 * UNITS
+"""A thousand million yuan: no line of a statement has more, and the sum of a block's lines still fits 64 bits."""
 
 
 def split(line: str, width: int, delimiter: str) -> list[str]:
@@ -61,8 +63,8 @@ def _dropped(cells: list[str], width: int) -> list[str]:
     return cells
 
 
-def units_of(text: str) -> int | None:
-    """Yuan as thousandths of a fen, exactly; None if it is no amount or finer than that."""
+def units_of(text: str, most: int = UNITS_MAX) -> int | None:
+    """Yuan as thousandths of a fen, exactly; None if it is no amount, finer than that or more than `most`."""
     told = plain(text).replace(",", "").removeprefix("¥").removesuffix("元").strip()
     told = told.replace("−", "-").replace("﹣", "-").replace("–", "-")
     if not _AMOUNT.fullmatch(told):
@@ -71,7 +73,7 @@ def units_of(text: str) -> int | None:
         units = Decimal(told) * UNITS
     except InvalidOperation:  # pragma: no cover - the pattern lets none through
         return None
-    return int(units) if units == int(units) else None
+    return int(units) if units == int(units) and abs(units) <= most else None
 
 
 def moment_of(text: str) -> int | None:
