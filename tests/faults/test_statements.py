@@ -58,7 +58,7 @@ async def test_each_day_is_asked_for_when_the_channel_has_it_and_taken(world: Wo
     """S54."""
     day = await sold(world, channel)
     wanted = await flow.want_daily(world.app.desk, world.merchant_id)
-    assert wanted == 2 * 2 * rules.DAYS_BACK
+    assert wanted == 4
     assert await flow.want_daily(world.app.desk, world.merchant_id) == 0
     assert {row.state for row in await all_of(world)} == {State.WAITING}
     hours = flow.BOUNDS[channel].ready_after
@@ -70,11 +70,23 @@ async def test_each_day_is_asked_for_when_the_channel_has_it_and_taken(world: Wo
         table = await flow.table(world.app.desk, world.app.files, row)
         amounts = [each["amount_fen"] for each in table.to_pylist() if each["kind"] == "payment"]
         assert sorted(amounts) == [720, 12800]
-    days_before = [row for row in await all_of(world) if row.day < day]
+    other = next(each for each in REMOTE if each is not channel)
     await world.wait(hours=2)
-    assert {(await one(world, row.channel, row.paper, row.day)).state for row in days_before} == {State.NONE}
-    assert len(await world.facts("StatementNone")) >= len(days_before)
+    assert (await one(world, other, Paper.TRADES, day)).state is State.NONE
+    assert len(await world.facts("StatementNone")) == 2
     assert await world.connection.fetchval("select count(*) from jobs where name = $1", rules.DRIVE) == 0
+
+
+async def test_days_that_a_worker_missed_are_wanted_and_none_before_there_was_a_shop(world: World) -> None:
+    first = await sold(world, WECHAT)
+    await world.sim.agenda.advance(5 * 86400.0)
+    await flow.want_daily(world.app.desk, world.merchant_id)
+    today = business_day(world.clock.now())
+    assert sorted({row.day for row in await all_of(world)}) == [today - timedelta(days=back) for back in (3, 2, 1)]
+    assert rules.days_wanted(world.clock.now(), world.clock.now() - timedelta(days=2)) == [
+        today - timedelta(days=2), today - timedelta(days=1),
+    ]  # fmt: skip
+    assert first < today - timedelta(days=3)
 
 
 @BOTH

@@ -66,11 +66,14 @@ async def want(
 
 async def want_daily(desk: Desk, merchant_id: str) -> int:
     """Want what is asked for by itself, of the last days; answers how many were new. What is wanted already stays."""
+    since = await desk.see(store.since(merchant_id))
+    if since is None:
+        return 0
     accounts, at, count = await desk.see(merchants.channels_of(merchant_id)), desk.clock.now(), 0
     for channel, facts in BOUNDS.items():
         if channel not in accounts:
             continue
-        for day in rules.days_wanted(at):
+        for day in rules.days_wanted(at, since):
             for paper in facts.daily:
                 done = await _wanted(desk, facts, merchant_id, channel, paper, day, "system", now=False)
                 count += done.changed

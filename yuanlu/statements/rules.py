@@ -174,10 +174,11 @@ def due_at(facts: StatementFacts, day: date) -> datetime:
     return midnight(day + timedelta(days=1)) + facts.ready_after
 
 
-def days_wanted(at: datetime) -> list[date]:
-    """The days whose statements are wanted by themselves, the oldest first."""
-    today = business_day(at)
-    return [today - timedelta(days=back) for back in range(DAYS_BACK, 0, -1)]
+def days_wanted(at: datetime, since: datetime) -> list[date]:
+    """The days whose statements are wanted by themselves, the oldest first; none before there was the merchant."""
+    today, first = business_day(at), business_day(since)
+    days = (today - timedelta(days=back) for back in range(DAYS_BACK, 0, -1))
+    return [day for day in days if day >= first]
 
 
 def may_want(
