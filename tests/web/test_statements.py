@@ -79,8 +79,10 @@ async def test_a_day_is_asked_for_and_goes_on_being_asked_for(shop: Shop) -> Non
     assert {(each["paper"], each["state"], each["code"]) for each in asked.told["items"]} == {
         ("trades", "WAITING", "NO_STATEMENT_EXIST"), ("flow", "WAITING", "NO_STATEMENT_EXIST"),
     }  # fmt: skip
-    page = (await shop.get("/v1/statements?limit=1")).told
-    rest = (await shop.get(f"/v1/statements?limit=1&after={page['next']}")).told
+    everywhere = (await shop.post("/v1/statements/fetch", {"date": yesterday(), "papers": ["trades"]})).told["items"]
+    assert {(each["channel"], each["paper"]) for each in everywhere} == {("wechat", "trades"), ("alipay", "trades")}
+    page = (await shop.get("/v1/statements?limit=1&channel=wechat")).told
+    rest = (await shop.get(f"/v1/statements?limit=1&channel=wechat&after={page['next']}")).told
     assert {page["items"][0]["paper"], rest["items"][0]["paper"]} == {"trades", "flow"}
     assert rest["next"] is None
     today = business_day(datetime.now(UTC)).isoformat()

@@ -48,16 +48,16 @@ def read(file: Path, channel: str | None, on: date | None, as_json: bool) -> Non
     statements.show(file, channel, on, as_json=as_json)
 
 
-@statement.command("fetch", **example("yuanlu statement fetch --date 2026-11-22 --channel wechat"))
+@statement.command("fetch", **example("yuanlu statement fetch --date 2026-11-22"))
 @click.option("--date", "on", type=Day(), required=True, metavar="DAY", help="The business day: 2026-11-22.")
-@click.option("--channel", type=click.Choice(CHANNELS[:2]), default="wechat", show_default=True)
+@click.option("--channel", type=click.Choice(CHANNELS[:2]), help="Only this one; else all that the merchant has.")
 @click.option("--paper", "papers", type=click.Choice(PAPERS), multiple=True, help="Which; else those of every day.")
 @key_option
 @counter_options
 def fetch(
-    on: date, channel: str, papers: tuple[str, ...], key_file: Path | None, merchant: str, state: Path | None
+    on: date, channel: str | None, papers: tuple[str, ...], key_file: Path | None, merchant: str, state: Path | None
 ) -> None:
-    """Ask a channel for its statement of a day, now. What is not there yet goes on being asked for: {items, next}."""
+    """Ask the channels for a day's statements, now. What is not there yet goes on being asked for: {items, next}."""
     wish = {"channel": channel, "date": on.isoformat(), "papers": list(papers)}
     ask("statements", "POST /v1/statements/fetch", merchant=merchant, state=state, key_file=key_file, wish=wish)
 

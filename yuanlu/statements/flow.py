@@ -46,6 +46,12 @@ ACCOUNT_FIELDS = {"wechat": "mchid", "alipay": "seller_id", "unionpay": "mer_id"
 """Which field of a merchant's configuration is their account in the rows of a statement."""
 
 
+async def channels(desk: Desk, merchant_id: str) -> Sequence[str]:
+    """The channels of a merchant that can be asked for statements."""
+    accounts = await desk.see(merchants.channels_of(merchant_id))
+    return [channel for channel in BOUNDS if channel in accounts]
+
+
 async def want(
     desk: Desk, merchant_id: str, channel: str, day: date, by: Person, papers: Sequence[Paper] = ()
 ) -> Sequence[Statement]:
@@ -69,11 +75,10 @@ async def want_daily(desk: Desk, merchant_id: str) -> int:
     since = await desk.see(store.since(merchant_id))
     if since is None:
         return 0
-    accounts, at, count = await desk.see(merchants.channels_of(merchant_id)), desk.clock.now(), 0
-    for channel, facts in BOUNDS.items():
-        if channel not in accounts:
-            continue
-        for day in rules.days_wanted(at, since):
+    count = 0
+    for channel in await channels(desk, merchant_id):
+        facts = BOUNDS[Channel(channel)]
+        for day in rules.days_wanted(desk.clock.now(), since):
             for paper in facts.daily:
                 done = await _wanted(desk, facts, merchant_id, channel, paper, day, "system", now=False)
                 count += done.changed

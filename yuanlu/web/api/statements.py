@@ -25,9 +25,12 @@ _LAST = (date.max, "~", "~")
 
 
 class StatementWish(Wish, kw_only=True):
-    """The papers of a day: those named, else those that are asked for each day. What was taken already stays."""
+    """The papers of a day: those named, else those that are asked for each day. What was taken already stays.
 
-    channel: Channel
+    `channel` empty: all that the merchant has.
+    """
+
+    channel: Channel | Literal[""] = ""
     date: date
     papers: Annotated[Sequence[Paper], Meta(max_length=len(Paper))] = ()
 
@@ -120,7 +123,12 @@ async def fetch(call: Call) -> Answer:
     """Ask for a day, now. What is not there yet goes on being asked for; what is, is taken before the answer."""
     wish: StatementWish = call.wish
     office = call.office
-    rows = await flow.want(office.desk, call.merchant_id, wish.channel, wish.date, call.by, tuple(wish.papers))
+    channels = [wish.channel] if wish.channel else await flow.channels(office.desk, call.merchant_id)
+    rows = [
+        row
+        for channel in channels
+        for row in await flow.want(office.desk, call.merchant_id, channel, wish.date, call.by, tuple(wish.papers))
+    ]
     rows = await asyncio.gather(*(flow.drive(office.desk, office.files, row.merchant_id, row.id) for row in rows))
     return 200, StatementsTold(items=[told(row) for row in rows], next=None)
 
