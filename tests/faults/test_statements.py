@@ -67,6 +67,11 @@ async def test_each_day_is_asked_for_when_the_channel_has_it_and_taken(world: Wo
     for paper in flow.BOUNDS[channel].daily:
         row = await one(world, channel, paper, day)
         assert (row.state, row.agrees, row.taken_by) == (State.TAKEN, "yes", "channel")
+        said = await world.connection.fetch(
+            "select operation, body from evidence where object_id = $1 order by operation", row.id
+        )
+        assert [each["operation"] for each in said] == ["statement_ask", "statement_fetch"]
+        assert said[1]["body"] == f"{row.size_bytes} bytes"
         table = await flow.table(world.app.desk, world.app.files, row)
         amounts = [each["amount_fen"] for each in table.to_pylist() if each["kind"] == "payment"]
         assert sorted(amounts) == [720, 12800]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from yuanlu.change import Done
+from yuanlu.channels import wire
 from yuanlu.channels.contract import (
     AskStatement,
     Channel,
@@ -110,6 +111,7 @@ async def drive(desk: Desk, files: Files, merchant_id: str, statement_id: str) -
         AskStatement(merchant_id=merchant_id, channel=channel, paper=row.paper, on=row.day)
     )
     if handed.word is Word.SETTLED:
+        promised = handed
         step = FetchStatement(
             merchant_id=merchant_id,
             channel=channel,
@@ -120,12 +122,15 @@ async def drive(desk: Desk, files: Files, merchant_id: str, statement_id: str) -
         )
         handed = await desk.ask_statement(step)
         if handed.word is Word.SETTLED:
-            return await _came(desk, files, row, facts, handed)
-        return (await desk.decide(view, partial(rules.spoilt, facts, handed, handed.code or handed.word))).row
+            return await _came(desk, files, row, facts, promised, handed)
+        if handed.code == wire.MISMATCH:
+            return (await desk.decide(view, partial(rules.spoilt, facts, handed, handed.code))).row
     return (await desk.decide(view, partial(rules.hear, facts, handed))).row
 
 
-async def _came(desk: Desk, files: Files, row: Statement, facts: StatementFacts, handed: Handed) -> Statement:
+async def _came(
+    desk: Desk, files: Files, row: Statement, facts: StatementFacts, promised: Handed, handed: Handed
+) -> Statement:
     """What came is read whole before it is taken: what is no statement of this day is asked for again."""
     view = store.by_id(row.merchant_id, row.id)
     try:
@@ -133,7 +138,7 @@ async def _came(desk: Desk, files: Files, row: Statement, facts: StatementFacts,
         rules.fits(examined, await _account(desk, row.merchant_id, row.channel), row.paper)
     except Denied as no:
         return (await desk.decide(view, partial(rules.spoilt, facts, handed, no.code))).row
-    return await _kept(desk, files, row.merchant_id, examined, handed.content, rules.CHANNEL_WHO, handed)
+    return await _kept(desk, files, row.merchant_id, examined, handed.content, rules.CHANNEL_WHO, (promised, handed))
 
 
 async def take(
@@ -155,7 +160,7 @@ async def take(
     rules.may_hand_in(by, content)
     examined = await _examined(content, name, channel, day)
     rules.fits(examined, await _account(desk, merchant_id, examined.channel), examined.paper)
-    return await _kept(desk, files, merchant_id, examined, content, by.id, None)
+    return await _kept(desk, files, merchant_id, examined, content, by.id, ())
 
 
 async def _examined(content: bytes, name: str, channel: str | None, day: date | None) -> Examined:
@@ -189,13 +194,19 @@ async def _account(desk: Desk, merchant_id: str, channel: str) -> str:
 
 
 async def _kept(
-    desk: Desk, files: Files, merchant_id: str, examined: Examined, content: bytes, taken_by: str, handed: Handed | None
+    desk: Desk,
+    files: Files,
+    merchant_id: str,
+    examined: Examined,
+    content: bytes,
+    taken_by: str,
+    heard: Sequence[Handed],
 ) -> Statement:
     which = rules.statement_id(merchant_id, examined.channel, examined.paper, examined.day)
     sealed = await desk.sealed(merchant_id, which)
     body = await asyncio.to_thread(sealed.seal_bytes, content, which)
     await files.shelf.put(rules.storage_key(merchant_id, which, examined.digest), body)
-    rule = partial(rules.take, merchant_id, examined, taken_by, handed)
+    rule = partial(rules.take, merchant_id, examined, taken_by, heard)
     return (await desk.decide(store.by_id(merchant_id, which), rule)).row
 
 

@@ -25,7 +25,7 @@ HEAD = 64 << 10
 """Bytes in which the header stands."""
 LINE_MAX = 1 << 20
 """A longer line is none of a statement."""
-UNPACKED_MAX = 16 << 30
+UNPACKED_MAX = 4 << 30
 """Bytes of all parts together: a small file that unpacks to more is no statement."""
 PARTS_MAX = 200
 

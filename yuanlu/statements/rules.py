@@ -12,7 +12,7 @@ bytes taken twice are taken once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -333,9 +333,12 @@ def fits(examined: Examined, account: str, paper: Paper) -> None:
 
 
 def take(
-    merchant_id: str, examined: Examined, taken_by: str, handed: Handed | None, seen: Statement | None, at: datetime
+    merchant_id: str, examined: Examined, taken_by: str, heard: Sequence[Handed], seen: Statement | None, at: datetime
 ) -> Change[Statement] | Stay[Statement]:
-    """A statement that is in the store and was read is the one of its day. The same bytes again change nothing."""
+    """A statement that is in the store and was read is the one of its day. The same bytes again change nothing.
+
+    `heard`: the channel's promise and its file, whose evidence is kept; nothing where it was handed in.
+    """
     which = statement_id(merchant_id, examined.channel, examined.paper, examined.day)
     if seen is not None and seen.state is State.TAKEN and (seen.digest == examined.digest or taken_by == CHANNEL_WHO):
         return Stay(seen)
@@ -358,7 +361,7 @@ def take(
         state=State.TAKEN,
         look_at=None,
         code="",
-        tries=row.tries + (handed is not None),
+        tries=row.tries + bool(heard),
         taken_at=at,
         taken_by=taken_by,
         name=kept(examined.name)[:200],
@@ -381,7 +384,7 @@ def take(
         digest=done.digest,
         before=row.storage_key,
     )
-    evidence = (handed.evidence,) if handed is not None and handed.evidence is not None else ()
+    evidence = tuple(each.evidence for each in heard if each.evidence is not None)
     return Change(row=done, at=at, who=taken_by, facts=(fact,), looks=(Look(DRIVE, done.id, None),), evidence=evidence)
 
 
