@@ -28,10 +28,12 @@ from yuanlu.channels.contract import (
     Callback,
     Channel,
     ComplaintStep,
+    Handed,
     Heard,
     News,
     Outcome,
     Side,
+    StatementStep,
     Step,
     Word,
 )
@@ -91,6 +93,7 @@ from yuanlu.repayments.rules import Repayment
 from yuanlu.seal import Seal
 from yuanlu.shifts.rules import Shift
 from yuanlu.slips import Printing
+from yuanlu.statements.rules import Statement
 from yuanlu.stations.rules import Station
 from yuanlu.tickets.rules import Ticket
 from yuanlu.told import told
@@ -148,6 +151,7 @@ ROWS: Sequence[type[Row]] = (
     Store,
     ChannelSetup,
     Application,
+    Statement,
 )
 KEYS_FOR_SECONDS = 30.0
 OUTSIDE_REFUND, CONTRADICTED = "cases.outside_refund.wake", "cases.contradicted.wake"
@@ -308,7 +312,7 @@ class _Config:
     read_at: float
 
 
-def _unusable(step: Step | ComplaintStep, no: Denied) -> str:
+def _unusable(step: Step | ComplaintStep | StatementStep, no: Denied) -> str:
     """Say in the log why a merchant's keys cannot be used; answers the code. Nothing has left then."""
     log.error("channel.keys_unusable", merchant=step.merchant_id, channel=step.channel, code=no.code)
     return no.code
@@ -404,6 +408,7 @@ class App:
             followers=FOLLOWERS,
             seal=self.seal,
             ask_complaint=self.ask_complaint,
+            ask_statement=self.ask_statement,
             tell=post.carry if post is not None else None,
             shelf=lawbook.read(settings.packs),
             printing=Printing(wire.carry, settings.public_url, settings.printer_networks),
@@ -433,6 +438,14 @@ class App:
         except Denied as no:
             return Heard(word=Word.DEFERRED if step.sends else Word.UNKNOWN, code=_unusable(step, no))
         return await self.driver.ask_complaint(step, CODECS[step.channel], keys)
+
+    async def ask_statement(self, step: StatementStep) -> Handed:
+        """Take a step about statements outside with the merchant's own keys. Raises Busy: as `ask`."""
+        try:
+            keys = await self._keys(step.merchant_id, step.channel)
+        except Denied as no:
+            return Handed(word=Word.UNKNOWN, code=_unusable(step, no))
+        return await self.driver.ask_statement(step, CODECS[step.channel], keys)
 
     async def overhear(self, channel: Channel, merchant_id: str, callback: Callback) -> tuple[int, str, bytes]:
         """Take in what a provider posted: verify it, let its object learn, and say what to answer.

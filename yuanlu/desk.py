@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Protocol, TypeVar
 
 from yuanlu.change import Change, Done, Look, Row, Stay
-from yuanlu.channels.contract import ComplaintStep, Heard, Outcome, Step
+from yuanlu.channels.contract import ComplaintStep, Handed, Heard, Outcome, StatementStep, Step
 from yuanlu.clock import Clock, business_day
 from yuanlu.errors import Broken, Busy
 from yuanlu.facts import Fact
@@ -57,7 +57,9 @@ class Watch(Protocol):
     def recorded(self, change: Change[Row]) -> None:
         """A change was recorded."""
 
-    def asked(self, step: Step | ComplaintStep, outcome: Outcome | Heard, seconds: float) -> None:
+    def asked(
+        self, step: Step | ComplaintStep | StatementStep, outcome: Outcome | Heard | Handed, seconds: float
+    ) -> None:
         """A step was taken outside."""
 
 
@@ -80,6 +82,7 @@ class Desk:
         followers: Followers | None = None,
         seal: Seal | None = None,
         ask_complaint: Callable[[ComplaintStep], Awaitable[Heard]] | None = None,
+        ask_statement: Callable[[StatementStep], Awaitable[Handed]] | None = None,
         tell: Callable[[Letter], Awaitable[Receipt]] | None = None,
         shelf: Shelf | None = None,
         printing: Printing | None = None,
@@ -96,6 +99,7 @@ class Desk:
         self._followers = followers or {}
         self._seal = seal
         self._ask_complaint = ask_complaint
+        self._ask_statement = ask_statement
         self._tell = tell
         self._printing = printing
         self._queues: dict[tuple[str, str], _Queue] = {}
@@ -166,6 +170,16 @@ class Desk:
         if self.watch is not None:
             self.watch.asked(step, heard, perf_counter() - started)
         return heard
+
+    async def ask_statement(self, step: StatementStep) -> Handed:
+        """Take a step about statements outside: as `ask`."""
+        if self._ask_statement is None:
+            raise Broken("nobody here asks for statements")
+        started, asked_at = perf_counter(), self.clock.now()
+        handed = replace(await self._ask_statement(step), asked_at=asked_at)
+        if self.watch is not None:
+            self.watch.asked(step, handed, perf_counter() - started)
+        return handed
 
     async def tell(self, letter: Letter) -> Receipt:
         """Tell somebody outside who asked to know. Never raises for trouble outside: that is a receipt too.

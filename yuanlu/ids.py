@@ -66,6 +66,7 @@ class Kind(StrEnum):
     MAILING = "ZM"
     EXPORT = "ZE"
     APPLICATION = "ZA"
+    STATEMENT = "ZB"
 
 
 _KINDS = tuple(Kind)

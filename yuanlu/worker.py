@@ -48,6 +48,9 @@ from yuanlu.receipts import flow as receipts
 from yuanlu.receipts.rules import DRIVE as PRINT_DRIVE
 from yuanlu.refunds import flow as refunds
 from yuanlu.repayments import flow as repayments
+from yuanlu.statements import flow as statements
+from yuanlu.statements.rules import DRIVE as STATEMENT_DRIVE
+from yuanlu.statements.rules import WANT as STATEMENT_WANT
 
 IDLE_SECONDS = 0.2
 RENEW_SECONDS = 20.0
@@ -93,7 +96,8 @@ VERBS: Mapping[str, Verb] = {
 """Every job about one object, but for `WITH_FILES`: its name and the verb it calls with (desk, merchant, object)."""
 
 WITH_FILES: Mapping[str, Callable[[Desk, Files, str, str], Awaitable[Any]]] = {
-    complained.IMAGE_WAKE: complained.hand_in
+    complained.IMAGE_WAKE: complained.hand_in,
+    STATEMENT_DRIVE: statements.drive,
 }
 """Jobs whose verb works with files beside the desk."""
 
@@ -122,6 +126,10 @@ async def _days_sweep(app: App, merchant_id: str) -> int:
     return await add_up(app.pools.recorder, merchant_id)
 
 
+async def _statements_want(app: App, merchant_id: str) -> int:
+    return await statements.want_daily(app.desk, merchant_id)
+
+
 def own_certificates(settings: Settings) -> Sequence[Found]:
     """The installation's own certificates: of no merchant."""
     found = []
@@ -147,6 +155,7 @@ SWEEPS: Mapping[str, Callable[[App, str], Awaitable[Any]]] = {
     "files.sweep.wake": _files_sweep,
     "keyring.look.wake": _keyring_look,
     "books.days.wake": _days_sweep,
+    STATEMENT_WANT: _statements_want,
 }
 """Jobs about a merchant and not one object: once a day the worker leaves one of each for every merchant."""
 

@@ -418,7 +418,7 @@ async def test_the_trade_bill_tells_the_day(caller: Caller) -> None:
     assert text.endswith("\n")
     rows = list(csv.DictReader(io.StringIO(text)))
     paid, back = rows[0], rows[1]
-    assert (paid["商户订单号"], paid["订单金额"], paid["手续费"]) == ("`ORDER1", "`12.80", "`0.07680")
+    assert (paid["商户订单号"], paid["订单金额"], paid["手续费"]) == ("`ORDER1", "`12.80", "`0.08000")
     assert (back["商户退款单号"], back["退款金额"], back["应结订单金额"]) == ("`R1", "`4.80", "`0.00")
     assert rows[3]["交易时间"] == "`2"
     _, other = await caller.v3("GET", f"/v3/bill/fundflowbill?bill_date={day}")

@@ -69,6 +69,9 @@ class DyingDesk:
     async def ask_complaint(self, step: Any) -> Any:
         return await self._through(f"→{step.operation}", ADRIFT, lambda: self.desk.ask_complaint(step))
 
+    async def ask_statement(self, step: Any) -> Any:
+        return await self._through(f"→{step.operation}", ADRIFT, lambda: self.desk.ask_statement(step))
+
     async def _through(self, name: str, adrift: float, go: Callable[[], Awaitable[T]]) -> T:
         self.calls.append(name)
         moment = self.dies.pop(len(self.calls), None)

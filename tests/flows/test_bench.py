@@ -38,6 +38,7 @@ TINY = Size(
     reported=400,
     scans=2,
     taken=4,
+    statement_rows=2_000,
 )
 
 SEARCHES = (
@@ -82,6 +83,7 @@ GIVES = {
     "till": {"till_usable", "till_scan", "till_frame"},
     "till_day": {"till_day"},
     "portal": {"portal_usable"},
+    "statement_read": {"statement_read", "statement_read_gbk", "statement_read_counted", "statement_read_gbk_counted"},
 }
 
 

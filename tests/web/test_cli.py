@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ import pytest
 from click.testing import CliRunner
 from stdnum import luhn
 
-from tests import forked
+from tests import forked, statements
 from tests.flows import files
 from yuanlu import ids
 from yuanlu.cli import main
+from yuanlu.clock import CHINA
 from yuanlu.ids import Kind
 from yuanlu.postgres import Server
 from yuanlu.terminal import screen
@@ -873,3 +875,17 @@ def test_who_may_do_what_in_a_store_is_looked_through_on_the_terminal(desk: Desk
     assert [(each["who"], each["store"], "charge" in each["may"]) for each in people] == [(mei, store, True)]
     assert desk.shop.denied("staff", "review", "--store", "nowhere")[0]["code"] == "store.unknown"
     assert desk.shop.denied("staff", "review", *desk.key("anna"))[0]["code"] == "staff.not_allowed"
+
+
+def test_a_statement_is_taken_from_a_file_listed_and_asked_for(shop: Shop, tmp_path: Path) -> None:
+    """S54."""
+    file = tmp_path / "bill.csv"
+    file.write_bytes(statements.wechat(statements.payment(1), statements.refund(2)))
+    taken = shop.told("statement", "take", str(file))
+    assert (taken["state"], taken["lines"], taken["agrees"]) == ("TAKEN", 2, True)
+    assert shop.told("statement", "take", str(file), "--channel", "wechat", "--date", "2026-11-22") == taken
+    assert taken in shop.told("statement", "list", "--channel", "wechat")["items"]
+    assert shop.denied("statement", "take", str(file), "--channel", "alipay")[0]["code"] == "statement.other_channel"
+    yesterday = (datetime.now(UTC).astimezone(CHINA).date() - timedelta(days=1)).isoformat()
+    items = shop.told("statement", "fetch", "--date", yesterday, "--channel", "alipay")["items"]
+    assert {(each["paper"], each["state"]) for each in items} == {("trades", "WAITING"), ("flow", "WAITING")}

@@ -284,6 +284,7 @@ NOT_OF_A_STORE = {
     "session": "belongs to one person, who alone may name it (`own`)",
     "goods": "are sold at one price in all stores; nobody of one store changes them (`OF_MERCHANT`)",
     "channel": "a name, no object",
+    "statement": "sums over all stores: nobody of one store gets in (`OF_MERCHANT`)",
     "object": "in a path the payment, tried with its evidence; in a step-up only compared with what is done later",
     "evidence": "goes with its object",
     "store": "a wish for another store is refused by its name, whether or not there is one",

@@ -37,6 +37,7 @@ BENCHES = {
     "till": "till",
     "till_day": "till",
     "portal": "portal",
+    "statement_read": "statements",
 }
 """Every bench: its name, which is its function's too, and the module it is in. One bench may give several figures."""
 

@@ -78,6 +78,8 @@ class Size:
     """Scans of the till that are timed."""
     taken: int = 2_000
     """Payments at the till in a day of its own clock."""
+    statement_rows: int = 500_000
+    """Rows of a statement that is read."""
     opened: int = 100
     """Cases a round that are opened."""
 

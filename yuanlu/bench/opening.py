@@ -18,7 +18,7 @@ from yuanlu.bench.world import Signing, World
 from yuanlu.cases import flow as cases
 from yuanlu.cases.rules import CaseAsk, State, What
 from yuanlu.change import Change, Row
-from yuanlu.channels.contract import ComplaintStep, Heard, Operation, Outcome, Step
+from yuanlu.channels.contract import ComplaintStep, Handed, Heard, Operation, Outcome, StatementStep, Step
 from yuanlu.config import Settings
 from yuanlu.money import Money
 from yuanlu.payments import flow as payments
@@ -36,7 +36,9 @@ class Asked:
     def recorded(self, change: Change[Row]) -> None:
         """Nothing: the recorder itself counts its batches."""
 
-    def asked(self, step: Step | ComplaintStep, outcome: Outcome | Heard, seconds: float) -> None:
+    def asked(
+        self, step: Step | ComplaintStep | StatementStep, outcome: Outcome | Heard | Handed, seconds: float
+    ) -> None:
         """One step outside."""
         self.steps.append(step.operation)
 

@@ -64,6 +64,26 @@ class Matter(StrEnum):
     NOTIFY = "complaint_notify"
 
 
+class Paper(StrEnum):
+    """A statement of a day, by what is in it. What a channel has of them is in its facts."""
+
+    TRADES = "trades"
+    """All payments and refunds."""
+    PAID = "paid"
+    """The payments alone (WeChat Pay)."""
+    REFUNDED = "refunded"
+    """The refunds alone, with their times (WeChat Pay)."""
+    FLOW = "flow"
+    """What moved in the merchant's account: also fees, withdrawals, transfers."""
+
+
+class Errand(StrEnum):
+    """What a step about statements does, in one word."""
+
+    ASK = "statement_ask"
+    FETCH = "statement_fetch"
+
+
 class Word(StrEnum):
     """What we may hear about a payment or a refund. These are the columns of the state tables."""
 
@@ -418,6 +438,36 @@ class NotifyOfComplaints(ComplaintStep):
     again: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementStep:
+    """Something to do outside about the statement of one day. Its answer is `Handed`."""
+
+    operation: ClassVar[Errand]
+    sends: ClassVar[bool] = False
+
+    merchant_id: str
+    channel: Channel
+    paper: Paper
+    on: date
+    """The business day, in the channel's zone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskStatement(StatementStep):
+    """Ask where the statement of a day is to be had."""
+
+    operation = Errand.ASK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchStatement(StatementStep):
+    """Get it from where the channel said. `digest`: what the channel says its bytes make, `sha1:…`, or nothing."""
+
+    operation = Errand.FETCH
+    place: str = field(repr=False)
+    digest: str = ""
+
+
 class Side(StrEnum):
     """Who said something about a complaint."""
 
@@ -502,6 +552,31 @@ class Heard:
     evidence: Evidence | None = None
 
 
+STATEMENT_MAX = 128 * 1024 * 1024
+"""Bytes of a statement as it is fetched or handed in: packed, that is some five million lines."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """What was heard about a statement.
+
+    SETTLED: here is where it is to be had, or here it is. PENDING: it is being made. ABSENT: a clear answer that there
+    is none of that day. REFUSED: a clear, final no. UNKNOWN: no clear word, or not the bytes that were promised.
+    """
+
+    word: Word
+    code: str = ""
+    place: str = field(default="", repr=False)
+    digest: str = ""
+    content: bytes = field(default=b"", repr=False)
+    asked_at: datetime | None = None
+    evidence: Evidence | None = None
+
+
+ANSWER_MAX = 1024 * 1024
+"""Bytes. No answer of a provider to a step comes near it; only what is fetched as a file may be larger."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One HTTP request, ready to send. `url` is absolute; `body` is sent byte for byte as signed."""
@@ -512,6 +587,8 @@ class Call:
     body: bytes = field(default=b"", repr=False)
     identity: tuple[str, str] | None = field(default=None, repr=False)
     """Files of our certificate and its key, where the other side asks who connects (mutual TLS)."""
+    answer_max: int = ANSWER_MAX
+    """Bytes of the answer: a longer one is cut off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -580,6 +657,24 @@ class ComplaintFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatementFacts:
+    """What binds the statements of a channel."""
+
+    has: tuple[Paper, ...]
+    """What can be asked for."""
+    daily: tuple[Paper, ...]
+    """What is asked for each day by itself."""
+    ready_after: timedelta
+    """When it is there, counted from the end of its day (midnight in the channel's zone)."""
+    back: timedelta
+    """How far back days can be asked for."""
+    gaps: tuple[timedelta, ...]
+    """When to ask again while it is not there; the last repeats."""
+    absent_gap: timedelta
+    """Two ABSENT answers must be this far apart before a day counts as having none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What binds a channel, read from its newest dated data file. What a channel lacks is absent (None, empty)."""
 
@@ -611,6 +706,7 @@ class Facts:
     last_look_after: timedelta
     """After a reverse is confirmed, when to look once more for a payment that came late."""
     complaints: ComplaintFacts | None = None
+    statements: StatementFacts | None = None
 
 
 class Keeper(Protocol):
@@ -645,6 +741,15 @@ class Codec(Protocol):
         """Write the request for a step about complaints. Pure."""
 
     def hear_complaint(self, step: ComplaintStep, reply: Reply, keys: Any, at: datetime) -> Heard:
+        """Read the answer to it. Never raises, as `hear`."""
+
+    def ask_statement(self, step: StatementStep, keys: Any, at: datetime, nonce: str) -> Call:
+        """Write the request for a step about statements. Pure.
+
+        Raises ValueError: the place is none of this channel's.
+        """
+
+    def hear_statement(self, step: StatementStep, reply: Reply, keys: Any, at: datetime) -> Handed:
         """Read the answer to it. Never raises, as `hear`."""
 
     def overhear(self, callback: Callback, keys: Any, at: datetime) -> News:

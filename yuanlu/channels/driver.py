@@ -26,12 +26,15 @@ from yuanlu.channels.contract import (
     Channel,
     Codec,
     ComplaintStep,
+    Errand,
+    Handed,
     Heard,
     Matter,
     Operation,
     Outcome,
     Reason,
     Reply,
+    StatementStep,
     Step,
     Word,
 )
@@ -39,9 +42,14 @@ from yuanlu.channels.lines import Lines, Silence
 from yuanlu.clock import Clock, SystemClock
 from yuanlu.errors import Denied
 
-DEADLINES: Mapping[Operation | Matter, float] = {Operation.PAY: 20.0, Matter.UPLOAD: 30.0, Matter.FETCH: 30.0}
-"""Seconds. A payment may take long at the payer's bank, an image on the line; all others have the driver's usual
-deadline."""
+DEADLINES: Mapping[Operation | Matter | Errand, float] = {
+    Operation.PAY: 20.0,
+    Matter.UPLOAD: 30.0,
+    Matter.FETCH: 30.0,
+    Errand.FETCH: 120.0,
+}
+"""Seconds. A payment may take long at the payer's bank, an image or a statement on the line; all others have the
+driver's usual deadline."""
 UNWRITTEN = {
     "channel.keys_missing": "the channel's keys could not be fetched",
     "channel.notify_url_missing": "nobody said how the channel reaches us",
@@ -58,7 +66,7 @@ class Driver:
         clock: Clock | None = None,
         nonce: Callable[[], str] = lambda: secrets.token_hex(16),
         deadline: float = 10.0,
-        deadlines: Mapping[Operation | Matter, float] = DEADLINES,
+        deadlines: Mapping[Operation | Matter | Errand, float] = DEADLINES,
         connect_within: float = 3.0,
         calls_at_once: int = 64,
     ) -> None:
@@ -118,6 +126,20 @@ class Driver:
         heard = codec.hear_complaint(step, reply, newest, now)
         return replace(heard, evidence=evidence.of_complaint(step, reply, now, _since(started)))
 
+    async def ask_statement(self, step: StatementStep, codec: Codec, keys: Any) -> Handed:
+        """Take a step about statements outside: as `ask`, with the same laws. Its evidence is free of what is in it."""
+        started = perf_counter()
+        try:
+            call = self._written(step, codec, await self.fresh(codec, keys))
+            reply = await self._turn(step, call)
+        except Silence as silence:
+            silent = self._silent(step, silence, _since(started))
+            return Handed(word=silent.word, code=silent.code, evidence=silent.evidence)
+        newest = await self.fresh(codec, keys, reply)
+        now = self._clock.now()
+        handed = await asyncio.to_thread(codec.hear_statement, step, reply, newest, now)  # hashes and unpacks
+        return replace(handed, evidence=evidence.of_statement(step, reply, now, _since(started)))
+
     async def check(self, checker: Checker, given: Mapping[str, str], keys: Any) -> list[Finding]:
         """Ask a channel what tells whether these keys are right, until one is found wrong or nothing is heard.
 
@@ -160,9 +182,15 @@ class Driver:
             self._fetches[keys] = fetches + 1  # not when we are cancelled: then the next one fetches
         return self._newer.get(keys, keys)
 
-    def _written(self, step: Step | ComplaintStep, codec: Codec, keys: Any) -> Call:
+    def _written(self, step: Step | ComplaintStep | StatementStep, codec: Codec, keys: Any) -> Call:
         """The request; a silence where it cannot be written before the channel's keys could be fetched."""
-        write: Callable[..., Call] = codec.ask if isinstance(step, Step) else codec.ask_complaint
+        match step:
+            case Step():
+                write: Callable[..., Call] = codec.ask
+            case StatementStep():
+                write = codec.ask_statement
+            case ComplaintStep():
+                write = codec.ask_complaint
         try:
             return write(step, keys, self._clock.now(), self._nonce())
         except Denied as denied:
@@ -170,7 +198,7 @@ class Driver:
                 raise
             raise Silence(wire.CONNECT_FAILED, sent=False, why=UNWRITTEN[denied.code]) from None
 
-    async def _turn(self, step: Step | ComplaintStep, call: Call) -> Reply:
+    async def _turn(self, step: Step | ComplaintStep | StatementStep, call: Call) -> Reply:
         """Wait for a free line, then call; both within the deadline."""
         deadline = self._deadlines.get(step.operation, self._deadline)
         turn = self._turns[step.channel]
@@ -192,7 +220,7 @@ class Driver:
         except TimeoutError:
             raise Silence(wire.CONNECT_FAILED, sent=False, why="no free line within the deadline") from None
 
-    def _silent(self, step: Step | ComplaintStep, silence: Silence, took_ms: int) -> Outcome:
+    def _silent(self, step: Step | ComplaintStep | StatementStep, silence: Silence, took_ms: int) -> Outcome:
         deferred = step.sends and not silence.sent
         return Outcome(
             word=Word.DEFERRED if deferred else Word.UNKNOWN,

@@ -13,11 +13,13 @@ from yuanlu import ids
 from yuanlu.channels.contract import (
     Callback,
     ComplaintStep,
+    Errand,
     Evidence,
     News,
     Pay,
     Reply,
     Rescue,
+    StatementStep,
     Step,
     digest_of,
 )
@@ -122,6 +124,25 @@ def of_complaint(step: ComplaintStep, reply: Reply, at: datetime, took_ms: int) 
     )
 
 
+_TOKEN = re.compile(r"""([?&](?:token|sign|userId)=)[^"&\s\\]+""")
+
+
+def of_statement(step: StatementStep, reply: Reply, at: datetime, took_ms: int) -> Evidence:
+    """An answer about statements: where one is to be had, without what opens it; of a file only its size and digest."""
+    is_file = step.operation is Errand.FETCH
+    body = f"{len(reply.body)} bytes" if is_file else _TOKEN.sub(r"\1****", _readable(reply.body))
+    return Evidence(
+        id=ids.new(ids.Kind.EVIDENCE, at),
+        kind="answer",
+        at=at,
+        body=body[:BODY_MAX],
+        digest=digest_of(reply.body),
+        operation=step.operation,
+        status=reply.status,
+        took_ms=took_ms,
+    )
+
+
 def _impersonal(value: Any, *, personal: bool = False) -> Any:
     match value:
         case dict():
@@ -135,7 +156,7 @@ def _impersonal(value: Any, *, personal: bool = False) -> Any:
     return value
 
 
-def of_silence(step: Step | ComplaintStep, why: str, at: datetime, took_ms: int) -> Evidence:
+def of_silence(step: Step | ComplaintStep | StatementStep, why: str, at: datetime, took_ms: int) -> Evidence:
     """That no whole answer came, and why."""
     return Evidence(
         id=ids.new(ids.Kind.EVIDENCE, at),

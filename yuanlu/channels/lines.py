@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 import httptools
 
 from yuanlu.channels import wire
-from yuanlu.channels.contract import Call, Reply
+from yuanlu.channels.contract import ANSWER_MAX, Call, Reply
 
-BODY_MAX = 1024 * 1024
+BODY_MAX = ANSWER_MAX
 """Bytes. No answer of a provider to a step comes near it."""
 HEAD_MAX = 64 * 1024
 IDLE_WITHIN = 15.0
@@ -84,6 +84,7 @@ class _Line(asyncio.Protocol):
         self.is_open = False
         self.heard_anything = False
         self._headless = 0
+        self._most = BODY_MAX
         self._answer: asyncio.Future[Reply] | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._begin()
@@ -94,7 +95,7 @@ class _Line(asyncio.Protocol):
         self._body = bytearray()
         self._has_head = False
 
-    async def ask(self, request: bytes, deadline: float) -> Reply:
+    async def ask(self, request: bytes, deadline: float, most: int = BODY_MAX) -> Reply:
         """Write a request and wait for its whole answer.
 
         Raises Silence.
@@ -102,6 +103,7 @@ class _Line(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self.heard_anything = False
         self._headless = 0
+        self._most = most
         answer: asyncio.Future[Reply] = loop.create_future()
         self._answer = answer
         timer = loop.call_later(deadline, self._late, deadline)
@@ -173,8 +175,8 @@ class _Line(asyncio.Protocol):
 
     def on_body(self, piece: bytes) -> None:
         self._body += piece
-        if len(self._body) > BODY_MAX:
-            self._fail(wire.MALFORMED, "an answer larger than 1 MiB")
+        if len(self._body) > self._most:
+            self._fail(wire.MALFORMED, f"an answer larger than {self._most >> 20} MiB")
 
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() < 200:
@@ -212,13 +214,13 @@ class Lines:
         kept = self._kept(goal, loop.time())
         if kept is not None:
             try:
-                return await self._asked(goal, kept, request, deadline)
+                return await self._asked(goal, kept, request, deadline, call.answer_max)
             except Silence as silence:
                 if call.method != "GET" or silence.code != wire.RESET or kept.heard_anything:
                     raise
         # Connecting has its own, shorter limit: whatever runs into the deadline after it may have been sent.
         line = await self._connected(goal, min(self._connect_within, deadline * 0.8))
-        return await self._asked(goal, line, request, max(until - loop.time(), 0.05))
+        return await self._asked(goal, line, request, max(until - loop.time(), 0.05), call.answer_max)
 
     def close(self) -> None:
         """Close what is kept. Calls that run end by themselves."""
@@ -227,8 +229,8 @@ class Lines:
                 line.abort()
         self._idle.clear()
 
-    async def _asked(self, goal: _Goal, line: _Line, request: bytes, deadline: float) -> Reply:
-        reply = await line.ask(request, deadline)
+    async def _asked(self, goal: _Goal, line: _Line, request: bytes, deadline: float, most: int) -> Reply:
+        reply = await line.ask(request, deadline, most)
         if line.is_open:
             line.idle_since = asyncio.get_running_loop().time()
             self._idle[goal].append(line)

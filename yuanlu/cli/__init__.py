@@ -37,6 +37,7 @@ from yuanlu.cli import (
     secrets,
     services,
     shifts,
+    statements,
     stations,
     trying,
 )
@@ -63,5 +64,6 @@ for _each in (
     *(services.serve, services.worker, services.db, audit.audit, backups.backup, backups.restore),
     *(secrets.secrets, receipts.receipt, receipts.printer),
     *(goods.goods, guards.guards, stations.till, stations.ticket, platform.operator, applications.application),
+    statements.statement,
 ):
     main.add_command(_each)

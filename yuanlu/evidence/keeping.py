@@ -28,6 +28,7 @@ from yuanlu.evidence import flow
 from yuanlu.evidence.flow import Files
 from yuanlu.evidence.rules import UNSEARCHED, CaseFile, State, Why, hand_out
 from yuanlu.evidence.store import made
+from yuanlu.ids import Kind
 from yuanlu.payments import store as payments
 from yuanlu.people.rules import Person, demand
 from yuanlu.seal import Seal, Sealed
@@ -384,7 +385,11 @@ async def sweep_files(desk: Desk, files: Files, pool: asyncpg.Pool[Any], merchan
     `now` is the store's time and not the desk's: what was put there a moment ago may still get its row.
     Answers how many.
     """
-    lying = [each for each in await files.shelf.lying(merchant_id) if each.at <= now - ORPHAN_AFTER]
+    lying = [
+        each
+        for each in await files.shelf.lying(merchant_id)
+        if each.at <= now - ORPHAN_AFTER and each.key.split("/")[2].startswith(Kind.FILE)  # statements stay for good
+    ]
     count = 0
     for place in range(0, len(lying), SWEPT_AT_ONCE):
         keys = [each.key for each in lying[place : place + SWEPT_AT_ONCE]]

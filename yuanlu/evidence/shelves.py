@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from yuanlu.errors import Broken, Denied
 from yuanlu.keyfile import key_text
 
-_KEY = re.compile(r"YM[0-9A-Z]{27}/[0-9a-f]{2}/YF[0-9A-Z]{27}\.[0-9a-f]{16}")
+_KEY = re.compile(r"YM[0-9A-Z]{27}/[0-9a-f]{2}/(?:YF|ZB)[0-9A-Z]{27}\.[0-9a-f]{16}")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

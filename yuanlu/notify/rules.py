@@ -159,6 +159,9 @@ SILENT: Mapping[str, str] = {
             " ApplicationOpened FirstOwnerInvited"
             " LimitsProposed LimitsAgreed SecretNoted SecretRotated SecretGone"
         ),
+        "statements come and go day by day: what they show of a payment or a refund is told of that": (
+            "StatementWanted StatementTaken StatementNone StatementSpoilt StatementOverdue"
+        ),
         "people sign in and are sure by it: the audit log has it": (
             "Invited InvitationUsed PasswordSet PinSet SecondFactorAdded PasskeyAdded PasskeyEnded PasskeyUsed CodeUsed"
             " SignInTried SignInFailed SignInLocked SignedIn SignedOut SteppedUp StepUpUsed"

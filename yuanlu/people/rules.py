@@ -100,6 +100,7 @@ _TABLE = """
 | ticket                   | yes   | yes     | ·    | yes     | yes     | yes     | ·       | yes     | yes      |
 | oversee                  | yes   | ·       | ·    | yes     | ·       | ·       | ·       | ·       | yes      |
 | reports                  | yes   | yes     | yes  | yes     | ·       | ·       | yes     | ·       | ·        |
+| statements               | yes   | yes     | ·    | ·       | ·       | ·       | ·       | yes     | yes      |
 """
 """`see`: reads, and asks what something would be. `sum`: reads what is summed over all stores. `write`: adds words or
 files to a case, where `say` or `hand_in` (the customer's side of the thread) or `note` (the inner one) is asked
@@ -120,6 +121,7 @@ and ends the keys of machines. `enrol`: lets a device become a till, and closes 
 tills there are. `channels`: gives an account at a channel its keys, and has them checked. `ticket`: tells of a fault,
 with a till's log. `oversee`: writes to a till, locks and unlocks it, closes tickets. `reports`: reads reports, and
 takes them away as tables.
+`statements`: asks channels for the statement of a day, and hands one in.
 
 A machine decides nothing that needs a name. It may `refund` because shops' own systems do so with a key: how much, the
 merchant's own limits say."""
@@ -159,7 +161,7 @@ MAY: Mapping[str, frozenset[Role]] = _joined(_parsed(_TABLE), _parsed(_TABLE_OF_
 OF_MERCHANT = frozenset(
     (
         "sum", "export", "erase", "pull", "goods", "hooks", "limit", "agree_limit", "staff", "keys", "audit", "shops",
-        "channels",
+        "channels", "statements",
     )
 )  # fmt: skip
 """What concerns all stores at once: who belongs to one of them does not do it."""

@@ -1406,6 +1406,51 @@ ALTER TABLE ONLY public.staff FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE public.staff OWNER TO yuanlu_owner;
 
+CREATE TABLE public.statements (
+    merchant_id text NOT NULL COLLATE pg_catalog."C",
+    id text NOT NULL COLLATE pg_catalog."C",
+    version bigint NOT NULL,
+    channel text NOT NULL COLLATE pg_catalog."C",
+    paper text NOT NULL COLLATE pg_catalog."C",
+    day date NOT NULL,
+    state text NOT NULL COLLATE pg_catalog."C",
+    wanted_by text NOT NULL COLLATE pg_catalog."C",
+    wanted_at timestamp with time zone NOT NULL,
+    tries bigint NOT NULL,
+    code text NOT NULL COLLATE pg_catalog."C",
+    look_at timestamp with time zone,
+    absent_at timestamp with time zone,
+    taken_at timestamp with time zone,
+    taken_by text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL,
+    digest text NOT NULL COLLATE pg_catalog."C",
+    size_bytes bigint NOT NULL,
+    storage_key text NOT NULL COLLATE pg_catalog."C",
+    layout text NOT NULL COLLATE pg_catalog."C",
+    lines bigint NOT NULL,
+    left_out bigint NOT NULL,
+    agrees text NOT NULL COLLATE pg_catalog."C",
+    problems text NOT NULL,
+    accounts text NOT NULL,
+    CONSTRAINT statements_accounts_check CHECK ((length(accounts) <= 1000)),
+    CONSTRAINT statements_agrees_check CHECK ((agrees = ANY (ARRAY[''::text, 'yes'::text, 'no'::text]))),
+    CONSTRAINT statements_check CHECK (((state = 'WAITING'::text) = (look_at IS NOT NULL))),
+    CONSTRAINT statements_check1 CHECK (((taken_at IS NULL) = (digest = ''::text))),
+    CONSTRAINT statements_left_out_check CHECK ((left_out >= 0)),
+    CONSTRAINT statements_lines_check CHECK ((lines >= 0)),
+    CONSTRAINT statements_name_check CHECK ((length(name) <= 200)),
+    CONSTRAINT statements_paper_check CHECK ((paper = ANY (ARRAY['trades'::text, 'paid'::text, 'refunded'::text, 'flow'::text]))),
+    CONSTRAINT statements_problems_check CHECK ((length(problems) <= 20000)),
+    CONSTRAINT statements_size_bytes_check CHECK ((size_bytes >= 0)),
+    CONSTRAINT statements_state_check CHECK ((state = ANY (ARRAY['WAITING'::text, 'TAKEN'::text, 'NONE'::text]))),
+    CONSTRAINT statements_tries_check CHECK ((tries >= 0)),
+    CONSTRAINT statements_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY public.statements FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE public.statements OWNER TO yuanlu_owner;
+
 CREATE TABLE public.stations (
     merchant_id text NOT NULL COLLATE pg_catalog."C",
     id text NOT NULL COLLATE pg_catalog."C",
@@ -1746,6 +1791,9 @@ ALTER TABLE ONLY public.shifts
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_pkey PRIMARY KEY (merchant_id, id);
 
+ALTER TABLE ONLY public.statements
+    ADD CONSTRAINT statements_pkey PRIMARY KEY (merchant_id, id);
+
 ALTER TABLE ONLY public.stations
     ADD CONSTRAINT stations_pkey PRIMARY KEY (merchant_id, id);
 
@@ -1917,6 +1965,8 @@ CREATE INDEX shifts_of_till ON public.shifts USING btree (merchant_id, till_id, 
 
 CREATE UNIQUE INDEX shifts_one_open ON public.shifts USING btree (till_id, merchant_id) WHERE (state = 'OPEN'::text);
 
+CREATE UNIQUE INDEX statements_of_day ON public.statements USING btree (channel, day, paper, merchant_id);
+
 CREATE INDEX stations_locked ON public.stations USING btree (id, merchant_id) WHERE (locked_at IS NOT NULL);
 
 CREATE UNIQUE INDEX step_ups_by_proof ON public.step_ups USING btree (proof, merchant_id) WHERE (proof <> ''::text);
@@ -2083,6 +2133,9 @@ ALTER TABLE ONLY public.shifts
 
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
+
+ALTER TABLE ONLY public.statements
+    ADD CONSTRAINT statements_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
 
 ALTER TABLE ONLY public.stations
     ADD CONSTRAINT stations_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);
@@ -2307,6 +2360,8 @@ CREATE POLICY owner ON public.shifts TO yuanlu_owner USING (true) WITH CHECK (tr
 
 CREATE POLICY owner ON public.staff TO yuanlu_owner USING (true) WITH CHECK (true);
 
+CREATE POLICY owner ON public.statements TO yuanlu_owner USING (true) WITH CHECK (true);
+
 CREATE POLICY owner ON public.stations TO yuanlu_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY owner ON public.step_ups TO yuanlu_owner USING (true) WITH CHECK (true);
@@ -2439,6 +2494,8 @@ CREATE POLICY reader ON public.shifts FOR SELECT TO yuanlu_reader USING ((mercha
 
 CREATE POLICY reader ON public.staff FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
+CREATE POLICY reader ON public.statements FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
+
 CREATE POLICY reader ON public.stations FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
 
 CREATE POLICY reader ON public.step_ups FOR SELECT TO yuanlu_reader USING ((merchant_id = ( SELECT NULLIF(current_setting('yuanlu.merchant'::text, true), ''::text) AS "nullif")));
@@ -2563,6 +2620,8 @@ CREATE POLICY recorder ON public.shifts TO yuanlu_recorder USING (true) WITH CHE
 
 CREATE POLICY recorder ON public.staff TO yuanlu_recorder USING (true) WITH CHECK (true);
 
+CREATE POLICY recorder ON public.statements TO yuanlu_recorder USING (true) WITH CHECK (true);
+
 CREATE POLICY recorder ON public.stations TO yuanlu_recorder USING (true) WITH CHECK (true);
 
 CREATE POLICY recorder ON public.step_ups TO yuanlu_recorder USING (true) WITH CHECK (true);
@@ -2590,6 +2649,8 @@ ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.shifts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.statements ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.stations ENABLE ROW LEVEL SECURITY;
 
@@ -2778,6 +2839,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.shifts TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.staff TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.staff TO yuanlu_recorder;
+
+GRANT SELECT ON TABLE public.statements TO yuanlu_reader;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.statements TO yuanlu_recorder;
 
 GRANT SELECT ON TABLE public.stations TO yuanlu_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.stations TO yuanlu_recorder;

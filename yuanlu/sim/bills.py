@@ -10,12 +10,14 @@ import hashlib
 import io
 import secrets
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from yuanlu.clock import CHINA
+from yuanlu.sim import plants
 from yuanlu.sim.books import Books, Order, OrderState, Refund, RefundState
+from yuanlu.sim.plants import Plant, Plants, What
 
 ALL = [
     "交易时间",
@@ -91,10 +93,15 @@ def local_day(at: datetime) -> date:
     return at.astimezone(CHINA).date()
 
 
+def fee_fen(fen: int) -> int:
+    """0.60 % of an amount, to the nearest fen: 12.80 yuan cost 0.08."""
+    whole = (abs(fen) * FEE_PER_MILLE + 500) // 1000
+    return -whole if fen < 0 else whole
+
+
 def fee(fen: int) -> str:
-    """0.60 %, five places of yuan, exactly: one fen makes 0.00006 yuan."""
-    sign, hundred_thousandths = ("-", -fen * FEE_PER_MILLE) if fen < 0 else ("", fen * FEE_PER_MILLE)
-    return f"{sign}{hundred_thousandths // 100000}.{hundred_thousandths % 100000:05d}"
+    """A fee as WeChat Pay writes it: whole fen, five places of yuan."""
+    return yuan(fee_fen(fen), 5)
 
 
 def orders_of(books: Books, day: date) -> list[Order]:
@@ -118,8 +125,9 @@ class Made:
 class Shelf:
     """Files waiting to be fetched, each for a while of sim time."""
 
-    def __init__(self, books: Books, seconds: float) -> None:
+    def __init__(self, books: Books, seconds: float, planted: Plants | None = None) -> None:
         self.books = books
+        self.plants = planted or Plants()
         self._seconds = seconds
         self._files: dict[str, tuple[datetime, bytes]] = {}
 
@@ -136,8 +144,8 @@ class Shelf:
 class WechatBills(Shelf):
     """Trade bill and fund bill; a download lives five minutes."""
 
-    def __init__(self, books: Books, mchid: str, appid: str) -> None:
-        super().__init__(books, 300.0)
+    def __init__(self, books: Books, mchid: str, appid: str, planted: Plants | None = None) -> None:
+        super().__init__(books, 300.0, planted)
         self._mchid = mchid
         self._appid = appid
 
@@ -148,24 +156,30 @@ class WechatBills(Shelf):
             return "PARAM_ERROR"
         if day > local_day(self.books.agenda.now()):
             return "NO_STATEMENT_EXIST"
-        text = self.trade_text(day, bill_type) if kind == "tradebill" else self.fund_text(day)
+        planted = self.plants.taken()
+        text = self.trade_text(day, bill_type, planted) if kind == "tradebill" else self.fund_text(day, planted)
         if text is None:
             return "NO_STATEMENT_EXIST"
         plain = ("\ufeff" + text).encode()
-        return Made(self.put(gzip.compress(plain, mtime=0) if is_gzip else plain), hashlib.sha1(plain).hexdigest())  # noqa: S324 - theirs
+        digest = hashlib.sha1(plain).hexdigest()  # noqa: S324 - theirs
+        if _has(planted, What.HASH):
+            digest = digest[::-1]
+        return Made(self.put(gzip.compress(plain, mtime=0) if is_gzip else plain), digest)
 
-    def trade_text(self, day: date, bill_type: str) -> str | None:
+    def trade_text(self, day: date, bill_type: str, planted: Sequence[Plant] = ()) -> str | None:
         rows = [] if bill_type == "REFUND" else [self._order_row(order) for order in orders_of(self.books, day)]
         rows += [] if bill_type == "SUCCESS" else list(self._refund_rows(day))
         if not rows:
             return None
+        rows = plants.grown(rows, planted)
         header = {"ALL": ALL, "SUCCESS": SUCCESS, "REFUND": REFUND}[bill_type]
         if bill_type == "SUCCESS":
             rows = [row for row in rows if row["交易状态"] == "SUCCESS"]
         orders = sum(_fen(row["应结订单金额"]) for row in rows)
         back = sum(_fen(row["退款金额"]) for row in rows)
-        fees = fee(sum(_fen(row["订单金额"]) - _fen(row["申请退款金额"]) for row in rows))
-        totals = [str(len(rows)), yuan(orders), yuan(back), "0.00", fees, yuan(orders), yuan(back)]
+        fees = yuan(sum(_fen(row["手续费"]) // 1000 for row in rows), 5)
+        count = len(rows) + _has(planted, What.SUMMARY)
+        totals = [str(count), yuan(orders), yuan(back), "0.00", fees, yuan(orders), yuan(back)]
         lines = [",".join(header), *(_cells([row[name] for name in header]) for row in rows)]
         return "\r\n".join([*lines, ",".join(TOTALS), _cells(totals), ""])
 
@@ -230,7 +244,7 @@ class WechatBills(Shelf):
                 "手续费": fee(-refund.amount_fen),
             }
 
-    def fund_text(self, day: date) -> str | None:
+    def fund_text(self, day: date, planted: Sequence[Plant] = ()) -> str | None:
         """Simple: payments in, refunds out, in order of time; the balance runs from nought at the day's start."""
         told: list[tuple[datetime, int, str, str, str]] = []
         for order in orders_of(self.books, day):
@@ -246,29 +260,34 @@ class WechatBills(Shelf):
         if not told:
             return None
         told.sort(key=lambda item: item[0])
-        lines, balance = [",".join(FUND)], 0
+        rows, balance = [], 0
         for serial, (at, fen, channel_number, kind, number) in enumerate(told, 1):
             balance += fen
-            way = "收入" if fen > 0 else "支出"
-            flow = f"{day:%Y%m%d}{serial:010d}"
             told_cells = [
                 local(at),
                 channel_number,
-                flow,
+                f"{day:%Y%m%d}{serial:010d}",
                 kind,
                 kind,
-                way,
+                "收入" if fen > 0 else "支出",
                 yuan(abs(fen)),
                 yuan(balance),
                 "system",
                 "",
                 number,
             ]
-            lines.append(_cells(told_cells))
-        incomes = [fen for _, fen, *_ in told if fen > 0]
-        outs = [-fen for _, fen, *_ in told if fen < 0]
-        sums = [str(len(told)), str(len(incomes)), yuan(sum(incomes)), str(len(outs)), yuan(sum(outs))]
+            rows.append(dict(zip(FUND, told_cells, strict=True)))
+        rows = plants.grown(rows, planted)
+        incomes = [_fen(row["收支金额(元)"]) for row in rows if row["收支类型"] == "收入"]
+        outs = [_fen(row["收支金额(元)"]) for row in rows if row["收支类型"] == "支出"]
+        count = len(rows) + _has(planted, What.SUMMARY)
+        sums = [str(count), str(len(incomes)), yuan(sum(incomes)), str(len(outs)), yuan(sum(outs))]
+        lines = [",".join(FUND), *(_cells([row[name] for name in FUND]) for row in rows)]
         return "\r\n".join([*lines, ",".join(FUND_TOTALS), _cells(sums), ""])
+
+
+def _has(planted: Sequence[Plant], what: What) -> bool:
+    return any(plant.what is what for plant in planted)
 
 
 def _cells(values: list[str]) -> str:
@@ -327,44 +346,122 @@ SUMMARY = [
     "分润（元）",
     "实收净额（元）",
 ]
-_RULER = "#-----------------------------------------业务明细列表----------------------------------------"
-_END = "#-----------------------------------------业务明细列表结束------------------------------------"
+ACCOUNT = [
+    "账务流水号",
+    "业务流水号",
+    "商户订单号",
+    "商品名称",
+    "发生时间",
+    "对方账号",
+    "收入金额（+元）",
+    "支出金额（-元）",
+    "账户余额（元）",
+    "交易渠道",
+    "业务类型",
+    "备注",
+]
+
+
+def _ruler(what: str, *, is_end: bool = False) -> str:
+    return f"#-----------------------------------------{what}列表{'结束' if is_end else ''}{'-' * 36}"
+
+
+def _sum(rows: Sequence[Row], name: str) -> int:
+    return sum(_fen(row[name]) for row in rows)
+
+
+def _moved(row: Row) -> Iterator[Row]:
+    """A line of the business bill as lines of the account bill: the money, and the fee."""
+    is_back = row["业务类型"] == "退款"
+    money = ("交易退款" if is_back else "在线支付", row["商家实收（元）"])
+    charge = ("退费" if is_back else "收费", row["服务费（元）"])
+    for kind, amount in (money, charge):
+        if _fen(amount):
+            yield dict.fromkeys(ACCOUNT, "") | {
+                "业务流水号": row["支付宝交易号"],
+                "商户订单号": row["商户订单号"],
+                "商品名称": row["商品名称"],
+                "发生时间": row["完成时间"],
+                "对方账号": row["对方账户"],
+                "收入金额（+元）": amount if _fen(amount) > 0 else "",
+                "支出金额（-元）": amount if _fen(amount) < 0 else "",
+                "交易渠道": "支付宝",
+                "业务类型": kind,
+            }
 
 
 class AlipayBills(Shelf):
-    """The business bill; a download is dead after 30 s (channels.md 4.4)."""
+    """Business and account bill; a download is dead after 30 s (channels.md 4.4)."""
 
-    def __init__(self, books: Books, seller_id: str) -> None:
-        super().__init__(books, 30.0)
+    def __init__(self, books: Books, seller_id: str, planted: Plants | None = None) -> None:
+        super().__init__(books, 30.0, planted)
         self._seller_id = seller_id
 
     def make(self, bill_type: str, day: date) -> str | None:
         """A token for the day's zip, or None when the day has no trades."""
-        rows = [self._row(order, order.amount_fen, "交易", "") for order in orders_of(self.books, day)]
-        done = [refund for refund in refunds_of(self.books, day) if refund.state is RefundState.SUCCESS]
-        backs = [self._row(refund.order, -refund.amount_fen, "退款", refund.number) for refund in done]
-        undone = [order for order in orders_of(self.books, day) if order.state is OrderState.REVERSED]
-        backs += [self._row(order, -order.amount_fen, "退款", order.number) for order in undone]
-        if not rows + backs:
+        rows = self._rows(day)
+        if not rows:
             return None
-        paid = sum(order.amount_fen for order in orders_of(self.books, day))
-        back = sum(_fen(row["订单金额（元）"]) for row in backs)
-        title = ["#支付宝业务明细查询", f"#账号：[{self._seller_id}0156]"]
+        planted = self.plants.taken()
+        files = self._account(day, rows, planted) if bill_type == "signcustomer" else self._business(day, rows, planted)
+        return self.put(self._zip(day, files))
+
+    def _rows(self, day: date) -> list[Row]:
+        """The day's lines of the business bill: payments, then what went back."""
+        paid = orders_of(self.books, day)
+        done = [refund for refund in refunds_of(self.books, day) if refund.state is RefundState.SUCCESS]
+        undone = [order for order in paid if order.state is OrderState.REVERSED]
+        return [
+            *(self._row(order, order.amount_fen, "交易", "") for order in paid),
+            *(self._row(refund.order, -refund.amount_fen, "退款", refund.number) for refund in done),
+            *(self._row(order, -order.amount_fen, "退款", order.number) for order in undone),
+        ]
+
+    def _head(self, day: date, what: str) -> list[str]:
         span = f"#起始日期：[{day:%Y年%m月%d日} 00:00:00]   终止日期：[{day + timedelta(days=1):%Y年%m月%d日} 00:00:00]"
+        return [f"#支付宝{what}查询", f"#账号：[{self._seller_id}0156]", span, _ruler(what)]
+
+    def _business(self, day: date, made: list[Row], planted: Sequence[Plant]) -> Mapping[str, str]:
+        rows = plants.grown(made, planted)
+        paid = [row for row in rows if row["业务类型"] == "交易"]
+        back = [row for row in rows if row["业务类型"] == "退款"]
+        came, went = _sum(paid, "商家实收（元）"), _sum(back, "商家实收（元）")
+        wrong = int(_has(planted, What.SUMMARY))
         closing = [
-            _END,
-            f"#交易合计：{len(rows)}笔，商家实收共{yuan(paid)}元，商家优惠共0.00元",
-            f"#退款合计：{len(backs)}笔，商家实收退款共{yuan(back)}元，商家优惠退款共0.00元",
+            _ruler("业务明细", is_end=True),
+            f"#交易合计：{len(paid) + wrong}笔，商家实收共{yuan(came)}元，商家优惠共0.00元",
+            f"#退款合计：{len(back)}笔，商家实收退款共{yuan(went)}元，商家优惠退款共0.00元",
             f"#导出时间：[{local(self.books.agenda.now())}]",
         ]
-        details = [",".join(f"{row[name]}\t" for name in DETAIL) for row in rows + backs]
-        detail = "\r\n".join([*title, span, _RULER, ",".join(DETAIL), *details, *closing, ""])
-        counted = ["", "", str(len(rows)), str(len(backs)), yuan(paid + back), yuan(paid + back)]
-        totals = [*counted, "0.00", "0.00", "0.00", "0.00", "0.00", yuan(paid + back)]
-        summed = ["合计", *totals[1:]]
-        summary = "\r\n".join([*title, span, _RULER, ",".join(SUMMARY), ",".join(totals), ",".join(summed), _END, ""])
-        del bill_type
-        return self.put(self._zip(day, {"业务明细": detail, "业务明细(汇总)": summary}))
+        details = [",".join(f"{row[name]}\t" for name in DETAIL) for row in rows]
+        detail = "\r\n".join([*self._head(day, "业务明细"), ",".join(DETAIL), *details, *closing, ""])
+        fees = _sum(rows, "服务费（元）")
+        counted = ["", "", str(len(paid) + wrong), str(len(back)), yuan(came + went), yuan(came + went)]
+        totals = [*counted, "0.00", "0.00", "0.00", yuan(fees), "0.00", yuan(came + went + fees)]
+        end = _ruler("业务汇总", is_end=True)
+        lines = [",".join(SUMMARY), ",".join(totals), ",".join(["合计", *totals[1:]]), end, ""]
+        summary = "\r\n".join([*self._head(day, "业务汇总"), *lines])
+        return {"业务明细": detail, "业务明细(汇总)": summary}
+
+    def _account(self, day: date, made: list[Row], planted: Sequence[Plant]) -> Mapping[str, str]:
+        """What moved: each line of the business bill, and its fee. The balance runs from nought at the day's start."""
+        rows = plants.grown([moved for row in made for moved in _moved(row)], planted)
+        balance = 0
+        for serial, row in enumerate(rows, 1):
+            balance += _fen(row["收入金额（+元）"] or "0.00") + _fen(row["支出金额（-元）"] or "0.00")
+            row |= {"账务流水号": f"{day:%Y%m%d}{serial:012d}", "账户余额（元）": yuan(balance)}
+        comes = [row for row in rows if row["收入金额（+元）"]]
+        goes = [row for row in rows if row["支出金额（-元）"]]
+        wrong = int(_has(planted, What.SUMMARY))
+        closing = [
+            _ruler("账务明细", is_end=True),
+            f"#支出合计：{len(goes)}笔，共{yuan(_sum(goes, '支出金额（-元）'))}元",
+            f"#收入合计：{len(comes) + wrong}笔，共{yuan(_sum(comes, '收入金额（+元）'))}元",
+            f"#导出时间：[{local(self.books.agenda.now())}]",
+        ]
+        details = [",".join(f"{row[name]}\t" for name in ACCOUNT) for row in rows]
+        lines = [*self._head(day, "账务明细"), ",".join(ACCOUNT), *details, *closing, ""]
+        return {"账务明细": "\r\n".join(lines)}
 
     def _zip(self, day: date, texts: Mapping[str, str]) -> bytes:
         packed = io.BytesIO()
@@ -392,5 +489,6 @@ class AlipayBills(Shelf):
             "对方账户": order.payer.name if order.payer else "",
             "订单金额（元）": yuan(fen),
             "商家实收（元）": yuan(fen),
+            "服务费（元）": yuan(-fee_fen(fen)),
             "退款批次号/请求号": request_number,
         }

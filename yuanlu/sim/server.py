@@ -67,9 +67,11 @@ class Sim:
         self.world = World(self.agenda, self.faults, seed)
         self.times = Times(machine, self.agenda.now)
         books = self.world.books
-        wechat_bills = WechatBills(books[Wallet.WECHAT], wechat.MCHID, wechat.APPID)
+        plants = self.world.plants
+        wechat_bills = WechatBills(books[Wallet.WECHAT], wechat.MCHID, wechat.APPID, plants[Wallet.WECHAT])
         self.wechat = wechat.WechatV3(books[Wallet.WECHAT], self.keys, wechat_bills, self.times)
-        gateway = alipay.Alipay(books[Wallet.ALIPAY], self.keys, AlipayBills(books[Wallet.ALIPAY], alipay.SELLER_ID))
+        alipay_bills = AlipayBills(books[Wallet.ALIPAY], alipay.SELLER_ID, plants[Wallet.ALIPAY])
+        gateway = alipay.Alipay(books[Wallet.ALIPAY], self.keys, alipay_bills)
         complaints = self.world.complaints
         self.wechat.add(WechatComplaints(complaints[Wallet.WECHAT], self.keys).routes)
         gateway.add(AlipayComplaints(complaints[Wallet.ALIPAY]).actions, ALIPAY_COMPLAINTS)

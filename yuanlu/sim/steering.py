@@ -16,6 +16,7 @@ from yuanlu.sim.books import Books, Order, Refusal, Rules
 from yuanlu.sim.faults import OPERATIONS, Fault, Kind
 from yuanlu.sim.notices import Notices
 from yuanlu.sim.payers import Habit, Payer, Wallet
+from yuanlu.sim.plants import What
 from yuanlu.sim.times import Stamps, Times
 from yuanlu.sim.wechat import is_loopback
 from yuanlu.sim.wire import Answer, Request
@@ -51,6 +52,9 @@ class Steering:
             ("POST", "refund"): self._refund,
             ("POST", "complaint"): self._complaint,
             ("GET", "complaint"): self._complaints,
+            ("POST", "statement"): self._plant,
+            ("GET", "statement"): self._planted,
+            ("DELETE", "statement"): self._dug,
             ("POST", "notice"): self._notice,
             ("GET", "notices"): self._notices,
             ("POST", "rules"): self._rules,
@@ -232,6 +236,25 @@ class Steering:
         return {"name": payer.name, "is_gone": payer.is_gone}
 
     # Complaints
+
+    async def _plant(self, asked: Told) -> Told:
+        """Make the statements of a wallet say otherwise than its books."""
+        count = asked.get("count")
+        plants = self.world.plants[Wallet(asked["wallet"])]
+        return plants.add(
+            What(asked["what"]),
+            str(asked.get("number", "")),
+            _whole(asked.get("fen", 100)),
+            None if count is None else _whole(count),
+        ).as_json()
+
+    async def _planted(self, asked: Told) -> Told:
+        del asked
+        return {wallet: [plant.as_json() for plant in plants.planted] for wallet, plants in self.world.plants.items()}
+
+    async def _dug(self, asked: Told) -> Told:
+        del asked
+        return {"cleared": sum(plants.clear() for plants in self.world.plants.values())}
 
     async def _complaint(self, asked: Told) -> Told:
         """A payer complains about an order, says more, or calls it settled; or the provider steps in."""

@@ -12,6 +12,7 @@ from yuanlu.sim.books import Books, Hooks, Order, Refund, Rules, Turn, alipay_ru
 from yuanlu.sim.complaints import Complaints
 from yuanlu.sim.faults import ON_REFUNDS, Faults
 from yuanlu.sim.payers import Fate, Habit, Wallet
+from yuanlu.sim.plants import Plants
 
 CALLS_KEPT = 200_000
 RICH_FEN = 10**13
@@ -35,6 +36,7 @@ class World:
             wallet: Books(wallet, rules, agenda, random.Random(f"{wallet} {seed}"), hooks)  # noqa: S311
             for wallet, rules in ((Wallet.WECHAT, Rules()), (Wallet.ALIPAY, alipay_rules()))
         }
+        self.plants = {wallet: Plants() for wallet in self.books}
         self.complaints = {wallet: Complaints(wallet, agenda) for wallet in self.books}
         self.tell_refunded += [each.refunded for each in self.complaints.values()]
         self.payer_codes: dict[str, str] = {}

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from yuanlu.channels import law, wire
-from yuanlu.channels.alipay import complaints
+from yuanlu.channels.alipay import complaints, statements
 from yuanlu.channels.alipay import keys as alipay_keys
 from yuanlu.channels.alipay.keys import AlipayKeys, signed_text
 from yuanlu.channels.contract import (
@@ -30,6 +30,7 @@ from yuanlu.channels.contract import (
     ComplaintStep,
     Facts,
     Figures,
+    Handed,
     Heard,
     Keeper,
     News,
@@ -43,6 +44,7 @@ from yuanlu.channels.contract import (
     Reverse,
     SendRefund,
     Show,
+    StatementStep,
     Step,
     Word,
 )
@@ -182,6 +184,12 @@ class AlipayCodec:
 
     def hear_complaint(self, step: ComplaintStep, reply: Reply, keys: AlipayKeys, at: datetime) -> Heard:
         return complaints.hear(step, reply, keys)
+
+    def ask_statement(self, step: StatementStep, keys: AlipayKeys, at: datetime, nonce: str) -> Call:
+        return statements.ask(step, keys, at)
+
+    def hear_statement(self, step: StatementStep, reply: Reply, keys: AlipayKeys, at: datetime) -> Handed:
+        return statements.hear(step, reply, keys)
 
     def overhear(self, callback: Callback, keys: AlipayKeys, at: datetime) -> News:
         """Verify and read a notification.

@@ -29,6 +29,7 @@ from yuanlu.channels.contract import (
     ComplaintStep,
     Facts,
     Figures,
+    Handed,
     Heard,
     Keeper,
     News,
@@ -44,11 +45,12 @@ from yuanlu.channels.contract import (
     Reverse,
     SendRefund,
     Show,
+    StatementStep,
     Step,
     Word,
 )
 from yuanlu.channels.law import Said
-from yuanlu.channels.wechat import complaints, v2
+from yuanlu.channels.wechat import complaints, statements, v2
 from yuanlu.channels.wechat import keys as wechat_keys
 from yuanlu.channels.wechat.keys import Sealed, WechatKeeper, WechatKeys
 from yuanlu.clock import CHINA
@@ -232,6 +234,12 @@ class WechatCodec:
 
     def hear_complaint(self, step: ComplaintStep, reply: Reply, keys: WechatKeys, at: datetime) -> Heard:
         return complaints.hear(step, reply, keys, at)
+
+    def ask_statement(self, step: StatementStep, keys: WechatKeys, at: datetime, nonce: str) -> Call:
+        return statements.ask(step, keys, at, nonce)
+
+    def hear_statement(self, step: StatementStep, reply: Reply, keys: WechatKeys, at: datetime) -> Handed:
+        return statements.hear(step, reply, keys, at)
 
     def overhear(self, callback: Callback, keys: WechatKeys, at: datetime) -> News:
         """Verify and read a notification of a payment or a refund.

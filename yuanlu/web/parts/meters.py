@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from yuanlu.change import Change, Row
-from yuanlu.channels.contract import ComplaintStep, Heard, Outcome, Step
+from yuanlu.channels.contract import ComplaintStep, Handed, Heard, Outcome, StatementStep, Step
 from yuanlu.payments.rules import OPEN, Payment
 from yuanlu.refunds.rules import Refund
 from yuanlu.web.parts.office import Office
@@ -96,7 +96,9 @@ class Meters:
         elif isinstance(row, Refund):
             self._child(self._refunds, row.channel.value, row.state.value).inc()
 
-    def asked(self, step: Step | ComplaintStep, outcome: Outcome | Heard, seconds: float) -> None:
+    def asked(
+        self, step: Step | ComplaintStep | StatementStep, outcome: Outcome | Heard | Handed, seconds: float
+    ) -> None:
         """A step was taken outside."""
         self._child(self._calls, step.channel.value, step.operation.value, outcome.word.value).observe(seconds)
 

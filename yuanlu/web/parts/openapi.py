@@ -55,6 +55,7 @@ _PLACES = {
     "mailing": ("ZM", "The id of the letter with a receipt."),
     "ticket": ("ZT", "The ticket's id."),
     "application": ("ZA", "The application's id."),
+    "statement": ("ZB", "The statement's id."),
 }
 
 
