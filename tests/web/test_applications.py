@@ -247,6 +247,17 @@ async def test_an_account_that_another_merchant_has_at_a_channel_is_not_approved
     assert await merchants_there(desk) == before
 
 
+@pytest.mark.parametrize("account", ["wechat_mchid", "alipay_app_id"])
+async def test_one_account_at_a_channel_is_one_merchants(desk: Shop, account: str) -> None:
+    """S9: two businesses that name the same account, approved at the same moment."""
+    number = {"wechat_mchid": "1900000777", "alipay_app_id": "2021000000000777"}[account]
+    codes = {"a": FORM["credit_code"], "b": "91440300708461136T"}
+    paths = [await submitted(desk, name, credit_code=code, **{account: number}) for name, code in codes.items()]
+    answers = await asyncio.gather(*(desk.post(f"{path}/approve", {"turn": 1}, who="shen") for path in paths))
+    assert sorted(each.status for each in answers) == [200, 409]
+    assert next(each.code for each in answers if each.status == 409) == "application.taken"
+
+
 async def test_an_applicant_reaches_no_application_but_their_own(desk: Shop) -> None:
     """S2. S95: a thief who applies too learns not even that there is another."""
     mine, theirs = await submitted(desk, "chen"), await begun(desk, "thief")

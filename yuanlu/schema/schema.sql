@@ -1829,9 +1829,13 @@ CREATE INDEX api_keys_of_till ON public.api_keys USING btree (till_id, merchant_
 
 CREATE INDEX applications_by_code ON public.applications USING btree (credit_code, merchant_id) WHERE (credit_code <> ''::text);
 
+CREATE UNIQUE INDEX applications_of_alipay ON public.applications USING btree (alipay_app_id, merchant_id) WHERE ((alipay_app_id <> ''::text) AND (state = ANY (ARRAY['APPROVED'::text, 'OPENED'::text])));
+
 CREATE UNIQUE INDEX applications_of_applicant ON public.applications USING btree (applicant_id, merchant_id);
 
 CREATE UNIQUE INDEX applications_of_code ON public.applications USING btree (credit_code, merchant_id) WHERE (state = ANY (ARRAY['APPROVED'::text, 'OPENED'::text]));
+
+CREATE UNIQUE INDEX applications_of_wechat ON public.applications USING btree (wechat_mchid, merchant_id) WHERE ((wechat_mchid <> ''::text) AND (state = ANY (ARRAY['APPROVED'::text, 'OPENED'::text])));
 
 CREATE INDEX audit_pages_until ON public.audit_pages USING btree (until, merchant_id);
 

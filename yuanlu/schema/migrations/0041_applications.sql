@@ -39,6 +39,11 @@ create table applications (
 create unique index applications_of_applicant on applications (applicant_id, merchant_id);
 -- One business is one merchant, whoever approves two applications of it at the same moment.
 create unique index applications_of_code on applications (credit_code, merchant_id) where state in ('APPROVED', 'OPENED');
+-- And one account at a channel is one merchant's.
+create unique index applications_of_wechat on applications (wechat_mchid, merchant_id)
+  where wechat_mchid <> '' and state in ('APPROVED', 'OPENED');
+create unique index applications_of_alipay on applications (alipay_app_id, merchant_id)
+  where alipay_app_id <> '' and state in ('APPROVED', 'OPENED');
 create index applications_by_code on applications (credit_code, merchant_id) where credit_code <> '';
 
 select yuanlu_tenant('applications');
