@@ -32,6 +32,7 @@ async def test_a_shift_from_the_first_cash_to_the_report(till: Counter) -> None:
     await till.tap("开班，备用金 ¥500.00")
     await till.sees("钱箱应有，含备用金 ¥500.00")
     await till.tap("返回")
+    await till.at("more")
     await till.tap("返回")
     await till.at("pad")
     till.taps = 0
@@ -93,6 +94,7 @@ async def test_what_is_still_open_and_what_waits_is_told_and_holds_nothing_up(ti
     await till.tap("开班，备用金 ¥100.00")
     await till.sees("钱箱应有")
     await till.tap("返回")
+    await till.at("more")
     await till.tap("返回")
     await till.key("82.01")
     await till.gun(await till.fresh("walks_away"))
