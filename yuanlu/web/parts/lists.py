@@ -220,11 +220,7 @@ _BOOKS = f"""
     select account, sum(fen)::bigint as fen, sum(moves)::bigint as moves from (
       select account, in_fen - out_fen as fen, ins as moves from account_days where merchant_id = $1 and not $3
       union all
-      select target, sum(amount_fen), count(*) from moves
-        where merchant_id = $1 and recorded_at >= (select at from since) group by target
-      union all
-      select source, -sum(amount_fen), 0 from moves
-        where merchant_id = $1 and recorded_at >= (select at from since) group by source
+      select account, in_fen - out_fen, ins from ({SIDES} and recorded_at >= (select at from since)) moved
     ) both_sides group by account
   ), kept as (select account, balance_fen from accounts where merchant_id = $1)
   select coalesce(e.account, k.account) as account, coalesce(e.fen, 0) as fen, coalesce(e.moves, 0) as moves,
