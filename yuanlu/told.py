@@ -55,8 +55,8 @@ VOCABULARIES = {
     "paper": "paper",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
-_MOMENTS = ("until", "object_until", "ends_at", "next_at")
-"""Fields that hold a moment (ISO 8601), shown to the minute as clocks in China have it."""
+_MOMENTS = ("_at", "until", "since")
+"""How the names of fields end that hold a moment (ISO 8601), shown to the minute as clocks in China have it."""
 
 
 def shown_money(fen: int, currency: str = "CNY") -> str:
@@ -104,7 +104,7 @@ def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:
         elif name.endswith(("_zh", "_en")):
             if name.endswith(f"_{lang}"):
                 found[name[:-3]] = value
-        elif name in _MOMENTS and isinstance(value, str) and value:
+        elif name.endswith(_MOMENTS) and isinstance(value, str) and value:
             found[name] = _moment(value)
         elif isinstance(value, list | tuple):
             found[name] = ", ".join(map(str, value))
@@ -118,11 +118,12 @@ def _shown(facts: Mapping[str, object], lang: str) -> dict[str, object]:
 
 
 def _moment(text: str) -> str:
-    """A moment to the minute; what is none, as it stands."""
+    """A moment to the minute; what is none, a bare day too, as it stands."""
     try:
-        return datetime.fromisoformat(text).astimezone(CHINA).strftime("%Y-%m-%d %H:%M")
+        at = datetime.fromisoformat(text)
     except ValueError:
         return text
+    return at.astimezone(CHINA).strftime("%Y-%m-%d %H:%M") if at.tzinfo else text
 
 
 def _worded(vocabulary: str, value: str, lang: str, facts: Mapping[str, object]) -> str:

@@ -71,3 +71,28 @@ def test_a_case_that_is_taken_up_again_after_money_went_back_is_told_without_an_
     assert "Money back" in en
     assert "{" not in zh + en
     assert "¥1.00" in told("CaseClosed", {"conclusion": "money_back", "amount_fen": 100})[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("NoticeFailed", "next_at"),
+        ("CaseWarned", "shuts_at"),
+        ("KeyRotated", "old_until"),
+        ("HookReplayed", "since"),
+        ("CaseClaimed", "until"),
+        ("SecretEnding", "ends_at"),
+    ],
+)
+def test_a_moment_in_a_fact_is_told_as_clocks_show_it(kind: str, name: str) -> None:
+    """The audit log showed 2026-11-28T00:34:06+00:00."""
+    rest = dict.fromkeys(names(words.catalogue()[f"fact.{kind}"]["en"]), "x")
+    for sentence in told(kind, {**rest, name: "2026-11-28T00:34:06.125+00:00"}):
+        assert "2026-11-28 08:34" in sentence
+        assert "T00:34" not in sentence
+
+
+def test_a_bare_day_among_moments_stays_that_day_wherever_the_machine_stands() -> None:
+    for sentence in told("AuditTaken", {"since": "2026-11-01", "until": "2026-11-28", "lines": 3}):
+        assert "2026-11-01" in sentence
+        assert "00:00" not in sentence
