@@ -150,7 +150,9 @@ class Reading:
                 return self._table(opened, lines[:place], head, delimiter)
             if self._summarised(cells, lines[place + 1 :], place + 2):
                 return None
-        raise Denied("statement.personal_export" if layouts.is_personal(head_text[:4096]) else "statement.not_one")
+        if layouts.is_personal(head_text[:4096]):
+            raise Denied("statement.personal_export")
+        raise Denied("statement.not_one")
 
     def _table(self, opened: Opened, before: list[str], head: Head, delimiter: str) -> _Part:
         account = _ACCOUNT.search(plain("\n".join(before)))
