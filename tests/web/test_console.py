@@ -220,3 +220,37 @@ async def test_today_counts_what_was_taken_and_asked_back(browser: Browser) -> N
     told = (await browser.shop.get("/v1/today", who="boss")).told
     assert (told["taken_fen"], told["back_fen"], told["rate"]) == (25600, 6400, "25.0 %")
     assert (told["taken_before_fen"], told["back_before_fen"], told["rate_before"], told["uncertain"]) == (0, 0, "—", 0)
+
+
+async def test_a_row_of_the_review_says_where_by_what_by_whom_and_how_long_there_is(browser: Browser) -> None:
+    """As ux.md's wireframe 4 has it: what, amount, store, channel, payer, age, time left; the overdue one first."""
+    shop = browser.shop
+    (_, late), (_, soon) = [await asked(shop) for _ in range(2)]
+    async with shop.app.pools.recorder.acquire() as connection, connection.transaction():
+        await connection.execute("select set_config('yuanlu.merchant_id', $1, true)", shop.merchant_id)
+        for case, due, more in ((late, -245, "verdict = 'second'"), (soon, 1250, "legal_hold = true")):
+            await connection.execute(
+                "update cases set due_at = now() + make_interval(secs => $3), opened_at = now() - interval '9 minutes',"
+                f" {more} where merchant_id = $1 and id = $2", shop.merchant_id, case, due,
+            )  # fmt: skip
+    page = await browser.open("/console/refunds")
+    rows = {
+        case: re.sub(r"<[^>]+>|\s", "", text)
+        for case, text in re.findall(r'<a href="/console/refunds/(\w+)" data-row(.*?)</a>', page, re.DOTALL)
+    }
+    assert list(rows) == [late, soon]
+    for each in rows.values():
+        assert "¥128.00" in each
+        assert "store·微信·尾号" in each
+        assert "9分前" in each
+    assert "要两个人决定" in rows[late]
+    assert "超时4分" in rows[late]
+    assert "法律保留" in rows[soon]
+    assert "还剩20分" in rows[soon]
+    page = await browser.open("/console/refunds?lang=en")
+    assert "4 min over" in page
+    assert "20 min left" in page
+    assert "9 min ago" in page
+    told = (await shop.get("/v1/cases?order=due")).told
+    assert set(told["payments"]) == {each["payment"] for each in told["items"]}
+    assert {each["store_name"] for each in told["payments"].values()} == {"store"}

@@ -77,12 +77,12 @@ async def _desk(server: Server, size: Size) -> list[Figure]:
         )  # fmt: skip
 
         async def listed() -> Sequence[str]:
-            return [case.id for case in await review.queue(here, "review")]
+            return [case.id for case in (await review.queue(here, "review"))[0]]
 
         async def paged() -> Sequence[str]:
-            found = await review.queue(here, "review")
+            found, paid = await review.queue(here, "review")
             counts = review.tabs((await here.ask("/v1/queue")).states)
-            given = {**review.blank("review"), "cases": found, "counts": counts}
+            given = {**review.blank("review"), "cases": found, "paid": paid, "counts": counts}
             pages.shown(pages.View("refunds.html", given), here, (), _PAGE)
             return [case.id for case in found]
 

@@ -84,7 +84,9 @@ async def page(call: Call) -> Answer:
             pool, call.merchant_id, Case, wish.after, wish.limit, {"state": wish.state},
             payment_id=wish.payment, store_id=call.by.store_id,
         )  # fmt: skip
-    return 200, CasesTold(items=[case_told(store.made(row)) for row in found.rows], next=found.next)
+    items = [case_told(store.made(row)) for row in found.rows]
+    paid = await lists.paid(pool, call.merchant_id, [each.payment for each in items])
+    return 200, CasesTold(items=items, next=found.next, payments=paid)
 
 
 async def decide(call: Call) -> Answer:

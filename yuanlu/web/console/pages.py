@@ -41,6 +41,7 @@ from yuanlu.web.parts.calls import (
 )
 from yuanlu.web.parts.limits import Limits
 from yuanlu.web.parts.office import Office
+from yuanlu.web.parts.reports import span
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -121,7 +122,7 @@ def _space() -> Environment:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # nosec B701 - autoescape is on  # fmt: skip
     space.filters |= {"yuan": _yuan, "plain": _plain, "iso": datetime.isoformat, "lines": str.splitlines}
-    space.filters["moment"] = jinja2.pass_context(_moment)
+    space.filters |= {name: jinja2.pass_context(how) for name, how in _OF_NOW.items()}
     return space
 
 
@@ -144,6 +145,21 @@ def moment(at: datetime | None, zone: tzinfo) -> str:
 
 def _moment(seen: Context, at: datetime | None) -> str:
     return moment(at, seen["here"].zone)
+
+
+def _left(seen: Context, at: datetime) -> float:
+    """Seconds from now until a moment; below nought once it is past."""
+    now: datetime = seen["here"].office.clock.now()
+    return (at - now).total_seconds()
+
+
+def _away(seen: Context, at: datetime, units: int = 2) -> str:
+    """How far off a moment is, before or behind us, in whole minutes; one that is nearer is told as one."""
+    return span(max(60, abs(_left(seen, at)) // 60 * 60), seen["here"].lang, units)
+
+
+_OF_NOW = {"moment": _moment, "left": _left, "away": _away}
+"""Filters that look at who reads, and at the clock."""
 
 
 def handlers(

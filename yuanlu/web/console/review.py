@@ -80,15 +80,17 @@ _SHOWN_MAX = 50
 _MESSAGES = "/v1/cases/{case}/messages"
 
 
-async def queue(here: Visitor, tab: str) -> list[Any]:
-    """The cases of a tab: most urgent first, or newest first where they have an end."""
-    found: list[Any] = []
+async def queue(here: Visitor, tab: str) -> tuple[list[Any], dict[str, Any]]:
+    """The cases of a tab, and their payments by id: most urgent first, or newest first where they have an end."""
+    found, paid = list[Any](), dict[str, Any]()
     for state in TABS[tab]:
         query = {"state": state, "limit": _SHOWN_MAX} | ({} if tab in _ENDED else {"order": "due"})
-        found += (await here.ask("/v1/cases", query=query)).items
-    if tab in _ENDED:
-        return found
-    return sorted(found, key=lambda case: (case.due_at is None, case.due_at))
+        told = await here.ask("/v1/cases", query=query)
+        found += told.items
+        paid |= told.payments
+    if tab not in _ENDED:
+        found.sort(key=lambda case: (case.due_at is None, case.due_at))
+    return found, paid
 
 
 def tab_of(state: str) -> str:
@@ -135,21 +137,21 @@ async def show_one(here: Visitor, form: Mapping[str, str], problem: Any = None, 
 
 async def _list(here: Visitor, tab: str) -> dict[str, Any]:
     """The queue of a tab, how many are in each, and which of these may be approved together."""
-    cases = await queue(here, tab)
+    cases, paid = await queue(here, tab)
     free: set[str] = set()
     if tab == "review" and here.may("approve"):
         wanted = [each.id for each in cases if each.state == State.REVIEW.value][:MOST]
         weighed = (await here.ask("/v1/approvals", query={"cases": ",".join(wanted)})).items
         free = {each.case for each in weighed if not each.code}
     counts = tabs((await here.ask("/v1/queue")).states)
-    return {**blank(tab), "cases": cases, "counts": counts, "free": free if len(free) > 1 else set()}
+    return {**blank(tab), "cases": cases, "paid": paid, "counts": counts, "free": free if len(free) > 1 else set()}
 
 
 def blank(tab: str) -> dict[str, Any]:
     """What the page shows of a tab in which there is nothing."""
     return {
-        "tab": tab, "tabs": TABS, "cases": [], "counts": {}, "free": set(), "most": _SHOWN_MAX, "case": None,
-        "problem": None, "list_problem": None, "typed": {"act": ""}, "with_list": False,
+        "tab": tab, "tabs": TABS, "cases": [], "paid": {}, "counts": {}, "free": set(), "most": _SHOWN_MAX,
+        "case": None, "problem": None, "list_problem": None, "typed": {"act": ""}, "with_list": False,
     }  # fmt: skip
 
 

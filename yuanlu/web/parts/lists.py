@@ -22,7 +22,15 @@ from yuanlu.ledger.days import SIDES, SINCE
 from yuanlu.refunds.rules import OPEN
 from yuanlu.told import told
 from yuanlu.web.parts import stores
-from yuanlu.web.parts.shapes import BooksTold, EvidenceTold, HappenedTold, TillsTold, TillTold, TimelineTold
+from yuanlu.web.parts.shapes import (
+    BooksTold,
+    EvidenceTold,
+    HappenedTold,
+    PaidTold,
+    TillsTold,
+    TillTold,
+    TimelineTold,
+)
 
 LOOKED_MAX = 2000
 _LAST = "Z" * 29
@@ -129,6 +137,22 @@ async def queue(
 
 def _behind(due: datetime, case_id: str) -> str:
     return f"{(due - _EPOCH) // _MICRO}-{case_id}"
+
+
+_PAID = """
+  select p.id, p.channel, p.code_tail, coalesce(s.name, '') as store_name from payments p
+  left join stores s on s.merchant_id = p.merchant_id and s.id = p.store_id
+  where p.merchant_id = $1 and p.id = any($2)
+"""
+
+
+async def paid(pool: asyncpg.Pool[Any], merchant_id: str, payments: Sequence[str]) -> Mapping[str, PaidTold]:
+    """What a list of cases says of their payments, by id: one read, of each by its key."""
+    rows = await read(pool, merchant_id, _PAID, merchant_id, payments) if payments else ()
+    return {
+        row["id"]: PaidTold(channel=row["channel"], code_tail=row["code_tail"], store_name=row["store_name"])
+        for row in rows
+    }
 
 
 _TIMELINE = """

@@ -85,15 +85,15 @@ def csv(table: Table, lang: str) -> bytes:
     return (BOM + sheets.written([heads, *rows])).encode()
 
 
-def span(seconds: float, lang: str) -> str:
-    """How long something took, in its two largest units."""
+def span(seconds: float, lang: str, units: int = 2) -> str:
+    """How long something took, in its two largest units, or the largest alone."""
     left = round(seconds)
     parts = []
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1)):
         count, left = divmod(left, size)
         parts.append((unit, count))
     first = next((place for place, (_, count) in enumerate(parts) if count), len(parts) - 1)
-    shown = [(unit, count) for unit, count in parts[first : first + 2] if count or unit == parts[first][0]]
+    shown = [(unit, count) for unit, count in parts[first : first + units] if count or unit == parts[first][0]]
     return " ".join(words.say(f"report.span.{unit}", lang, n=n) for unit, n in shown)
 
 

@@ -532,11 +532,20 @@ class RefundsTold(Struct, frozen=True, kw_only=True):
     next: str | None
 
 
+class PaidTold(Struct, frozen=True, kw_only=True):
+    """What a list says of the payment of a case. `code_tail`: the end of the payer's code, where one was scanned."""
+
+    channel: str
+    code_tail: str
+    store_name: str
+
+
 class CasesTold(Struct, frozen=True, kw_only=True):
-    """Cases, newest first."""
+    """Cases, newest first. `payments`: what they are about, by the id of the payment."""
 
     items: Sequence[CaseTold]
     next: str | None
+    payments: Mapping[str, PaidTold]
 
 
 class FileTold(Struct, frozen=True, kw_only=True):
