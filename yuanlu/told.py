@@ -12,6 +12,7 @@ from datetime import datetime
 from string import Formatter
 
 from yuanlu import words
+from yuanlu.cases import causes
 from yuanlu.cases.declines import words_of
 from yuanlu.clock import CHINA
 from yuanlu.money import Money
@@ -53,6 +54,8 @@ VOCABULARIES = {
     "trouble": "trouble",
     "state": "handover",
     "paper": "paper",
+    "cause": "cause",
+    "column": "console.policy.column",
 }
 """Fields whose values have words of their own, and where these stand in the catalogue."""
 _MOMENTS = ("_at", "until", "since")
@@ -135,6 +138,8 @@ def _worded(vocabulary: str, value: str, lang: str, facts: Mapping[str, object])
         return _none(lang)
     if vocabulary == "decline":
         return words_of(value)[lang == "en"].rstrip(".")
+    if vocabulary == "cause":
+        return causes.called(value, lang)
     head, colon, detail = value.partition(": ")
     code = f"{vocabulary}.{head.replace(' ', '_')}"
     if code in words.catalogue():

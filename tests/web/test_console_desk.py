@@ -17,6 +17,8 @@ from tests.web.test_files import add
 from tests.web.test_review import hire
 from yuanlu import ids
 from yuanlu.ids import Kind
+from yuanlu.web.console.policy import _CODES, read, shown
+from yuanlu.words import LANGUAGES
 
 CHAPTERS = (
     "/console/books",
@@ -136,7 +138,7 @@ async def test_a_policy_is_edited_checked_tried_and_set(owner: Browser) -> None:
     cells = dict(re.findall(r'name="((?:amount_fen|age|reason|channel|tender|zh|en)-\d+)" value="([^"]*)"', owner.page))
     blank = dict.fromkeys(cells, "") | dict.fromkeys(re.findall(r'<select name="(verdict-\d+)"', owner.page), "")
     last = {"verdict-1": "review", "zh-1": "店里有人核对", "en-1": "Somebody checks it", "order-1": "2"}
-    hidden = {"amount_fen-2": "<=5000", "verdict-2": "approve", "zh-2": "马上退", "en-2": "At once", "order-2": "3"}
+    hidden = {"amount_fen-2": "<=50.00", "verdict-2": "approve", "zh-2": "马上退", "en-2": "At once", "order-2": "3"}
     page = await owner.send("/console/policy/edit", **(blank | last | hidden), then="set")
     assert owner.status == 422, page
     assert "永远轮不到" in page
@@ -148,6 +150,7 @@ async def test_a_policy_is_edited_checked_tried_and_set(owner: Browser) -> None:
     await owner.send("/console/policy/edit", **(blank | last | hidden | {"order-2": "1"}), then="set")
     (kept,) = (await owner.shop.get("/v1/policies")).told["items"]
     assert [row["verdict"] for row in csv.DictReader(io.StringIO(kept["content"]))] == ["approve", "review"]
+    assert next(csv.DictReader(io.StringIO(kept["content"])))["amount_fen"] == "<=5000"
     page = await owner.open("/console/policy")
     assert "马上退" in page
     assert "马上退" in await owner.open(f"/console/policy/{kept['id']}")
@@ -225,3 +228,33 @@ async def test_a_loss_is_recovered_from_the_books(owner: Browser) -> None:
     manager = await entered(owner.shop, "manager")
     page = await manager.open("/console/books")
     assert f"/console/books/losses/{loss}/recover" not in page
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_cells_of_a_policy_are_words_and_are_read_back_as_they_were(lang: str) -> None:
+    """Every code there is, each by words of its own, and the spans of the built-in table."""
+    codes = [*_CODES["reason"][1], "wrong_amount|late_paid", "input.amount|input.code"]
+    cells = [("reason", each) for each in codes] + [
+        ("channel", "alipay|wechat"),
+        ("tender", "scanned"),
+        ("tender", "shown"),
+    ]
+    cells += [("amount_fen", each) for each in ("<=20000", ">=500001", "1..99", "5")]
+    cells += [("age", each) for each in ("<=24h", "1h..48h", ">=3d")]
+    for column, cell in cells:
+        told = shown(column, cell, lang)
+        assert not re.search(r"[a-z][._][a-z]", told), told
+        assert read(column, told) == cell
+        assert read(column, cell) == cell or column == "amount_fen"
+    assert read("reason", "no such thing") == "no such thing"
+    assert read("amount_fen", "<=1.234") == "<=1.234"
+
+
+async def test_the_editor_shows_no_code(owner: Browser) -> None:
+    page = await owner.open("/console/policy/edit")
+    for code in ("late_paid", "wrong_amount", "outside_refund"):
+        assert f'"{code}' not in page
+        assert f"|{code}" not in page
+    assert "放弃后又付了" in page
+    assert "&lt;=200.00" in page
+    assert "&lt;=24小时" in page

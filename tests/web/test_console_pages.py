@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from html import unescape
 
 import pytest
 
 from tests.web.conftest import Shop
-from tests.web.test_console import Browser, asked, entered
+from tests.web.test_complaints import complained
+from tests.web.test_console import Browser, asked, entered, person
 from yuanlu import ids
 from yuanlu.ids import Kind
 from yuanlu.people.rules import MAY, OF_STAFF, Role
+from yuanlu.web.api.reports import NAMES as REPORTS
 from yuanlu.web.console.pages import Page
 from yuanlu.web.console.table import PAGES
+from yuanlu.words import LANGUAGES
 
 ROLES = sorted(OF_STAFF)
 """People of a shop. Those of the installation are tried in `test_platform.py`."""
@@ -38,6 +42,13 @@ def path_of(page: Page, there: Mapping[str, str]) -> str:
 
 def is_whole(page: Page, there: Mapping[str, str]) -> bool:
     return set(re.findall(r"\{(\w+)\}", page.path)) <= there.keys()
+
+
+KINDS = {"hook": Kind.HOOK, "code": Kind.CODE, "ticket": Kind.TICKET}
+POLICY = {
+    "reason-1": "wrong_amount | input.amount", "verdict-1": "approve", "zh-1": "马上退", "en-1": "At once",
+    "verdict-2": "review", "zh-2": "店里看", "en-2": "We look", "then": "set",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -100,3 +111,43 @@ async def test_whoever_has_not_signed_in_is_sent_to_the_door_from_every_page(sho
     for page in SHOWN:
         await browser.open(path_of(page, there))
         assert browser.at == "/console/enter", page.path
+
+
+_HIDDEN = re.compile(r"<(script|style|code|option|textarea|title)\b.*?</\1>|<[^>]+>", re.DOTALL)
+_RAW = re.compile(
+    r"\b[a-z]+(?:[_.][a-z]+)+\b|\b[a-z]+(?:-[a-z]+)?:[a-z]\w+|\d{4}-\d\d-\d\dT\d\d|\b[A-Z]{3,}_[A-Z]+\b|\b[A-Z][a-z]+[A-Z]\w+"
+)
+NAMES = {"WeChat", "UnionPay", "AppID", "apiclient_cert.pem", "apiclient_key.pem", "pub_key.pem", "RefundDone"}
+"""What is called so: brands, files as a channel hands them out, and a fact, by whose name the audit is searched."""
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+async def test_no_page_shows_a_code_of_ours_or_a_moment_of_machines(shop: Shop, lang: str) -> None:
+    """What stands on a page for people to read is words: no `late_paid`, no `2026-11-28T08:00`, no name of a fact."""
+    there, browser = await places(shop), await entered(shop, "owner")
+    dispute, _ = await complained(shop)
+    there |= {"complaint": dispute, "staff": await person(shop, "cashier")}
+    wishes = {
+        "hook": ("/v1/hooks", {"way": "webhook", "target": "https://shop.example/yuanlu", "types": ["refund.*"]}),
+        "code": ("/v1/codes", {"text": "wxp://f2f0abcdefghijklmnop", "place": "1"}),
+        "ticket": ("/v1/tickets", {"till": shop.till, "cause": "device"}),
+    }
+    for name, (path, wish) in wishes.items():
+        made = await shop.post(path, {"id": ids.new(KINDS[name]), **wish}, who="boss")
+        assert made.status == 201, made.raw
+        there |= {name: made.told.get("hook", made.told)["id"]}
+    await browser.open("/console/policy/edit")
+    await browser.send("/console/policy/edit", **POLICY)
+    assert browser.at == "/console/policy", browser.page
+    there |= {"policy": (await shop.get("/v1/policies")).told["items"][0]["id"]}
+    trouble = {}
+    for page in SHOWN:
+        if page.path.endswith("csv") or not is_whole(page, there | {"name": ""}):
+            continue
+        for name in REPORTS if "{name}" in page.path else ("",):
+            text = await browser.open(f"{path_of(page, there | {'name': name})}?lang={lang}")
+            seen = unescape(_HIDDEN.sub(" ", text))
+            assert browser.status == 200 or "/appl" in page.path, (page.path, name)
+            if found := set(_RAW.findall(seen)) - NAMES:
+                trouble[page.path, name] = sorted(found)
+    assert not trouble

@@ -12,6 +12,7 @@ point, a digit keyed twice, a digit too many).
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from yuanlu.channels.diagnosis import Cause, Diagnosis, Verdict, known_codes
 from yuanlu.channels.law import diagnosis_of
 from yuanlu.facts import Fact
 from yuanlu.money import Money
-from yuanlu.words import LANGUAGES
+from yuanlu.words import LANGUAGES, catalogue
 
 CERTAIN = 1000
 """Per mille. No detector reaches it: a finding is a hint with reasons, not a verdict."""
@@ -106,6 +107,18 @@ class Taxonomy:
         named = (kind for kind in self.kinds.values() if code in kind.codes)
         rest = (kind for kind in self.kinds.values() if kind.rest_of == cause.value)
         return next(named, None) or next(rest, None)
+
+
+def called(code: str, lang: str) -> str:
+    """What a kind of cause is called, or all below a name (`input.amount`): a few words. Another is its code.
+
+    A kind is called as the first sentence for the cashier says it, but where two would be called alike.
+    """
+    for own in (f"called.{code}", f"cause.{code}"):
+        if own in catalogue():
+            return catalogue()[own][lang]
+    kind = taxonomy().kinds.get(code)
+    return re.split(r"[。.\n]", kind.cashier[lang])[0] if kind is not None else code
 
 
 def _kind(name: str, entry: Mapping[str, object]) -> Kind:

@@ -11,6 +11,7 @@ import asyncpg
 from msgspec import Meta, Struct
 
 from yuanlu import words
+from yuanlu.cases import causes
 from yuanlu.policies import check, flow, rules, table
 from yuanlu.policies.rules import AGE_ANY, AMOUNT_ANY, Facts, Line, Past, Policy, Span, Table, Tried
 from yuanlu.policies.table import Finding
@@ -202,16 +203,21 @@ def _codes_told(name: str, codes: Sequence[str], vocabulary: str) -> list[tuple[
 
 
 def _code_told(vocabulary: str, code: str) -> tuple[str, str]:
-    """A code in words, where it has some (those of causes stand with the causes)."""
+    zh, en = (code_told(vocabulary, code, lang) for lang in words.LANGUAGES)
+    return zh, en
+
+
+def code_told(vocabulary: str, code: str, lang: str) -> str:
+    """A code of a policy in words: of `what` a cause too."""
     entry = words.catalogue().get(f"{vocabulary}.{code}")
-    return (entry["zh"], entry["en"]) if entry else (code, code)
+    return entry[lang] if entry else causes.called(code, lang)
 
 
 def problem_told(finding: Finding) -> PolicyProblemTold:
     """A finding in words."""
     facts = {"row": finding.row, "column": finding.column, **finding.facts}
     zh, en = both(f"policy.{finding.code}", facts)
-    where_zh, where_en = both("policy.where", facts)
+    where_zh, where_en = both("policy.where", facts) if finding.row else ("", "")
     return PolicyProblemTold(
         row=finding.row, column=finding.column, code=finding.code, zh=f"{where_zh}{zh}", en=f"{where_en}{en}"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -105,9 +104,8 @@ def label(key: str, lang: str) -> str:
 
 def _word(key: str, lang: str) -> str:
     """The first sentence of our words for a key; empty: there are none."""
-    kind = causes.taxonomy().kinds.get(key)
-    if kind is not None:
-        return re.split(r"[。.\n]", kind.cashier[lang])[0]
+    if key in causes.taxonomy().kinds:
+        return causes.called(key, lang)
     if key in _GUARDS:
         return words.say(key, lang, amount="", expected="", name="").partition("\n")[0].rstrip(".")
     if key in _WHATS:
