@@ -38,6 +38,7 @@ VOCABULARIES = {
     "status": "status",
     "fault": "fault",
     "role": "role",
+    "was_role": "role",
     "reason_code": "decline",
     "other_verdict": "verdict",
     "tender": "tender",

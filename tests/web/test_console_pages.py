@@ -127,9 +127,10 @@ async def test_no_page_shows_a_code_of_ours_or_a_moment_of_machines(shop: Shop, 
     there, browser = await places(shop), await entered(shop, "owner")
     dispute, _ = await complained(shop)
     there |= {"complaint": dispute, "staff": await person(shop, "cashier")}
+    store = (await shop.get("/v1/tills")).told["items"][0]["store"]
     wishes = {
         "hook": ("/v1/hooks", {"way": "webhook", "target": "https://shop.example/yuanlu", "types": ["refund.*"]}),
-        "code": ("/v1/codes", {"text": "wxp://f2f0abcdefghijklmnop", "place": "1"}),
+        "code": ("/v1/codes", {"text": "wxp://f2f0abcdefghijklmnop", "store": store, "place": "1"}),
         "ticket": ("/v1/tickets", {"till": shop.till, "cause": "device"}),
     }
     for name, (path, wish) in wishes.items():

@@ -306,3 +306,22 @@ async def test_every_page_is_whole(owner: Browser, lang: str) -> None:
         assert owner.status == 200, (path, page)
         assert page.count("<h1") == 1
         assert not re.search(r"\{\{|>None<|console\.people\.[a-z]", page), path
+
+
+async def test_a_role_is_changed_on_the_page_and_it_says_so(owner: Browser) -> None:
+    account = await hired(owner, "cashier", "李雷")
+    at = f"/console/people/{account}"
+    page = await owner.send(f"{at}/place", role="manager", store="")
+    assert owner.status == 200, page
+    assert '<option value="manager" selected>' in page
+    assert "店长" in page
+    page = await owner.open(f"/console/audit?object={account}")
+    me = re.search(r'href="/console/people/(YW\w+)"', await owner.open("/console/people"))
+    assert me
+    manager = await entered(owner.shop, "manager")
+    assert await sent(manager, f"{at}/place", "/console/me") in (400, 403, 422), "managers do not stand over managers"
+    assert f"{at}/place" not in await manager.open(at)
+    for each in re.findall(r'href="(/console/people/YW\w+)"', await owner.open("/console/people")):
+        page = await owner.open(each)
+        if "role=owner" in page or 'value="owner" selected' in page:
+            assert f'action="{each}/place"' not in page, "nobody places themselves"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import asyncpg
@@ -11,7 +12,7 @@ import pytest
 
 from tests.web.conftest import Shop
 from tests.web.signing_in import PASSWORD, entered, invited
-from tests.web.test_review import hire
+from tests.web.test_review import asked, hire
 from tests.web.test_thieves import ELSEWHERE
 from yuanlu import ids
 from yuanlu.ids import Kind
@@ -131,8 +132,11 @@ async def test_sessions_of_another_are_ended_and_they_may_sign_in_again(shop: Sh
 
 async def test_of_two_last_owners_who_end_each_other_at_once_one_stays(shop: Shop) -> None:
     """The rule looks first; the database holds it when both looked at the same moment."""
+    people = {"olga": await hire(shop, "olga", "owner")}
     for _ in range(5):
-        pair = [await hire(shop, name, "owner") for name in ("olga", "otto")]
+        new = next(name for name in ("olga", "otto") if name not in people)
+        people[new] = await hire(shop, new, "owner")
+        pair = [people["olga"], people["otto"]]
         both = await asyncio.gather(
             shop.post(f"/v1/staff/{pair[1]}/end", {}, who="olga"), shop.post(f"/v1/staff/{pair[0]}/end", {}, who="otto")
         )
@@ -142,7 +146,7 @@ async def test_of_two_last_owners_who_end_each_other_at_once_one_stays(shop: Sho
         assert len(left) == 1
         stays = "olga" if left[0]["id"] == pair[0] else "otto"
         assert (await shop.post(f"/v1/staff/{left[0]['id']}/end", {}, who=stays)).code == "staff.last_owner"
-        await shop.app.pools.recorder.execute("update staff set role = 'auditor' where until is null")
+        people = {stays: left[0]["id"]}
 
 
 async def test_the_database_keeps_an_owner_of_all_stores_whatever_a_rule_says(shop: Shop) -> None:
@@ -152,6 +156,9 @@ async def test_the_database_keeps_an_owner_of_all_stores_whatever_a_rule_says(sh
     recorder, end = shop.app.pools.recorder, "update staff set until = now() where id = any($1)"
     with pytest.raises(asyncpg.UniqueViolationError, match="the last owner stays"):
         await recorder.execute(end, pair)
+    for other in ("role = 'manager'", "store_id = 'YS01KATE3S4000000000000000ZZ'"):
+        with pytest.raises(asyncpg.UniqueViolationError, match="the last owner stays"):
+            await recorder.execute(f"update staff set {other} where id = any($1)", pair)
     await recorder.execute(end, [pair[0], far])
     assert await recorder.fetchval("select count(*) from staff where role = 'owner' and until is null") == 1
 
@@ -231,3 +238,106 @@ async def test_who_has_a_second_factor_is_sure_of_whom_they_let_in(shop: Shop, a
     assert (await shop.post(path, asked, who="wang", **{"step-up": step_up})).status == 201
     again = await shop.post(f"/v1/staff/{carl}/invite", {}, who="wang", **{"step-up": step_up})
     assert again.code in ("step_up.used", "step_up.differs")
+
+
+async def test_another_role_counts_at_once_everywhere(shop: Shop) -> None:
+    """Sessions end, keys and limits are those of the new role, an invitation that waits opens nothing."""
+    await hire(shop, "olga", "owner")
+    account = await invited(shop, "manager")
+    await entered(shop, account, "wang")
+    key = await merchants.add_key(
+        shop.app.pools.recorder, shop.merchant_id, account, shop.app.clock.now(), staff_id=account
+    )
+    shop.keys["wang-key"] = key.secret
+    token = (await shop.post(f"/v1/staff/{account}/invite", {}, who="olga")).told["token"]
+    assert (await shop.get("/v1/reports/causes", who="wang-key")).status == 200
+    answer = await shop.post(f"/v1/staff/{account}/place", {"role": "cashier"}, who="olga")
+    assert (answer.status, answer.told["role"], answer.told["item_fen"]) == (200, "cashier", 0), answer.raw
+    assert "approve" not in answer.told["may"]
+    assert answer.told["invited_until"] is None
+    await asyncio.sleep(1)  # as long as a process believes a key without asking
+    assert (await shop.get("/v1/refunds", who="wang")).code == "auth.key_invalid"
+    assert (await shop.get("/v1/reports/causes", who="wang-key")).code == "staff.not_allowed"
+    assert (await shop.get("/v1/refunds", who="wang-key")).status == 200
+    taken = {"token": token, "password": PASSWORD}
+    no = await shop.post("/v1/invitations/accept", taken, authorization="")
+    assert no.code == "signin.invitation_invalid"
+    await entered(shop, account, "wang")
+    again = await shop.post(f"/v1/staff/{account}/place", {"role": "cashier"}, who="olga")
+    assert again.status == 200
+    await asyncio.sleep(1)
+    assert (await shop.get("/v1/refunds", who="wang")).status == 200, "what changed nothing ends nothing"
+    facts = await shop.app.pools.recorder.fetch(
+        "select body from facts where object_id = $1 and kind = 'StaffRoleChanged'", account
+    )
+    assert [json.loads(row["body"]) for row in facts] == [{"role": "cashier", "was_role": "manager"}]
+
+
+async def test_another_store_counts_at_once_and_a_pin_opens_no_till_of_the_old_one(shop: Shop) -> None:
+    await hire(shop, "olga", "owner")
+    store = await store_of(shop)
+    other = await merchants.add_store(shop.app.pools.recorder, shop.merchant_id, "other", shop.app.clock.now())
+    account = await invited(shop, "cashier")
+    await entered(shop, account, "wang")
+    payment = await shop.paid()
+    assert (await shop.get(f"/v1/payments/{payment}", who="wang")).status == 200
+    wish = {"role": "cashier", "store": other}
+    assert (await shop.post(f"/v1/staff/{account}/place", wish, who="olga")).told["store"] == other
+    await entered(shop, account, "wang")
+    assert (await shop.get(f"/v1/payments/{payment}", who="wang")).code == "payment.unknown"
+    found = (await shop.get("/v1/staff/review", who="olga")).told["items"]
+    one = next(each for each in found if each["who"] == account)
+    assert one["store"] == other
+    hired_at = (await shop.get(f"/v1/staff/{account}", who="olga")).told["since"]
+    assert one["since"] > hired_at
+    assert (
+        await shop.post(f"/v1/staff/{account}/place", {"role": "cashier", "store": store}, who="olga")
+    ).status == 200
+    no = await shop.post(f"/v1/staff/{account}/place", wish | {"store": ids.new(Kind.STORE)}, who="olga")
+    assert no.code == "store.unknown"
+
+
+async def test_nobody_places_whom_they_do_not_stand_over_nor_above_nor_themselves(shop: Shop) -> None:
+    people = {
+        name: await hire(shop, name, role)
+        for name, role in (("olga", "owner"), ("anna", "manager"), ("bert", "manager"), ("carl", "cashier"))
+    }
+    before = [each["role"] for each in (await shop.get("/v1/staff", who="olga")).told["items"]]
+    for name in ("olga", "bert", "anna"):
+        answer = await shop.post(f"/v1/staff/{people[name]}/place", {"role": "cashier"}, who="anna")
+        assert (answer.status, answer.code) == (403, "staff.above"), name
+    for role in ("owner", "finance", "risk", "manager", "auditor"):
+        answer = await shop.post(f"/v1/staff/{people['carl']}/place", {"role": role}, who="anna")
+        assert answer.code == "staff.above", role
+    for who in ("carl", "boss"):
+        answer = await shop.post(f"/v1/staff/{people['carl']}/place", {"role": "trainee"}, who=who)
+        assert answer.code == "staff.not_allowed"
+    no = await shop.post(f"/v1/staff/{people['olga']}/place", {"role": "manager"}, who="olga")
+    assert (no.status, no.code) == (403, "staff.own_place")
+    assert [each["role"] for each in (await shop.get("/v1/staff", who="olga")).told["items"]] == before
+    assert (await shop.post(f"/v1/staff/{people['carl']}/place", {"role": "trainee"}, who="anna")).status == 200
+
+
+async def test_of_two_last_owners_who_place_each_other_at_once_one_stays(shop: Shop) -> None:
+    pair = [await hire(shop, name, "owner") for name in ("olga", "otto")]
+    both = await asyncio.gather(
+        shop.post(f"/v1/staff/{pair[1]}/place", {"role": "manager"}, who="olga"),
+        shop.post(f"/v1/staff/{pair[0]}/place", {"role": "manager"}, who="otto"),
+    )
+    assert [answer.status for answer in both].count(200) == 1, [answer.raw for answer in both]
+    assert next(answer for answer in both if answer.status != 200).code in ("staff.last_owner", "staff.not_allowed")
+    left = "select count(*) from staff where merchant_id = $1 and role = 'owner' and store_id = '' and until is null"
+    assert await shop.app.pools.recorder.fetchval(left, shop.merchant_id) == 1
+
+
+async def test_what_somebody_approved_is_looked_at_again_when_they_may_approve_no_more(shop: Shop) -> None:
+    """As when they leave: before the money is on its way."""
+    await hire(shop, "olga", "owner")
+    anna = await hire(shop, "anna", "manager")
+    case = (await asked(shop)).rpartition("/")[2]
+    version = (await shop.get(f"/v1/cases/{case}")).told["version"]
+    approved = await shop.post(f"/v1/cases/{case}/approve", {"version": version}, who="anna")
+    assert approved.told["state"] == "REMEDY", approved.raw
+    assert (await shop.post(f"/v1/staff/{anna}/place", {"role": "risk"}, who="olga")).status == 200
+    await shop.work()
+    assert (await shop.get(f"/v1/cases/{case}")).told["state"] == "REVIEW"

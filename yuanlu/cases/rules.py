@@ -932,7 +932,10 @@ def _lapsed(seen: CaseSeen, case: Case, at: datetime) -> Change[Case] | Stay[Cas
     known = {staff.id: staff for staff in seen.approvers}
     for verb, who in (("approve", case.decided_by), ("confirm", case.seconded_by)):
         staff = known.get(who)
-        if staff is not None and not (staff.is_active(at) and may(staff.role, verb)):
+        if staff is None:
+            continue
+        is_here = staff.store_id in ("", case.store_id)
+        if not (is_here and staff.is_active(at) and may(staff.role, verb)):
             return to_review(case, at, "system", ApprovalLapsed(approver=who))
     return Stay(case)
 

@@ -152,6 +152,7 @@ SILENT: Mapping[str, str] = {
         ),
         "people set the installation up by it: the audit log has it": (
             "ComplaintsWatched PolicySet GuardsTuned GoodsPut GoodsPriced GoodsEnded StaffAdded StaffEnded KeyMade"
+            " StaffRoleChanged StaffStoreChanged"
             " KeyRotated KeyEnded TillInvited TillEnrolled TillClosed StoreAdded StoreRenamed StoreClosed"
             " TillAdded ChannelKeysSet ChannelChecked"
             " ApplicationInvited ApplicationSaved ApplicationPaperAdded ApplicationPaperDropped ApplicationPaperOpened"

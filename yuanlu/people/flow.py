@@ -25,7 +25,7 @@ class Decides(Protocol):
 
 
 class DecidesStaff(Protocol):
-    """How it is decided that somebody is hired: as `Desk.decide` does, or only by somebody who is sure of it."""
+    """How it is decided that somebody is hired or placed: as `Desk.decide` does, or by somebody who is sure of it."""
 
     def __call__(self, view: View[S], rule: Rule[S, Staff], /) -> Awaitable[Done[Staff]]: ...
 
@@ -80,13 +80,26 @@ async def _added(
     return await (decide or desk.decide)(store.by_id(merchant_id, staff_id), partial(rules.add, row, who))
 
 
-async def end(desk: Desk, merchant_id: str, staff_id: str, who: str) -> Staff:
-    """They act for the merchant no more: their keys end at once, and what they approved but is not carried out is
-    looked at again.
+async def place(
+    desk: Desk, merchant_id: str, staff_id: str, by: Person, *, role: str, store_id: str,
+    decide: DecidesStaff | None = None,
+) -> Staff:  # fmt: skip
+    """Give somebody another role or store, at once and everywhere. What they approved and may approve no more, and is
+    not carried out, is looked at again.
 
-    Raises Denied: staff.unknown, staff.last_owner.
+    Raises Denied: see `rules.place`.
     """
-    done = await desk.decide(store.leaver(merchant_id, staff_id), partial(rules.end, who))
+    rule = partial(rules.place, by, Role(role), store_id)
+    return (await (decide or desk.decide)(store.leaver(merchant_id, staff_id), rule)).row
+
+
+async def end(desk: Desk, merchant_id: str, staff_id: str, who: str, by: Person | None = None) -> Staff:
+    """They act for the merchant no more: their keys end at once, and what they approved but is not carried out is
+    looked at again. `by`: who must stand over them; None: whoever runs the installation.
+
+    Raises Denied: staff.unknown, staff.last_owner; see `rules.demand_over`.
+    """
+    done = await desk.decide(store.leaver(merchant_id, staff_id), partial(rules.end, who, by))
     return done.row
 
 

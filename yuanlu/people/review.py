@@ -21,7 +21,9 @@ MOST = 1000
 
 _WHO = """
   with named as (
-    select s.id as who, s.role, s.store_id, s.since, array_remove(array_agg(k.id order by k.id), null) as keys,
+    select s.id as who, s.role, s.store_id, greatest(s.since, (select max(f.at) from facts f
+        where f.merchant_id = $1 and f.object_id = s.id and f.kind in ('StaffRoleChanged', 'StaffStoreChanged')))
+      as since, array_remove(array_agg(k.id order by k.id), null) as keys,
       exists (select from credentials c where c.merchant_id = $1 and c.id = s.id and c.password <> '')
         or exists (select from passkeys p where p.merchant_id = $1 and p.staff_id = s.id and p.ended_at is null)
         as is_known
@@ -50,7 +52,8 @@ _WHO = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reviewed:
-    """Somebody, or a key bound to nobody. `last_act_at`: when something was last recorded under their name."""
+    """Somebody, or a key bound to nobody. `since`: in this role and store. `last_act_at`: when something was last
+    recorded under their name."""
 
     who: str
     role: Role

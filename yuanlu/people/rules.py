@@ -250,9 +250,21 @@ class StaffEnded(Fact):
     role: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffRoleChanged(Fact):
+    role: str
+    was_role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffStoreChanged(Fact):
+    store_id: str
+    was_store_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Leaver:
-    """Somebody who may leave. `is_replaced`: whether there is another owner of all stores."""
+    """Somebody who may leave, or get another place. `is_replaced`: whether there is another owner of all stores."""
 
     staff: Staff | None
     is_replaced: bool
@@ -383,18 +395,56 @@ def add(row: Staff, who: str, seen: Staff | None, at: datetime) -> Change[Staff]
     return Change(row=row, at=at, who=who, facts=(StaffAdded(role=row.role, store_id=row.store_id),))
 
 
-def end(who: str, seen: Leaver, at: datetime) -> Change[Staff] | Stay[Staff]:
-    """They act for the merchant no more, from now on. What they decided stays theirs.
+def place(by: Person, role: Role, store_id: str, seen: Leaver, at: datetime) -> Change[Staff] | Stay[Staff]:
+    """Give somebody another role or store, by one who stands over both what they were and what they become.
 
-    Law: there is always an owner of all stores; the database holds it too, whoever ends whom at the same time.
-    Raises Denied: staff.unknown, staff.last_owner.
+    Law: as of `end`. Nobody does so with themselves.
+    Raises Denied: staff.unknown, staff.own_place, staff.last_owner, staff.role_unknown; see `demand_over`.
     """
-    staff = seen.staff
-    if staff is None:
-        raise Denied("staff.unknown")
+    staff = _below(by, seen)
     if not staff.is_active(at):
+        raise Denied("staff.unknown")
+    if by.id == staff.id:
+        raise Denied("staff.own_place")
+    if role not in roles_in(staff.merchant_id):
+        raise Denied("staff.role_unknown", role=role)
+    demand_over(by, role, store_id)
+    if (role, store_id) == (staff.role, staff.store_id):
         return Stay(staff)
+    _demand_owner(seen, staff)
+    row = replace(staff, version=staff.version + 1, role=role, store_id=store_id)
+    moved = StaffStoreChanged(store_id=store_id, was_store_id=staff.store_id)
+    facts = (
+        *([StaffRoleChanged(role=role, was_role=staff.role)] if role is not staff.role else ()),
+        *([moved] if store_id != staff.store_id else ()),
+    )
+    return Change(row=row, at=at, who=by.id, facts=facts)
+
+
+def _below(by: Person | None, seen: Leaver) -> Staff:
+    """The one it is decided about, whom `by` stands over as they are now; None: whoever runs the installation asks."""
+    if seen.staff is None:
+        raise Denied("staff.unknown")
+    if by is not None:
+        demand_over(by, seen.staff.role, seen.staff.store_id)
+    return seen.staff
+
+
+def _demand_owner(seen: Leaver, staff: Staff) -> None:
+    """Somebody else must be an owner of all stores, where this one is and will not be."""
     if staff.role is Role.OWNER and not staff.store_id and not seen.is_replaced:
         raise Denied("staff.last_owner")
+
+
+def end(who: str, by: Person | None, seen: Leaver, at: datetime) -> Change[Staff] | Stay[Staff]:
+    """They act for the merchant no more, from now on. What they decided stays theirs.
+
+    Law: there is always an owner of all stores; the database holds it too, whoever does what at the same time.
+    Raises Denied: staff.unknown, staff.last_owner; with `by` see `demand_over`.
+    """
+    staff = _below(by, seen)
+    if not staff.is_active(at):
+        return Stay(staff)
+    _demand_owner(seen, staff)
     row = replace(staff, version=staff.version + 1, until=at)
     return Change(row=row, at=at, who=who, facts=(StaffEnded(role=row.role),))

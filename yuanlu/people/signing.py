@@ -84,6 +84,12 @@ async def invite(
     return f"yi_{staff_id}_{secret}"
 
 
+async def end_invitation(desk: Desk, merchant_id: str, staff_id: str, who: str) -> None:
+    """An invitation that waits for somebody counts no more; where none does, nothing is done."""
+    if await desk.see(kept.credential(merchant_id, staff_id)) is not None:
+        await desk.decide(kept.credential(merchant_id, staff_id), partial(signin.end_invitation, who))
+
+
 def _invites(row: Credential) -> Act:
     return Act("invite", row.id, payee="second" if row.forgets_second else "")
 

@@ -41,7 +41,7 @@ SESSION_KEY = over_keys(
     " join staff s on s.merchant_id = t.merchant_id and s.id = t.staff_id"
     " left join api_keys a on a.merchant_id = t.merchant_id and a.id = t.key_id and a.revoked_at is null"
     " left join tills i on i.merchant_id = a.merchant_id and i.id = a.till_id and i.closed_at is null"
-    " where t.ended_at is null and (t.key_id = '' or i.id is not null)"
+    " where t.ended_at is null and (t.key_id = '' or i.id is not null and s.store_id in ('', i.store_id))"
 )
 PASSKEYS_OF = over_keys(
     f"select k.place, {_columns(Passkey)} from keys k"

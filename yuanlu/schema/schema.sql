@@ -2001,7 +2001,7 @@ CREATE CONSTRAINT TRIGGER keys_changed AFTER DELETE OR UPDATE ON public.tills DE
 
 CREATE CONSTRAINT TRIGGER keys_gone AFTER DELETE ON public.sessions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.yuanlu_keys_changed();
 
-CREATE CONSTRAINT TRIGGER owner_stays AFTER UPDATE ON public.staff DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.role = 'owner'::text) AND (old.store_id = ''::text) AND (old.until IS NULL) AND (new.until IS NOT NULL))) EXECUTE FUNCTION public.yuanlu_owner_stays();
+CREATE CONSTRAINT TRIGGER owner_stays AFTER UPDATE ON public.staff DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((old.role = 'owner'::text) AND (old.store_id = ''::text) AND (old.until IS NULL) AND ((new.until IS NOT NULL) OR (new.role <> 'owner'::text) OR (new.store_id <> ''::text)))) EXECUTE FUNCTION public.yuanlu_owner_stays();
 
 ALTER TABLE ONLY public.account_days
     ADD CONSTRAINT account_days_merchant_id_fkey FOREIGN KEY (merchant_id) REFERENCES public.merchants(merchant_id);

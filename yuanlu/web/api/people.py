@@ -52,6 +52,13 @@ class InviteWish(Wish):
     forgets_second: bool = False
 
 
+class PlaceWish(Wish):
+    """Another role, and another store: the only one they act in; empty: all of them."""
+
+    role: Hired
+    store: Annotated[str, Meta(pattern=f"^(YS{_ID})?{END}")] = ""
+
+
 class StaffTold(Struct, frozen=True, kw_only=True):
     """Somebody on the staff. `name`: empty where it was forgotten. `ways`: what they prove themselves by: password,
     code, passkey, pin, key. `invited_until`: an invitation waits for them. `seen_at`: of their last session.
@@ -74,12 +81,14 @@ class StaffTold(Struct, frozen=True, kw_only=True):
 class PersonTold(StaffTold, frozen=True, kw_only=True):
     """One of them, with the verbs of the table they have. `left_fen`: what is left of their day; null: anything.
 
-    `may_end`, `may_invite`: whether whoever asks may do so with them now."""
+    `may_end`, `may_invite`: whether whoever asks may do so with them now. `may_become`: the roles they
+    may give them."""
 
     may: Sequence[str]
     left_fen: int | None
     may_end: bool
     may_invite: bool
+    may_become: Sequence[str]
 
 
 class StaffListTold(Struct, frozen=True, kw_only=True):
@@ -162,8 +171,11 @@ async def page(call: Call) -> Answer:
     rows = await _found(call, after=wish.after, most=wish.limit + 1, left=wish.left)
     items = [StaffTold(**await _told(call, row, store.made(row), purse)) for row in rows[: wish.limit]]
     behind = items[-1].id if len(rows) > wish.limit else None
-    may_hire = [role.value for role in OF_STAFF if stands_over(call.by.role, role)]
-    return 200, StaffListTold(items=items, next=behind, may_hire=may_hire)
+    return 200, StaffListTold(items=items, next=behind, may_hire=_roles_below(call))
+
+
+def _roles_below(call: Call) -> list[str]:
+    return [role.value for role in OF_STAFF if stands_over(call.by.role, role)]
 
 
 async def _one(call: Call, staff_id: str) -> PersonTold:
@@ -172,12 +184,14 @@ async def _one(call: Call, staff_id: str) -> PersonTold:
         raise Denied("staff.unknown")
     staff, purse = store.made(rows[0]), await _purse(call)
     may_end = staff.until is None and _is_over(call, staff)
+    is_other = may_end and staff.id != call.who
     return PersonTold(
         **await _told(call, rows[0], staff, purse),
         may=verbs(staff.role, staff.store_id) if staff.until is None else [],
         left_fen=purse.left_fen(staff.person, call.office.clock.now()),
         may_end=may_end,
-        may_invite=may_end and staff.id != call.who,
+        may_invite=is_other,
+        may_become=_roles_below(call) if is_other else [],
     )
 
 
@@ -197,26 +211,29 @@ async def one(call: Call) -> Answer:
 async def hire(call: Call) -> Answer:
     """Write a member of staff down. They have no way in until they are invited."""
     wish: StaffWish = call.wish
-    if wish.store and wish.store not in await store.stores_called(
-        call.office.pools.recorder, call.merchant_id, wish.store
-    ):
-        raise Denied("store.unknown", store=wish.store)
+    await _demand_store(call, wish.store)
     done = await flow.hire(
         call.office.desk, call.merchant_id, wish.id, call.by, role=wish.role, name=wish.name, store_id=wish.store,
-        decide=partial(signing.decide, call.office.desk, call.sure, _hired, call.merchant_id),
+        decide=partial(signing.decide, call.office.desk, call.sure, partial(_sure_of, "hire"), call.merchant_id),
     )  # fmt: skip
     return 201 if done.changed else 200, await _one(call, done.row.id)
 
 
-def _hired(row: Staff) -> Act:
-    """What whoever hires must be sure of: this role, there."""
-    return Act("hire", row.id, payee=f"{row.role}{f':{row.store_id}' if row.store_id else ''}")
+async def _demand_store(call: Call, store_id: str) -> None:
+    if store_id and store_id not in await store.stores_called(call.office.pools.recorder, call.merchant_id, store_id):
+        raise Denied("store.unknown", store=store_id)
+
+
+def _sure_of(verb: str, row: Staff) -> Act:
+    """What whoever hires or places somebody must be sure of: this role, there."""
+    return Act(verb, row.id, payee=f"{row.role}{f':{row.store_id}' if row.store_id else ''}")
 
 
 async def _below(call: Call) -> Staff:
     """The person in the path, if whoever calls stands over them.
 
-    A role and a store never change, so what is true here is true when it is decided.
+    Role and store may change before it is decided: `end` and `place` look again there, `invite` afterwards; ended
+    sessions do no harm.
     Raises Denied: staff.unknown; see `rules.demand_over`.
     """
     staff = await call.office.desk.see(store.by_id(call.merchant_id, call.id(Kind.STAFF)))
@@ -233,6 +250,11 @@ async def invite(call: Call) -> Answer:
     token = await signing.invite(
         desk, call.merchant_id, staff.id, call.who, forgets_second=call.wish.forgets_second, sure=call.sure
     )
+    try:
+        await _below(call)
+    except Denied:  # they were given another place meanwhile
+        await signing.end_invitation(desk, call.merchant_id, staff.id, call.who)
+        raise
     kept = await desk.see(signing_store.credential(call.merchant_id, staff.id))
     assert kept is not None
     return 201, InvitationTold(
@@ -246,8 +268,23 @@ async def invite(call: Call) -> Answer:
 async def end(call: Call) -> Answer:
     """Somebody leaves: at once and everywhere their sessions and keys open nothing any more."""
     desk, staff = call.office.desk, await _below(call)
-    row = await flow.end(desk, call.merchant_id, staff.id, call.who)
+    row = await flow.end(desk, call.merchant_id, staff.id, call.who, call.by)
     await signing.end_all(desk, call.office.pools.recorder, call.merchant_id, row.id, who=call.who)
+    return 200, await _one(call, row.id)
+
+
+async def place(call: Call) -> Answer:
+    """Give somebody another role or store. It counts at once: their sessions end, and an invitation that waits."""
+    wish: PlaceWish = call.wish
+    desk, staff = call.office.desk, await _below(call)
+    await _demand_store(call, wish.store)
+    row = await flow.place(
+        desk, call.merchant_id, staff.id, call.by, role=wish.role, store_id=wish.store,
+        decide=partial(signing.decide, desk, call.sure, partial(_sure_of, "place"), call.merchant_id),
+    )  # fmt: skip
+    if row.version != staff.version:
+        await signing.end_invitation(desk, call.merchant_id, row.id, call.who)
+        await signing.end_all(desk, call.office.pools.recorder, call.merchant_id, row.id, who=call.who)
     return 200, await _one(call, row.id)
 
 
@@ -329,6 +366,17 @@ ROUTES = (
         says="Let somebody act for the merchant no more, at once and everywhere",
         gives=PersonTold,
         denied=("staff.last_owner", *_BELOW),
+    ),
+    Route(
+        method="POST",
+        path="/v1/staff/{staff}/place",
+        verb=place,
+        may="hire",
+        says="Give somebody another role or store, at once and everywhere",
+        takes=PlaceWish,
+        gives=PersonTold,
+        denied=("staff.own_place", "staff.last_owner", "store.unknown", *_BELOW, *STEP_UP),
+        example={"role": "manager", "store": ""},
     ),
     Route(
         method="GET",

@@ -73,6 +73,7 @@ async def show_one(here: Visitor, _: Mapping[str, str], problem: Any = None, **m
         "verbs": sorted(told.may, key=list(MAY).index),
         "day": _day,
         "sessions": found,
+        "stores": await _stores(here) if told.may_become else {},
         "problem": problem,
         "invitation": None,
         **more,
@@ -230,6 +231,6 @@ PAGES = (
     Page("POST", f"{ONE}/invite", invite, may="hire"),
     *(
         Page("POST", f"{ONE}/{name}", act(f"{_STAFF}/{{staff}}/{name}", f"{ONE}/{name}", ONE, show_one), may="hire")
-        for name in ("sign-out", _SESSION, "end")
+        for name in ("sign-out", _SESSION, "end", "place")
     ),
 )

@@ -152,6 +152,7 @@ STATUSES: Mapping[str, int] = {
     "staff.name_empty": 422,
     "staff.above": 403,
     "staff.oneself": 403,
+    "staff.own_place": 403,
     "policy.invalid": 422,
     "pack.no_font": 503,
     "pack.key_unfit": 503,
