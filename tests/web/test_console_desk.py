@@ -17,6 +17,7 @@ from tests.web.test_files import add
 from tests.web.test_review import hire
 from yuanlu import ids
 from yuanlu.ids import Kind
+from yuanlu.merchants import store as merchants
 from yuanlu.web.console.policy import _CODES, read, shown
 from yuanlu.words import LANGUAGES
 
@@ -258,3 +259,26 @@ async def test_the_editor_shows_no_code(owner: Browser) -> None:
     assert "放弃后又付了" in page
     assert "&lt;=200.00" in page
     assert "&lt;=24小时" in page
+
+
+async def test_a_till_is_found_however_many_there_are(owner: Browser) -> None:
+    """Its page, the search box and the page of stores know tills beyond the first page of the list."""
+    shop = owner.shop
+    pool, now = shop.app.pools.recorder, shop.app.clock.now()
+    store = await merchants.add_store(pool, shop.merchant_id, "large", now)
+    tills = [await merchants.add_till(pool, shop.merchant_id, store, f"no. {n}", now) for n in range(210)]
+    last = max(tills)
+    listed = (await shop.get("/v1/stations")).told
+    assert last not in [each["till"] for each in listed["items"]]
+    assert (await shop.get(f"/v1/stations/{last}")).told["till"] == last
+    assert (await shop.get(f"/v1/stations/{ids.new(Kind.TILL)}")).code == "till.unknown"
+    await owner.open(f"/console/devices/{last}")
+    assert owner.status == 200
+    await owner.open(f"/console/find?q={last}")
+    assert owner.at == f"/console/devices/{last}"
+    assert f"/console/devices/{last}" in await owner.open("/console/shop")
+    page, seen = await owner.open("/console/devices"), 1
+    while more := re.search(r'href="(/console/devices\?after=\w+)"', page):
+        page, seen = await owner.open(more[1]), seen + 1
+    assert f"/console/devices/{last}" in page
+    assert seen == 5

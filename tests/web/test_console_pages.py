@@ -44,7 +44,7 @@ def is_whole(page: Page, there: Mapping[str, str]) -> bool:
     return set(re.findall(r"\{(\w+)\}", page.path)) <= there.keys()
 
 
-KINDS = {"hook": Kind.HOOK, "code": Kind.CODE, "ticket": Kind.TICKET}
+KINDS = {"code": Kind.CODE, "ticket": Kind.TICKET}
 POLICY = {
     "reason-1": "wrong_amount | input.amount", "verdict-1": "approve", "zh-1": "马上退", "en-1": "At once",
     "verdict-2": "review", "zh-2": "店里看", "en-2": "We look", "then": "set",
@@ -123,20 +123,22 @@ NAMES = {"WeChat", "UnionPay", "AppID", "apiclient_cert.pem", "apiclient_key.pem
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 async def test_no_page_shows_a_code_of_ours_or_a_moment_of_machines(shop: Shop, lang: str) -> None:
-    """What stands on a page for people to read is words: no `late_paid`, no `2026-11-28T08:00`, no name of a fact."""
+    """What stands on a page for people to read is words: no `late_paid`, no `2026-11-28T08:00`, no name of a fact.
+
+    Not asked: pages of hooks, which name what is told as the programs know it that hear it.
+    """
     there, browser = await places(shop), await entered(shop, "owner")
     dispute, _ = await complained(shop)
     there |= {"complaint": dispute, "staff": await person(shop, "cashier")}
     store = (await shop.get("/v1/tills")).told["items"][0]["store"]
     wishes = {
-        "hook": ("/v1/hooks", {"way": "webhook", "target": "https://shop.example/yuanlu", "types": ["refund.*"]}),
         "code": ("/v1/codes", {"text": "wxp://f2f0abcdefghijklmnop", "store": store, "place": "1"}),
         "ticket": ("/v1/tickets", {"till": shop.till, "cause": "device"}),
     }
     for name, (path, wish) in wishes.items():
         made = await shop.post(path, {"id": ids.new(KINDS[name]), **wish}, who="boss")
         assert made.status == 201, made.raw
-        there |= {name: made.told.get("hook", made.told)["id"]}
+        there |= {name: made.told["id"]}
     await browser.open("/console/policy/edit")
     await browser.send("/console/policy/edit", **POLICY)
     assert browser.at == "/console/policy", browser.page

@@ -132,7 +132,7 @@ _STATIONS = """
   from tills t join stores s on s.merchant_id = t.merchant_id and s.id = t.store_id
   left join stations w on w.merchant_id = t.merchant_id and w.id = t.id
   where t.merchant_id = $1 and t.id > $2 and t.closed_at is null and ($4 = '' or t.store_id = $4)
-    and (not $5 or w.beat_at is null or w.beat_at < $6)
+    and (not $5 or w.beat_at is null or w.beat_at < $6) and ($7 = '' or t.id = $7)
   order by t.id limit $3
 """
 
@@ -140,20 +140,35 @@ _STATIONS = """
 async def page(call: Call) -> Answer:
     """The devices of the open tills."""
     wish: StationsWish = call.query
+    items = await _found(call, wish.after, wish.limit + 1, silent=wish.silent)
+    kept = items[: wish.limit]
+    return 200, StationsTold(items=kept, next=kept[-1].till if len(items) > wish.limit else None)
+
+
+async def one(call: Call) -> Answer:
+    """The device of one till, however many there are."""
+    found = await _found(call, till_id=call.id(Kind.TILL))
+    if not found:
+        raise Denied("till.unknown")
+    return 200, found[0]
+
+
+async def _found(
+    call: Call, after: str = "", most: int = 1, *, silent: bool = False, till_id: str = ""
+) -> Sequence[NamedStationTold]:
     at = call.office.clock.now()
     rows = await lists.read(
-        call.office.pools.reader, call.merchant_id, _STATIONS, call.merchant_id, wish.after, wish.limit + 1,
-        call.by.store_id, wish.silent, at - SILENT_AFTER,
+        call.office.pools.reader, call.merchant_id, _STATIONS, call.merchant_id, after, most,
+        call.by.store_id, silent, at - SILENT_AFTER, till_id,
     )  # fmt: skip
-    items = [
+    return [
         NamedStationTold(
             **_told(Station(**{name: row[name] for name in _OF_ROW}), at),
             name=row["name"],
             store_name=row["store_name"],
         )
-        for row in rows[: wish.limit]
+        for row in rows
     ]
-    return 200, StationsTold(items=items, next=items[-1].till if len(rows) > wish.limit else None)
 
 
 _OF_ROW = (
@@ -191,6 +206,15 @@ ROUTES = (
         says="The devices of the tills: when heard of, health, release, locked or silent",
         query=StationsWish,
         gives=StationsTold,
+    ),
+    Route(
+        method="GET",
+        path="/v1/stations/{till}",
+        verb=one,
+        may="see",
+        says="The device of one till",
+        gives=NamedStationTold,
+        denied=("till.unknown",),
     ),
     Route(
         method="POST",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from yuanlu.errors import Denied
 from yuanlu.web.console.acting import act, ask_sure, filled, sure
 from yuanlu.web.console.me import drawn
 from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, View
@@ -19,18 +18,16 @@ ACTS = ("message", "lock", "unlock", "close")
 
 
 async def show(here: Visitor, _: Mapping[str, str]) -> Seen:
-    """All tills, the silent ones marked, and the tickets that are open."""
+    """The tills a page at a time, the silent ones marked, and the tickets that are open."""
     tickets = await here.ask("/v1/tickets", query={"state": "OPEN"})
-    given = {"stations": (await here.ask("/v1/stations")).items, "tickets": tickets.items}
+    told = await here.ask("/v1/stations", query={"after": here.query.get("after", "")})
+    given = {"stations": told.items, "next": told.next, "tickets": tickets.items}
     return View("devices.html", given)
 
 
 async def show_one(here: Visitor, _: Mapping[str, str], problem: Any = None, **more: Any) -> Seen:
     """One till. `more`: what is told once."""
-    stations = (await here.ask("/v1/stations")).items
-    station = next((each for each in stations if each.till == here.place["till"]), None)
-    if station is None:
-        raise Denied("till.unknown")
+    station = await here.ask("/v1/stations/{till}", {"till": here.place["till"]})
     tickets = (await here.ask("/v1/tickets", query={"till": station.till})).items
     given = {"station": station, "tickets": tickets, "problem": problem, "enrolment": None, **more}
     return View("device.html", given, UNPROCESSED if problem else 200)

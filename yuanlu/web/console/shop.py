@@ -13,14 +13,13 @@ from yuanlu.web.console.pages import UNPROCESSED, Page, Seen, View
 from yuanlu.web.parts.asking import Visitor
 
 LIST, ONE = "/console/shop", "/console/shop/{store}"
-TILLS_MAX = 200
 
 
 async def show(here: Visitor, form: Mapping[str, str], problem: Any = None) -> Seen:
     """All stores that are open, each with its tills. What is new has its id from the page: sent twice, it is one."""
     stores = await here.ask("/v1/stores", query={"after": here.query.get("after", "")})
     tills = defaultdict(list)
-    for each in (await here.ask("/v1/stations", query={"limit": TILLS_MAX})).items:
+    for each in await here.every("/v1/stations"):
         tills[each.store].append(each)
     given = {
         "stores": stores.items,

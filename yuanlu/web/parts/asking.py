@@ -27,7 +27,7 @@ from yuanlu.web.parts.calls import Call, Route, allowed, answered, person_of
 from yuanlu.web.parts.office import Office
 
 PARTS_MAX = 16
-TILL_PAGES = 5
+EVERY_PAGES = 5
 FORM_PARTS_MAX = 64
 FIELDS_MAX = 2_000
 """A policy of two hundred rows, edited as a table."""
@@ -92,11 +92,15 @@ class Visitor:
         return await self._called(f"POST {route}", place, query, {}, body=file)
 
     async def tills(self) -> Sequence[Any]:
-        """The tills they may know of, with their stores: what a page offers to choose from. At most 1,000."""
+        """The tills they may know of, with their stores: what a page offers to choose from."""
+        return await self.every("/v1/tills")
+
+    async def every(self, route: str) -> Sequence[Any]:
+        """All that a list of the API has, page after page: at most 1,000."""
         found: list[Any] = []
         after: str | None = ""
-        for _ in range(TILL_PAGES):
-            page = await self.ask("/v1/tills", query={"limit": 200, "after": after})
+        for _ in range(EVERY_PAGES):
+            page = await self.ask(route, query={"limit": 200, "after": after})
             found += page.items
             after = page.next
             if after is None:

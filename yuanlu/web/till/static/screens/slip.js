@@ -204,7 +204,7 @@ export async function slip({ of, act = '', from = 'pad', id }) {
       status, choices,
       !told ? h('p', { class: 'meta' }, broken(say('tills.slip_away')))
         : told.link_svg ? h('div', { class: 'card result-qr' }, h('p', {}, h('strong', {}, say('tills.hold_out'))), picture(told.link_svg, say('tills.qr'), 'qr'))
-          : h('p', { class: 'meta' }, say('tills.no_link')),
+          : h('p', { class: 'meta' }, say(app.frame ? 'tills.no_link_practice' : 'tills.no_link')),
       told?.link && sending(of),
       told && h('details', { open: act !== 'show' && act !== 'print' }, h('summary', {}, say('tills.as_text')), h('pre', { class: 'slip', tabindex: '0' }, told.text)))),
   ];
