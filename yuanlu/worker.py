@@ -16,6 +16,7 @@ from yuanlu import jobs
 from yuanlu.app import CONTRADICTED, FILE_TAKEN, OUTSIDE_REFUND, App
 from yuanlu.applications import flow as applications
 from yuanlu.applications.rules import DRIVE as APPLICATION_DRIVE
+from yuanlu.applications.rules import TELL as APPLICATION_TELL
 from yuanlu.applications.rules import Application
 from yuanlu.audit import flow as audit
 from yuanlu.cases import beside, doubles, handovers, tracing
@@ -89,6 +90,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     PRINT_DRIVE: receipts.drive,
     MAILING_DRIVE: mailing.drive,
+    APPLICATION_TELL: applications.tell,
     notices.WAKE: notify.wake,
     notices.SEND: notify.send,
     notices.REPLAY: notify.go_on_replaying,

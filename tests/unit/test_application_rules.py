@@ -65,6 +65,9 @@ def paper(kind: PaperKind = PaperKind.LICENCE, **more: Any) -> Paper:
 ALL = [paper(kind) for kind in PaperKind]
 
 
+REASONS = {State.RETURNED: '{"licence":"不清楚"}', State.DECLINED: '{"":"执照已吊销"}'}
+
+
 def one(state: State = State.DRAFT, form: Form = FORM, papers: list[Paper] = ALL, **more: Any) -> Application:
     """An application in a state, with what goes with it."""
     rest = {name: getattr(form, name) for name in rules.SEALED if getattr(form, name)}
@@ -74,7 +77,7 @@ def one(state: State = State.DRAFT, form: Form = FORM, papers: list[Paper] = ALL
         "made_at": NOW, "changed_at": NOW, "turn": 0 if state is State.DRAFT else 1,
         "sealed": seal(msgspec.json.encode(rest).decode()), "papers": msgspec.json.encode(papers).decode(),
         "opened_id": "YM-new" if decided else "", "owner_id": "YW-owner" if decided else "",
-        "reasons": seal('{"licence":"不清楚"}') if state is State.RETURNED else "",
+        "reasons": seal(REASONS[state]) if state in REASONS else "",
         "ended_at": NOW if state in rules.ENDED else None,
         **{name: getattr(form, name) for name in rules.OPEN},
     }  # fmt: skip
@@ -88,7 +91,7 @@ SAYS: dict[Word, Callable[[Application, Person], Told]] = {
     Word.WITHDRAW: lambda row, by: rules.withdraw(by, row, NOW),
     Word.SEND_BACK: lambda row, by: rules.send_back(1, {"licence": "不清楚"}, seal, opens, by, row, NOW),
     Word.APPROVE: lambda row, by: rules.approve(1, by, Seen(row), NOW),
-    Word.DECLINE: lambda row, by: rules.decline(1, "执照已吊销", seal, by, row, NOW),
+    Word.DECLINE: lambda row, by: rules.decline(1, "执照已吊销", seal, opens, by, row, NOW),
     Word.OPEN: lambda row, _: rules.opened(row, NOW),
 }
 OWN = {Word.SAVE, Word.SUBMIT, Word.WITHDRAW}
@@ -166,7 +169,7 @@ def test_reasons_that_are_said_again_are_the_same_and_others_are_refused() -> No
         with pytest.raises(Denied, match=r"application\.no_reason"):
             rules.send_back(1, reasons, seal, opens, SHEN, one(State.SUBMITTED), NOW)
     with pytest.raises(Denied, match=r"application\.no_reason"):
-        rules.decline(1, "  ", seal, SHEN, one(State.SUBMITTED), NOW)
+        rules.decline(1, "  ", seal, opens, SHEN, one(State.SUBMITTED), NOW)
 
 
 def test_no_fact_and_no_open_column_says_what_is_sealed() -> None:

@@ -20,6 +20,7 @@ from yuanlu.applications.rules import PaperKind
 from yuanlu.errors import Denied
 from yuanlu.evidence import keeping
 from yuanlu.ids import Kind
+from yuanlu.letters import Letter, Receipt
 from yuanlu.merchants import store as merchants
 from yuanlu.merchants.tenants import PLATFORM
 from yuanlu.people import flow as people
@@ -401,3 +402,43 @@ async def test_at_the_terminal_what_is_sealed_is_covered_and_deciding_takes_a_ke
     stranger.write_text(desk.keys["boss"])
     with pytest.raises(Denied, match=r"auth\.key_invalid"):
         await asking.ask(counter, ROUTES, f"GET {ONE}", key_file=stranger, application=application)
+
+
+async def test_declined_again_with_other_words_is_a_conflict(desk: Shop) -> None:
+    path = await submitted(desk)
+    no = {"turn": 1, "words": "执照已吊销"}
+    for _ in range(2):
+        assert (await desk.post(f"{path}/decline", no, who="shen")).status == 200
+    other = await desk.post(f"{path}/decline", no | {"words": "别的原因"}, who="shen")
+    assert (other.status, other.code) == (409, "application.state")
+    assert [each["words"] for each in (await desk.get(path, who="chen")).told["reasons"]] == ["执照已吊销"]
+
+
+async def test_the_applicant_is_told_by_mail_that_something_was_decided_and_not_what(desk: Shop) -> None:
+    """Where there is an address and mail is set up; again where it did not arrive, and for a day at most."""
+    told: list[Letter] = []
+    answers = [Receipt(why="smtp_away", is_ours=True), Receipt(ok=True)]
+
+    async def post(letter: Letter) -> Receipt:
+        told.append(letter)
+        return answers[min(len(told), len(answers)) - 1]
+
+    app = desk.app
+    clock = Clock()
+    app.desk.clock = app.clock = clock
+    app.desk.mails, app.desk._tell = True, post
+    path = await submitted(desk, contact_email="chen@shop.example")
+    quiet = await submitted(desk, "b", credit_code="91440300708461136T")
+    for each in (path, quiet):
+        assert (await desk.post(f"{each}/decline", {"turn": 1, "words": "执照已吊销"}, who="shen")).status == 200
+    await Worker(app).once()
+    assert [each.reach.target for each in told] == ["chen@shop.example"]
+    clock.later = timedelta(hours=1)
+    await Worker(app).once()
+    assert [each.id for each in told] == [told[0].id] * 2, "sent again, under the same name"
+    assert told[1].text is not None
+    assert "没有通过" in told[1].text.line
+    assert "执照已吊销" not in told[1].text.text
+    clock.later = timedelta(hours=2)
+    await Worker(app).once()
+    assert len(told) == 2

@@ -10,21 +10,22 @@ from typing import Any
 
 import asyncpg
 
-from yuanlu import ids
+from yuanlu import ids, words
 from yuanlu.applications import rules, store
 from yuanlu.applications.rules import Application, Beside, Form, Paper, PaperKind
 from yuanlu.change import Done
 from yuanlu.desk import Desk
-from yuanlu.errors import Broken, Denied
+from yuanlu.errors import Broken, Busy, Denied
 from yuanlu.evidence import clamd
 from yuanlu.evidence import rules as evidence
 from yuanlu.evidence.flow import Files
 from yuanlu.evidence.rules import FileAsk
 from yuanlu.ids import Kind
+from yuanlu.letters import Letter, Reach, Text, Way
 from yuanlu.merchants import store as merchants
 from yuanlu.merchants.tenants import PLATFORM
 from yuanlu.people import flow as people
-from yuanlu.people import signing
+from yuanlu.people import preferences, signing
 from yuanlu.people.rules import Person, Role, demand
 from yuanlu.people.signing import Sure
 from yuanlu.people.stepup import Act
@@ -230,12 +231,12 @@ async def send_back(desk: Desk, application_id: str, turn: int, reasons: Mapping
     return (await desk.decide(store.by_id(PLATFORM, application_id), rule)).row
 
 
-async def decline(desk: Desk, application_id: str, turn: int, words: str, by: Person) -> Application:
+async def decline(desk: Desk, application_id: str, turn: int, said: str, by: Person) -> Application:
     """No, for good. Raises Denied: see `rules.decline`."""
     demand(by, "vet")
     await of(desk, application_id, by)
     sealed = await desk.sealed(PLATFORM, application_id)
-    rule = partial(rules.decline, turn, words, sealed.seal, by)
+    rule = partial(rules.decline, turn, said, sealed.seal, sealed.open, by)
     return (await desk.decide(store.by_id(PLATFORM, application_id), rule)).row
 
 
@@ -276,3 +277,37 @@ async def drive(desk: Desk, pool: asyncpg.Pool[Any], merchant_id: str, applicati
         desk, row.opened_id, role=Role.OWNER, name=form.contact_name, who="operator", staff_id=row.owner_id
     )
     return (await desk.decide(store.by_id(merchant_id, application_id), rules.opened)).row
+
+
+async def tell(desk: Desk, merchant_id: str, application_id: str) -> Application:
+    """Write to whoever applies that something was decided, where they gave an address and mail is set up.
+
+    What was decided stands on their own page alone: a mail says no more than that they should look there.
+    Raises Denied: application.unknown; Busy, to be tried again, when it could not be sent now.
+    """
+    row = await desk.see(store.by_id(merchant_id, application_id))
+    if row is None:
+        raise Denied("application.unknown")
+    now, decided_at = desk.clock.now(), row.opened_at or row.decided_at
+    if row.state not in _TOLD or decided_at is None or now - decided_at >= rules.TOLD_FOR or not desk.mails:
+        return row
+    sealed = await desk.sealed(merchant_id, row.id)
+    address = rules.form_of(row, sealed.open).contact_email if sealed.key is not None else ""
+    if not address:
+        return row
+    lang = (await preferences.of(desk, merchant_id, row.applicant_id)).lang or "zh"
+    url = f"{desk.printing.public_url}/console/apply" if desk.printing.public_url else ""
+    line = words.say(f"application.mail.{row.state}", lang)
+    letter = Letter(
+        merchant_id=merchant_id, hook_id=row.id, id=f"{row.id}.{row.turn}.{row.state}",
+        reach=Reach(way=Way.EMAIL, target=address), lang=lang, type="application", kind="application", facts={},
+        object_id=row.id, transition=row.version, happened_at=decided_at, now=now,
+        text=Text(line, "\n".join((line, words.say("application.mail.look", lang), url)).strip()),
+    )  # fmt: skip
+    receipt = await desk.tell(letter)
+    if not receipt.ok and not receipt.is_final:
+        raise Busy(receipt.why)
+    return row
+
+
+_TOLD = (rules.State.RETURNED, rules.State.OPENED, rules.State.DECLINED)

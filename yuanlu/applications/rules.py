@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
@@ -34,7 +34,9 @@ from yuanlu.machine import Turn, parse
 from yuanlu.masking import kept
 from yuanlu.people.rules import Person, Role, demand
 
-DRIVE = "applications.drive"
+DRIVE, TELL = "applications.drive", "applications.tell.wake"
+TOLD_FOR = timedelta(days=1)
+"""How long it is tried to write to whoever applies that something was decided."""
 PAPERS_MAX = 12
 WORDS_MAX = 1000
 
@@ -571,7 +573,8 @@ def send_back(
             raise Denied("application.state", state=row.state.value)
         return Stay(row)
     row = _decided(row, goal, by, at, reasons=seal(msgspec.json.encode(said).decode()))
-    return Change(row=row, at=at, who=by.id, facts=(ApplicationReturned(fields=", ".join(said)),))
+    fact = ApplicationReturned(fields=", ".join(said))
+    return Change(row=row, at=at, who=by.id, facts=(fact,), looks=(Look(TELL, row.id, at),))
 
 
 def _decided(row: Application, goal: State, by: Person, at: datetime, **more: str) -> Application:
@@ -579,17 +582,25 @@ def _decided(row: Application, goal: State, by: Person, at: datetime, **more: st
 
 
 def decline(
-    turn: int, words: str, seal: Callable[[str], str], by: Person, seen: Application | None, at: datetime
-) -> Change[Application] | Stay[Application]:
-    """No, for good, and why. Raises Denied: application.no_reason; see `_vetted`."""
+    turn: int, words: str, seal: Callable[[str], str], opens: Callable[[str], str], by: Person,
+    seen: Application | None, at: datetime,
+) -> Change[Application] | Stay[Application]:  # fmt: skip
+    """No, for good, and why. Again with other words is a conflict: the applicant has read the first ones.
+
+    Raises Denied: application.no_reason; see `_vetted`.
+    """
     row, goal = _vetted(by, seen, Word.DECLINE, turn)
     text = kept(words.strip())[:WORDS_MAX]
     if not text:
         raise Denied("application.no_reason")
+    said = {"": text}
     if goal is None:
+        if said != reasons_of(row, opens):
+            raise Denied("application.state", state=row.state.value)
         return Stay(row)
-    row = replace(_decided(row, goal, by, at, reasons=seal(msgspec.json.encode({"": text}).decode())), ended_at=at)
-    return Change(row=row, at=at, who=by.id, facts=(ApplicationDeclined(times=row.turn),))
+    row = replace(_decided(row, goal, by, at, reasons=seal(msgspec.json.encode(said).decode())), ended_at=at)
+    fact = ApplicationDeclined(times=row.turn)
+    return Change(row=row, at=at, who=by.id, facts=(fact,), looks=(Look(TELL, row.id, at),))
 
 
 def approve(turn: int, by: Person, seen: Seen, at: datetime) -> Change[Application] | Stay[Application]:
@@ -618,7 +629,9 @@ def opened(seen: Application | None, at: datetime) -> Change[Application] | Stay
         return Stay(seen)
     row = replace(seen, version=seen.version + 1, state=goal, opened_at=at)
     fact = ApplicationOpened(merchant=row.opened_id)
-    return Change(row=row, at=at, who="system", facts=(fact,), looks=(Look(DRIVE, row.id, None),))
+    return Change(
+        row=row, at=at, who="system", facts=(fact,), looks=(Look(DRIVE, row.id, None), Look(TELL, row.id, at))
+    )
 
 
 def take_owner_link(by: Person, seen: Application | None, at: datetime) -> Change[Application]:
