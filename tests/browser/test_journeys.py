@@ -17,10 +17,13 @@ from tests.browser.test_console import HOSTILE, NARROW, WIDE, asked, enter
 from tests.browser.test_portal import case_in
 from tests.browser.test_undoing import paid
 from tests.flows import files
+from tests.web.test_complaints import complained
 from tests.web.test_console import PASSWORD, person
 from tests.web.test_files import add
 from tests.web.test_policies_and_repayments import people, put
 from tests.web.test_portal import receipt_of
+from yuanlu import ids
+from yuanlu.ids import Kind
 from yuanlu.people import flow
 from yuanlu.people.rules import Role
 from yuanlu.web.console.table import PAGES
@@ -273,3 +276,45 @@ async def test_the_menu_is_folded_on_a_phone_and_opened_by_a_key(chromium: Brows
         await expect(link).to_be_hidden()
         await page.set_viewport_size(WIDE)  # type: ignore[arg-type]
         await expect(link).to_be_visible()
+
+
+async def test_the_main_act_of_each_page_is_done_by_keys_alone(chromium: Browser, place: Place) -> None:
+    """A store, a code, a key, a message to a till, a ticket, an answer, a policy, limits and a role."""
+    async with counter_in(chromium, place, **DESK) as counter:
+        page, shop = counter.page, counter.shop
+        wish = {"id": ids.new(Kind.TICKET), "till": shop.till, "cause": "device", "note": "卡纸"}
+        assert (await shop.post("/v1/tickets", wish)).status == 201
+        dispute, _ = await complained(shop)
+        await enter(counter, "owner")
+        one = await flow.add(shop.app.desk, shop.merchant_id, role="trainee", name="小林", who="boss")
+        till, ticket = f"/console/devices/{shop.till}", f"/console/tickets/{wish['id']}"
+        at, answered = f"/console/people/{one.id}", f"/console/disputes/{dispute}"
+        acts: list[tuple[str, str, dict[str, str], str, str]] = [
+            ("/console/shop", "", {"#new-store": "江边店"}, "/console/shop", "江边店"),
+            ("/console/codes", "", {"#text": "wxp://f2f0keysalone"}, "/console/codes", "收款码"),
+            ("/console/keys", "", {"#actor": "库存系统"}, "/console/keys", "库存系统"),
+            (till, f"form[action='{till}/message']", {"#message": "请来办公室"}, f"{till}/message", ""),
+            (ticket, "", {"#said": "换了纸"}, f"{ticket}/close", "换了纸"),
+            (answered, "#text", {"#text": "马上核实"}, f"{answered}/answers", "马上核实"),
+            ("/console/people/limits", "", {}, "/console/people/limits", ""),
+            (at, "#role", {"#role": "a"}, f"{at}/place", ""),
+        ]  # fmt: skip
+        for path, folded, fields, action, seen in acts:
+            await page.goto(f"{counter.url}{path}")
+            if folded:
+                await press(page, page.locator("details.act", has=page.locator(folded)).locator("> summary").first)
+            for field, text in fields.items():
+                await write(page, page.locator(field), text)
+            async with page.expect_response(lambda answer: answer.request.method == "POST") as sent:
+                await press(page, page.locator(f"form[action='{action}'] button[type=submit]").last)
+            assert (await sent.value).status in (200, 303), (path, (await sent.value).status)
+            if seen:
+                await expect(page.locator("main")).to_contain_text(seen)
+        await page.goto(f"{counter.url}/console/policy/edit")
+        await press(page, page.locator("button[value=set]"))
+        await expect(page).to_have_url(f"{counter.url}/console/policy")
+        await page.goto(f"{counter.url}/console/payments")
+        await write(page, page.locator("#amount"), "128")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("main tbody tr").first).to_contain_text("¥128.00")
+        assert (await shop.get("/v1/policies")).told["items"]

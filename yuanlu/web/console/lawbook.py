@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from yuanlu import words
 from yuanlu.lawbook.shapes import Stage
 from yuanlu.web.console.pages import Page, Seen, View
 from yuanlu.web.parts import problems
@@ -32,7 +33,10 @@ async def deadlines(here: Visitor, _: Mapping[str, str]) -> Seen:
 
 async def replies(here: Visitor, _: Mapping[str, str]) -> Seen:
     """The ready replies, in both languages, with what is filled in."""
-    return View("words.html", {"replies": (await here.ask("/v1/replies")).items})
+    found = (await here.ask("/v1/replies")).items
+    fills = {name for each in found for name in each.fills}
+    called = {lang: {name: words.say(f"console.reply.fill.{name}", lang) for name in fills} for lang in words.LANGUAGES}
+    return View("words.html", {"replies": found, "called": called})
 
 
 PAGES = (
