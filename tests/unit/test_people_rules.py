@@ -55,18 +55,18 @@ def test_who_belongs_to_a_store_decides_about_its_people_alone(by: Role, at: str
 
 def test_the_last_owner_of_all_stores_does_not_leave() -> None:
     with pytest.raises(Denied, match=r"staff\.last_owner"):
-        rules.end("boss", Leaver(one(), is_replaced=False), NOW)
+        rules.end("boss", None, Leaver(one(), is_replaced=False), NOW)
     for leaver in (
         Leaver(one(), is_replaced=True),
         Leaver(one(store_id=HERE), is_replaced=False),
         Leaver(one(Role.MANAGER), is_replaced=False),
     ):
-        ended = rules.end("boss", leaver, NOW)
+        ended = rules.end("boss", None, leaver, NOW)
         assert isinstance(ended, Change)
         assert ended.row.until == NOW
-    assert isinstance(rules.end("boss", Leaver(one(until=NOW), is_replaced=False), NOW), Stay)
+    assert isinstance(rules.end("boss", None, Leaver(one(until=NOW), is_replaced=False), NOW), Stay)
     with pytest.raises(Denied, match=r"staff\.unknown"):
-        rules.end("boss", Leaver(None, is_replaced=True), NOW)
+        rules.end("boss", None, Leaver(None, is_replaced=True), NOW)
 
 
 def test_an_id_that_is_akin_has_the_moment_of_the_other_and_is_not_chosen() -> None:

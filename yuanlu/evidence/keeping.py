@@ -90,7 +90,7 @@ def rules_on(today: date, text: str | None = None) -> Sequence[Kept]:
 _SKIPPED = frozenset({
     "schema_migrations", "merchants", "stores", "tills", "channel_accounts", "api_keys", "accounts", "jobs",
     "subject_keys", "merchant_keys", "keyring", "credentials", "passkeys", "sessions", "tries", "step_ups",
-    "step_ups_spent", "first_owners", "channel_setups",
+    "step_ups_spent", "first_owners", "channel_setups", "applications",
 })  # fmt: skip
 """Tables about the shop and not about a customer, keys, and work to do."""
 

@@ -232,7 +232,7 @@ def ticks(most: float, count: int = 4) -> Sequence[float]:
 
     Law: at most so many steps, and the last is not under the most.
     """
-    if most <= 0:
+    if most <= 1e-9:
         return (0.0, 1.0)
     rough = most / count
     power = 10.0 ** math.floor(math.log10(rough))
